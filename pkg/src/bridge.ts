@@ -1,0 +1,301 @@
+import type { Device } from './engine.js';
+import { WordmaskError } from './errors.js';
+import type { CallOptions, DeviceChoice, ProgressListener } from './options.js';
+import {
+  type CallAnswer,
+  type CallKind,
+  type CallRequest,
+  type FromWorker,
+  protocolVersion,
+  type ToWorker,
+} from './protocol.js';
+
+/** The part of a `Worker` that is used here. */
+export interface WorkerLike {
+  postMessage(message: ToWorker): void;
+  terminate(): void;
+  onmessage: ((event: MessageEvent<FromWorker>) => void) | null;
+  onmessageerror: ((event: MessageEvent) => void) | null;
+  onerror: ((event: ErrorEvent) => void) | null;
+}
+
+interface Pending {
+  resolve(answer: CallAnswer): void;
+  reject(error: unknown): void;
+  onProgress: ProgressListener | undefined;
+}
+
+/** One worker from its start to its end. Once it has ended, every call is refused. */
+export class Connection {
+  readonly #worker: WorkerLike;
+  readonly #onEnd: () => void;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 1;
+  #greeted = false;
+  #end: WordmaskError | undefined;
+  /** Known after loading. */
+  device: Device | undefined;
+
+  /** @param onEnd Called once, before the pending calls are rejected. */
+  constructor(worker: WorkerLike, onEnd: () => void) {
+    this.#worker = worker;
+    this.#onEnd = onEnd;
+    worker.onmessage = ({ data }) => this.#take(data);
+    worker.onmessageerror = () => this.#die('a message could not be read');
+    worker.onerror = (event) => {
+      if (this.#greeted) this.#die(event.message);
+      else this.close(unstartable(event.message));
+    };
+  }
+
+  /** Rejects with what the engine says, with the signal's reason, or because the worker has died. */
+  call<K extends CallKind>(
+    request: CallRequest<K>,
+    { signal, onProgress }: CallOptions = {},
+  ): Promise<CallAnswer<K>> {
+    if (this.#end) return Promise.reject(this.#end);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const id = this.#nextId++;
+    const answer = new Promise<CallAnswer>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject, onProgress });
+    });
+    this.#worker.postMessage({ type: 'call', id, request: request as CallRequest });
+    const abort = () => {
+      this.#settle(id)?.reject(signal?.reason);
+      this.#post({ type: 'abort', id });
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    // The worker answers each kind of request with the answer of that kind.
+    return answer.finally(() => signal?.removeEventListener('abort', abort)) as Promise<
+      CallAnswer<K>
+    >;
+  }
+
+  /** Lets go of a picture or a segmentation once the calls before this one are done. */
+  free(handle: number): void {
+    this.#post({ type: 'free', handle });
+  }
+
+  /** Ends the worker at once; pending and later calls are rejected with this error. */
+  close(error: WordmaskError): void {
+    if (this.#end) return;
+    this.#end = error;
+    this.#worker.terminate();
+    this.#onEnd();
+    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
+  }
+
+  #post(message: ToWorker): void {
+    if (!this.#end) this.#worker.postMessage(message);
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    return pending;
+  }
+
+  #take(message: FromWorker): void {
+    switch (message.type) {
+      case 'hello':
+        this.#greeted = true;
+        if (message.protocol !== protocolVersion) this.close(otherRelease());
+        break;
+      case 'progress':
+        this.#pending.get(message.id)?.onProgress?.(message.progress);
+        break;
+      case 'done':
+        this.#settle(message.id)?.resolve(message.answer);
+        break;
+      case 'failed':
+        if (message.fatal) this.#die(message.message, message.code);
+        else this.#settle(message.id)?.reject(new WordmaskError(message.code, message.message));
+        break;
+      case 'cancelled':
+        // The call was rejected with the signal's reason when the abort was sent.
+        break;
+    }
+  }
+
+  #die(
+    reason: string,
+    code: WordmaskError['code'] = this.device?.kind === 'webgpu' ? 'device' : 'internal',
+  ): void {
+    const where = code === 'device' ? 'The GPU failed' : 'The engine failed';
+    this.close(
+      new WordmaskError(
+        code,
+        `${where} (${reason}). Try again: the engine starts anew with the next call, and no picture is lost.`,
+      ),
+    );
+  }
+}
+
+function unstartable(reason: string | undefined): WordmaskError {
+  const detail = reason ? ` (${reason})` : '';
+  return new WordmaskError(
+    'network',
+    `The worker could not be started${detail}. Check that worker.js and engine/wordmask.js are served as JavaScript by the page's own origin, or say where they lie with workerUrl.`,
+  );
+}
+
+function otherRelease(): WordmaskError {
+  return new WordmaskError(
+    'internal',
+    'worker.js is of another release than the module that started it. Serve the files of one release together, and reload the page.',
+  );
+}
+
+/** What is asked of every worker before it can be used. */
+export type LoadRequest = Omit<CallRequest<'load'>, 'kind' | 'manifest'>;
+
+/** Keeps one loaded worker at hand, and starts the next one when it has died. */
+export class Bridge {
+  readonly #startWorker: () => WorkerLike;
+  readonly #request: LoadRequest;
+  readonly #onProgress: ProgressListener | undefined;
+  #current: { connection: Connection; ready: Promise<Connection> } | undefined;
+  #loaded: CallAnswer<'load'> | undefined;
+  #gpuFailures = 0;
+  #closed = false;
+  #nextHandle = 1;
+
+  /** @param onProgress Hears of the first load, and of loading again after a worker has died. */
+  constructor(
+    startWorker: () => WorkerLike,
+    request: LoadRequest,
+    onProgress: ProgressListener | undefined,
+  ) {
+    this.#startWorker = startWorker;
+    this.#request = request;
+    this.#onProgress = onProgress;
+  }
+
+  /** What the latest worker said of itself. */
+  get loaded(): CallAnswer<'load'> {
+    if (!this.#loaded) throw new WordmaskError('internal', 'The engine has not been loaded.');
+    return this.#loaded;
+  }
+
+  /** A number for something new that is to live in the engine. */
+  newHandle(): number {
+    return this.#nextHandle++;
+  }
+
+  /** The worker at hand, loaded; a new one if the last one has died. */
+  async connect(): Promise<Connection> {
+    if (this.#closed) throw closedError();
+    this.#current ??= this.#start();
+    return this.#current.ready;
+  }
+
+  /** Ends the worker. Everything made with it is of no use any more. */
+  close(): void {
+    this.#closed = true;
+    this.#current?.connection.close(closedError());
+  }
+
+  #start(): { connection: Connection; ready: Promise<Connection> } {
+    const connection = new Connection(this.#startWorker(), () => {
+      this.#current = undefined;
+      if (connection.device?.kind === 'webgpu' && !this.#closed) this.#gpuFailures++;
+    });
+    return { connection, ready: this.#load(connection) };
+  }
+
+  async #load(connection: Connection): Promise<Connection> {
+    const device = this.#nextDevice();
+    const manifest = this.#loaded && { manifest: this.#loaded.manifest };
+    try {
+      const answer = await connection.call<'load'>(
+        { ...this.#request, ...manifest, kind: 'load', device },
+        { onProgress: this.#onProgress },
+      );
+      connection.device = answer.device;
+      this.#loaded = device === this.#request.device ? answer : withNote(answer);
+      return connection;
+    } catch (error) {
+      connection.close(closedError());
+      throw error;
+    }
+  }
+
+  /** A GPU that keeps failing is given up for the CPU, unless it was asked for. */
+  #nextDevice(): DeviceChoice {
+    const givenUp = this.#request.device === 'auto' && this.#gpuFailures >= 2;
+    return givenUp ? 'cpu' : this.#request.device;
+  }
+}
+
+function withNote(answer: CallAnswer<'load'>): CallAnswer<'load'> {
+  const note = 'The GPU failed repeatedly, so the CPU is used.';
+  return { ...answer, device: { ...answer.device, note } };
+}
+
+function closedError(): WordmaskError {
+  return new WordmaskError('input', 'The segmenter was closed. Load it again to go on.');
+}
+
+/** Something that lives in the engine under a handle, and is made again after the engine has died. */
+export class Resident {
+  readonly handle: number;
+  readonly #bridge: Bridge;
+  readonly #make: (connection: Connection) => Promise<void>;
+  #home: Connection | undefined;
+  #move: { to: Connection; done: Promise<void> } | undefined;
+  #freed = false;
+
+  /** @param make Makes it in an engine that does not hold it yet. */
+  constructor(bridge: Bridge, handle: number, make: (connection: Connection) => Promise<void>) {
+    this.#bridge = bridge;
+    this.handle = handle;
+    this.#make = make;
+  }
+
+  get freed(): boolean {
+    return this.#freed;
+  }
+
+  /** Says that it has just been made there. */
+  settle(home: Connection): void {
+    this.#home = home;
+  }
+
+  /** The worker in which it lives, after making it anew if need be. */
+  async home(signal?: AbortSignal): Promise<Connection> {
+    const connection = await abortable(this.#bridge.connect(), signal);
+    if (this.#home !== connection) await abortable(this.#moveTo(connection), signal);
+    return connection;
+  }
+
+  /** Frees its memory. What depends on it can still be made anew. */
+  free(): void {
+    this.#freed = true;
+    this.#home?.free(this.handle);
+    this.#home = undefined;
+  }
+
+  #moveTo(connection: Connection): Promise<void> {
+    if (this.#move?.to !== connection) {
+      const done = this.#make(connection)
+        .then(() => this.settle(connection))
+        .finally(() => {
+          if (this.#move === move) this.#move = undefined;
+        });
+      const move = { to: connection, done };
+      this.#move = move;
+    }
+    return this.#move.done;
+  }
+}
+
+/** The promise, or a rejection with the signal's reason if that comes first. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,5 @@
+import type { EngineModule } from '../engine.js';
+
+declare const init: EngineModule['default'];
+export default init;
+export declare const BundleLoader: EngineModule['BundleLoader'];

@@ -1,0 +1,82 @@
+/** What the page and the worker say to each other. Both sides import this and nothing else of each other. */
+
+import type { BundleInfo, ClassSummary, Device } from './engine.js';
+import type { ErrorCode } from './errors.js';
+import type { CheckedEncode, CheckedSegment, DeviceChoice, Progress } from './options.js';
+
+/** Both sides must agree on this; they differ when files of two releases are served together. */
+export const protocolVersion = 1;
+
+/** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
+export interface PictureData {
+  blob: Blob;
+  size?: { width: number; height: number };
+}
+
+/** Which PNG to draw of a segmentation. */
+export type PngForm =
+  | { kind: 'labels' }
+  | { kind: 'overlay'; opacity: number }
+  | { kind: 'cutout'; index: number };
+
+export type TextFormat = 'coco' | 'geojson' | 'svg';
+
+/** Every call: what it asks, and what it answers. Handles are numbers that the page gives out. */
+export interface Calls {
+  load: {
+    request: {
+      /** The address of the manifest; the files lie beside it. */
+      url: string;
+      device: DeviceChoice;
+      cache: 'default' | 'none';
+      engineUrl?: string;
+      /** The manifest of an earlier load, so that a new worker holds the same model as the old one. */
+      manifest?: string;
+    };
+    answer: { device: Device; info: BundleInfo; manifest: string; cached: boolean };
+  };
+  encode: {
+    request: { picture: number; data: PictureData; options: CheckedEncode['engine'] };
+    answer: { width: number; height: number; milliseconds: number };
+  };
+  segment: {
+    request: {
+      picture: number;
+      segmentation: number;
+      words: string[];
+      options: CheckedSegment['engine'];
+    };
+    answer: {
+      width: number;
+      height: number;
+      labels: Uint8Array;
+      classes: ClassSummary[];
+      milliseconds: number;
+    };
+  };
+  pixels: { request: { picture: number }; answer: Uint8Array };
+  scores: { request: { segmentation: number; index: number }; answer: Float32Array };
+  png: { request: { segmentation: number; form: PngForm }; answer: Uint8Array };
+  text: { request: { segmentation: number; format: TextFormat }; answer: string };
+}
+
+export type CallKind = keyof Calls;
+
+export type CallRequest<K extends CallKind = CallKind> = {
+  [Kind in K]: { kind: Kind } & Calls[Kind]['request'];
+}[K];
+
+export type CallAnswer<K extends CallKind = CallKind> = Calls[K]['answer'];
+
+export type ToWorker =
+  | { type: 'call'; id: number; request: CallRequest }
+  | { type: 'abort'; id: number }
+  | { type: 'free'; handle: number };
+
+export type FromWorker =
+  | { type: 'hello'; protocol: number }
+  | { type: 'progress'; id: number; progress: Progress }
+  | { type: 'done'; id: number; answer: CallAnswer }
+  /** `fatal`: the engine cannot be used any more, so the worker has to be replaced. */
+  | { type: 'failed'; id: number; code: ErrorCode; message: string; fatal: boolean }
+  | { type: 'cancelled'; id: number };

@@ -1,0 +1,352 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { abortable, Bridge, type Connection, type LoadRequest, Resident } from './bridge.js';
+import type { BundleInfo, ClassSummary, Device } from './engine.js';
+import { messageOf, WordmaskError } from './errors.js';
+import {
+  checkEncode,
+  checkLoad,
+  checkOpacity,
+  checkSegment,
+  checkWords,
+  type EncodeOptions,
+  type LoadOptions,
+  type SegmentOptions,
+} from './options.js';
+import { paint } from './overlay.js';
+import type { CallAnswer, CallRequest, PngForm, TextFormat } from './protocol.js';
+import { type PictureSource, pictureData } from './source.js';
+
+/** How long the network took, without waiting and copying. */
+export interface Timing {
+  encodeMs: number;
+  segmentMs: number;
+}
+
+/** What is freed when its owner is collected. A safety net: `free()` is prompt, this is not. */
+const forgotten = new FinalizationRegistry<Resident>((resident) => resident.free());
+
+/** A loaded model in a worker of its own. */
+export class Segmenter {
+  readonly #bridge: Bridge;
+
+  private constructor(bridge: Bridge) {
+    this.#bridge = bridge;
+  }
+
+  /**
+   * Loads a bundle.
+   *
+   * @param url The directory of the bundle or the address of its `wordmask.json`, relative to the page.
+   * @throws WordmaskError with the codes `network`, `integrity`, `model`, `device`, `unsupported` or `input`.
+   */
+  static async load(url: string | URL, options?: LoadOptions): Promise<Segmenter> {
+    const checked = checkLoad(options);
+    const { device, cache, workerUrl, engineUrl, signal, onProgress } = checked;
+    signal?.throwIfAborted();
+    const request: LoadRequest = {
+      url: manifestUrl(url),
+      device,
+      cache,
+      ...(engineUrl === undefined ? undefined : { engineUrl: absolute(engineUrl, 'engineUrl') }),
+    };
+    const bridge = new Bridge(() => startWorker(workerUrl), request, onProgress);
+    try {
+      await abortable(bridge.connect(), signal);
+    } catch (error) {
+      bridge.close();
+      throw error;
+    }
+    return new Segmenter(bridge);
+  }
+
+  /** Where the network runs. May change from the GPU to the CPU when the GPU keeps failing. */
+  get device(): Device {
+    return { ...this.#bridge.loaded.device };
+  }
+
+  /** The model, for showing to people. */
+  get info(): BundleInfo {
+    return { ...this.#bridge.loaded.info };
+  }
+
+  /** Whether the whole bundle is kept for the next visit. */
+  get cached(): boolean {
+    return this.#bridge.loaded.cached;
+  }
+
+  /** Runs the vision tower on a picture, once; words are cheap after that. */
+  async encode(source: PictureSource, options?: EncodeOptions): Promise<EncodedPicture> {
+    const { engine, signal, onProgress } = checkEncode(options);
+    signal?.throwIfAborted();
+    const data = await abortable(pictureData(source), signal);
+    const bridge = this.#bridge;
+    const request: CallRequest<'encode'> = {
+      kind: 'encode',
+      picture: bridge.newHandle(),
+      data,
+      options: engine,
+    };
+    const connection = await abortable(bridge.connect(), signal);
+    const answer = await orFree(connection, request.picture, () =>
+      connection.call<'encode'>(request, { signal, onProgress }),
+    );
+    const resident = new Resident(bridge, request.picture, async (home) => {
+      await home.call<'encode'>(request);
+    });
+    resident.settle(connection);
+    return new EncodedPicture(bridge, resident, answer);
+  }
+
+  /** Ends the worker and frees everything in it. Calls that are under way reject. */
+  async close(): Promise<void> {
+    this.#bridge.close();
+  }
+
+  /** The same as `close`, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** A picture that the vision tower has seen. */
+export class EncodedPicture {
+  readonly width: number;
+  readonly height: number;
+  readonly #bridge: Bridge;
+  readonly #resident: Resident;
+  readonly #encodeMs: number;
+
+  /** @internal Made by `Segmenter.encode`. */
+  constructor(bridge: Bridge, resident: Resident, answer: CallAnswer<'encode'>) {
+    this.#bridge = bridge;
+    this.#resident = resident;
+    this.width = answer.width;
+    this.height = answer.height;
+    this.#encodeMs = answer.milliseconds;
+    forgotten.register(this, resident, this);
+  }
+
+  /**
+   * Gives every pixel to one of the words, or to none.
+   *
+   * @param words One entry for each class; an entry may hold several names, `tv/monitor/screen`.
+   */
+  async segment(words: readonly string[], options?: SegmentOptions): Promise<Segmentation> {
+    const { engine, signal, onProgress } = checkSegment(options);
+    signal?.throwIfAborted();
+    const picture = this.#resident;
+    usable(picture);
+    const request: CallRequest<'segment'> = {
+      kind: 'segment',
+      picture: picture.handle,
+      segmentation: this.#bridge.newHandle(),
+      words: checkWords(words),
+      options: engine,
+    };
+    const connection = await picture.home(signal);
+    const answer = await orFree(connection, request.segmentation, () =>
+      connection.call<'segment'>(request, { signal, onProgress }),
+    );
+    const resident = new Resident(this.#bridge, request.segmentation, async (home) => {
+      await picture.home();
+      await home.call<'segment'>(request);
+      if (picture.freed) picture.free();
+    });
+    resident.settle(connection);
+    return new Segmentation(resident, request.words, answer, {
+      encodeMs: this.#encodeMs,
+      segmentMs: answer.milliseconds,
+    });
+  }
+
+  /** The pixels that were encoded: turned upright, at the size of the answers. */
+  async toImageData(): Promise<ImageData> {
+    usable(this.#resident);
+    const connection = await this.#resident.home();
+    const rgba = await connection.call<'pixels'>({
+      kind: 'pixels',
+      picture: this.#resident.handle,
+    });
+    return new ImageData(new Uint8ClampedArray(rgba), this.width, this.height);
+  }
+
+  /** Frees the engine's memory. Answers that were made from it stay of use. */
+  free(): void {
+    release(this, this.#resident);
+  }
+
+  /** The same as `free`, for `using`. */
+  [Symbol.dispose](): void {
+    this.free();
+  }
+}
+
+/** Masks for words. */
+export class Segmentation {
+  readonly width: number;
+  readonly height: number;
+  /** One class index per pixel, row by row; 255 = unlabelled. */
+  readonly labels: Uint8Array;
+  /** The classes, by their index in `labels`. */
+  readonly classes: readonly ClassSummary[];
+  readonly timing: Timing;
+  readonly #words: readonly string[];
+  readonly #resident: Resident;
+
+  /** @internal Made by `EncodedPicture.segment`. */
+  constructor(
+    resident: Resident,
+    words: readonly string[],
+    answer: CallAnswer<'segment'>,
+    timing: Timing,
+  ) {
+    this.#resident = resident;
+    this.#words = words;
+    this.width = answer.width;
+    this.height = answer.height;
+    this.labels = answer.labels;
+    this.classes = answer.classes;
+    this.timing = timing;
+    forgotten.register(this, resident, this);
+  }
+
+  /** The heat map of a class: one value of 0 to 1 per pixel. Classes go by name or by index. */
+  async scores(which: string | number): Promise<Float32Array> {
+    const index = this.#indexOf(which);
+    return this.#ask<'scores'>((segmentation) => ({ kind: 'scores', segmentation, index }));
+  }
+
+  /** The masks in the colours of their classes, transparent where no class is. */
+  toImageData(options?: { opacity?: number | undefined }): ImageData {
+    const opacity = checkOpacity(options, 'toImageData');
+    const rgba = paint(this.labels, this.classes, opacity);
+    return new ImageData(rgba, this.width, this.height);
+  }
+
+  /** The label map as an indexed PNG with the colours of the classes. */
+  async toPng(): Promise<Blob> {
+    return this.#png({ kind: 'labels' });
+  }
+
+  /** The picture with the masks painted over it, as PNG. */
+  async overlay(options?: { opacity?: number | undefined }): Promise<Blob> {
+    return this.#png({ kind: 'overlay', opacity: checkOpacity(options, 'overlay') });
+  }
+
+  /** The pixels of one class on a transparent ground, as PNG. */
+  async cutout(which: string | number): Promise<Blob> {
+    return this.#png({ kind: 'cutout', index: this.#indexOf(which) });
+  }
+
+  /** The masks as COCO annotations with run-length encoding: JSON text. */
+  async toCoco(): Promise<string> {
+    return this.#text('coco');
+  }
+
+  /** The outlines as a GeoJSON feature collection in pixel coordinates: JSON text. */
+  async toGeoJson(): Promise<string> {
+    return this.#text('geojson');
+  }
+
+  /** The outlines as the text of an SVG file. */
+  async toSvg(): Promise<string> {
+    return this.#text('svg');
+  }
+
+  /** Frees the engine's memory. `labels`, `classes` and `toImageData` stay of use. */
+  free(): void {
+    release(this, this.#resident);
+  }
+
+  /** The same as `free`, for `using`. */
+  [Symbol.dispose](): void {
+    this.free();
+  }
+
+  async #png(form: PngForm): Promise<Blob> {
+    const bytes = await this.#ask<'png'>((segmentation) => ({ kind: 'png', segmentation, form }));
+    return new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'image/png' });
+  }
+
+  #text(format: TextFormat): Promise<string> {
+    return this.#ask<'text'>((segmentation) => ({ kind: 'text', segmentation, format }));
+  }
+
+  async #ask<K extends 'scores' | 'png' | 'text'>(
+    request: (handle: number) => CallRequest<K>,
+  ): Promise<CallAnswer<K>> {
+    usable(this.#resident);
+    const connection = await this.#resident.home();
+    return connection.call<K>(request(this.#resident.handle));
+  }
+
+  #indexOf(which: string | number): number {
+    const index = typeof which === 'number' ? which : this.#find(which);
+    if (!this.classes[index]) {
+      const names = this.classes.map(({ name }) => name).join(', ');
+      throw new WordmaskError('input', `There is no class ${which}. The classes are: ${names}.`);
+    }
+    return index;
+  }
+
+  /** By the name in the answer, or by the word as it was given. */
+  #find(name: string): number {
+    const named = this.classes.findIndex((candidate) => candidate.name === name);
+    return named >= 0 ? named : this.#words.indexOf(name);
+  }
+}
+
+function usable(resident: Resident): void {
+  if (resident.freed) {
+    throw new WordmaskError('input', 'This was freed and cannot be used any more.');
+  }
+}
+
+function release(owner: object, resident: Resident): void {
+  forgotten.unregister(owner);
+  if (!resident.freed) resident.free();
+}
+
+/** Runs a call; if it does not succeed, whatever it may have left in the engine is freed. */
+async function orFree<T>(
+  connection: Connection,
+  handle: number,
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    connection.free(handle);
+    throw error;
+  }
+}
+
+function manifestUrl(url: string | URL): string {
+  const base = new URL(absolute(url, 'url'));
+  if (base.pathname.endsWith('.json')) return base.href;
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  return new URL('wordmask.json', base).href;
+}
+
+function absolute(url: string | URL, name: string): string {
+  try {
+    return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+  } catch (cause) {
+    throw new WordmaskError('input', `"${name}" is not a URL: ${String(url)}.`, { cause });
+  }
+}
+
+function startWorker(workerUrl: string | URL | undefined): Worker {
+  try {
+    // Bundlers find the worker by exactly this expression.
+    return workerUrl === undefined
+      ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
+      : new Worker(absolute(workerUrl, 'workerUrl'), { type: 'module' });
+  } catch (cause) {
+    throw new WordmaskError(
+      'unsupported',
+      `The worker cannot be started (${messageOf(cause)}). It needs a browser with module workers, and worker.js on the page's own origin; say with workerUrl where it lies.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,325 @@
+import type {
+  BundleFile,
+  Checkpoint,
+  Device,
+  Engine,
+  EngineModule,
+  EnginePicture,
+  EngineSegmentation,
+} from './engine.js';
+import { codeOf, isErrorCode, messageOf, WordmaskError } from './errors.js';
+import { BundleStore, download, type Net } from './fetch.js';
+import type { Progress } from './options.js';
+import {
+  type CallAnswer,
+  type CallKind,
+  type CallRequest,
+  type FromWorker,
+  type PngForm,
+  protocolVersion,
+  type TextFormat,
+  type ToWorker,
+} from './protocol.js';
+
+/** The page, as the worker sees it. */
+export interface Port {
+  postMessage(message: FromWorker, transfer: Transferable[]): void;
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+}
+
+export interface Surroundings extends Net {
+  /** Where the engine lies unless a call says otherwise. */
+  engineUrl: string;
+}
+
+/** What a running call may use. */
+interface Running {
+  signal: AbortSignal;
+  report(progress: Progress): void;
+}
+
+/** Answers the calls that come through the port, one after the other, with this engine. */
+export function serve(module: EngineModule, port: Port, surroundings: Surroundings): void {
+  const desk = new Desk(port, new Host(module, surroundings));
+  port.onmessage = ({ data }) => desk.take(data);
+  port.postMessage({ type: 'hello', protocol: protocolVersion }, []);
+}
+
+/** Takes messages and queues calls, because the engine does one thing at a time. */
+class Desk {
+  readonly #port: Port;
+  readonly #host: Host;
+  readonly #controllers = new Map<number, AbortController>();
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(port: Port, host: Host) {
+    this.#port = port;
+    this.#host = host;
+  }
+
+  take(message: ToWorker): void {
+    switch (message.type) {
+      case 'call':
+        this.#controllers.set(message.id, new AbortController());
+        this.#enqueue(() => this.#answer(message.id, message.request));
+        break;
+      case 'abort':
+        this.#controllers.get(message.id)?.abort();
+        break;
+      case 'free':
+        // Queued as well, so that what a running call still uses is not freed under it.
+        this.#enqueue(() => this.#host.free(message.handle));
+        break;
+    }
+  }
+
+  #enqueue(job: () => void | Promise<void>): void {
+    // Jobs answer for their own failures; should one fail all the same, the page hears of an
+    // uncaught rejection and replaces this worker.
+    this.#queue = this.#queue.then(job);
+  }
+
+  async #answer(id: number, request: CallRequest): Promise<void> {
+    const signal = this.#controllers.get(id)?.signal ?? AbortSignal.abort();
+    const report = (progress: Progress) =>
+      this.#port.postMessage({ type: 'progress', id, progress }, []);
+    try {
+      signal.throwIfAborted();
+      const answer = await this.#host.run(request, { signal, report });
+      this.#port.postMessage({ type: 'done', id, answer }, transferable(answer));
+    } catch (error) {
+      this.#port.postMessage(this.#failure(id, request.kind, error, signal), []);
+    } finally {
+      this.#controllers.delete(id);
+    }
+  }
+
+  #failure(id: number, kind: CallKind, error: unknown, signal: AbortSignal): FromWorker {
+    const code = codeOf(error);
+    if (code === 'cancelled' || (signal.aborted && error === signal.reason)) {
+      return { type: 'cancelled', id };
+    }
+    // The engine gives a code to every failure it foresaw. Anything else, such as a trap, leaves it
+    // broken, and a device that has failed cannot be opened again in the same instance.
+    const message = messageOf(error);
+    if (isErrorCode(code)) {
+      return { type: 'failed', id, code, message, fatal: code === 'device' && kind !== 'load' };
+    }
+    return { type: 'failed', id, code: this.#host.blame, message, fatal: true };
+  }
+}
+
+/** Owns the engine and everything that lives in it, under the handles that the page gave out. */
+class Host {
+  readonly #module: EngineModule;
+  readonly #surroundings: Surroundings;
+  #engine: Engine | undefined;
+  #device: Device | undefined;
+  readonly #pictures = new Map<number, EnginePicture>();
+  readonly #segmentations = new Map<number, EngineSegmentation>();
+
+  constructor(module: EngineModule, surroundings: Surroundings) {
+    this.#module = module;
+    this.#surroundings = surroundings;
+  }
+
+  /** Whose fault an unforeseen failure most likely is. */
+  get blame(): 'device' | 'internal' {
+    return this.#device?.kind === 'webgpu' ? 'device' : 'internal';
+  }
+
+  run(request: CallRequest, running: Running): CallAnswer | Promise<CallAnswer> {
+    switch (request.kind) {
+      case 'load':
+        return this.#load(request, running);
+      case 'encode':
+        return this.#encode(request, running);
+      case 'segment':
+        return this.#segment(request, running);
+      case 'pixels':
+        return found(this.#pictures, request.picture).rgba();
+      case 'scores':
+        return found(this.#segmentations, request.segmentation).scores(request.index);
+      case 'png':
+        return png(found(this.#segmentations, request.segmentation), request.form);
+      case 'text':
+        return text(found(this.#segmentations, request.segmentation), request.format);
+    }
+  }
+
+  free(handle: number): void {
+    for (const map of [this.#pictures, this.#segmentations]) {
+      map.get(handle)?.free();
+      map.delete(handle);
+    }
+  }
+
+  async #load(request: CallRequest<'load'>, running: Running): Promise<CallAnswer<'load'>> {
+    const store = new BundleStore(this.#surroundings, request.cache);
+    const [manifest] = await Promise.all([
+      request.manifest ?? store.manifest(request.url, running.signal),
+      this.#start(request.engineUrl ?? this.#surroundings.engineUrl, running.signal),
+    ]);
+    // The page ends this worker when loading fails, so nothing is freed on the way out.
+    const loader = new this.#module.BundleLoader(manifest);
+    const files = loader.files();
+    const total = files.reduce((sum, file) => sum + file.bytes, 0);
+    let before = 0;
+    for (const file of files) {
+      const url = besides(request.url, file.name);
+      const onBytes = (bytes: number) =>
+        running.report({ phase: 'download', file: file.name, loaded: before + bytes, total });
+      const bytes = await store.file(url, file, onBytes, running.signal);
+      await accept(file, bytes, loader, () => store.forget(url));
+      await store.keep(url, file.sha256, bytes);
+      before += file.bytes;
+    }
+    running.report({ phase: 'prepare' });
+    await macrotask();
+    running.signal.throwIfAborted();
+    this.#engine = await loader.finish(request.device);
+    this.#device = this.#engine.device();
+    return { device: this.#device, info: this.#engine.info(), manifest, cached: store.keptAll };
+  }
+
+  async #start(engineUrl: string, signal: AbortSignal): Promise<void> {
+    const response = await download(this.#surroundings, engineUrl, signal);
+    try {
+      await this.#module.default({ module_or_path: response });
+    } catch (cause) {
+      throw new WordmaskError(
+        'unsupported',
+        `This browser cannot run the engine (${messageOf(cause)}). It needs WebAssembly with SIMD, and a page whose Content-Security-Policy allows 'wasm-unsafe-eval'.`,
+        { cause },
+      );
+    }
+  }
+
+  async #encode(
+    { picture, data, options }: CallRequest<'encode'>,
+    running: Running,
+  ): Promise<CallAnswer<'encode'>> {
+    const engine = this.#loaded();
+    const bytes = await read(data.blob);
+    const checkpoint = checkpoints('encode', running);
+    const begin = performance.now();
+    const encoded = data.size
+      ? await engine.encodePixels(data.size.width, data.size.height, bytes, options, checkpoint)
+      : await engine.encode(bytes, options, checkpoint);
+    const milliseconds = performance.now() - begin;
+    this.#pictures.set(picture, encoded);
+    return { width: encoded.width, height: encoded.height, milliseconds };
+  }
+
+  async #segment(
+    { picture, segmentation, words, options }: CallRequest<'segment'>,
+    running: Running,
+  ): Promise<CallAnswer<'segment'>> {
+    const engine = this.#loaded();
+    const encoded = found(this.#pictures, picture);
+    const begin = performance.now();
+    const made = await engine.segment(encoded, words, options, checkpoints('segment', running));
+    const milliseconds = performance.now() - begin;
+    this.#segmentations.set(segmentation, made);
+    const { width, height } = made;
+    return { width, height, labels: made.labels(), classes: made.classes(), milliseconds };
+  }
+
+  #loaded(): Engine {
+    if (!this.#engine)
+      throw new WordmaskError('internal', 'The worker was asked before it was loaded.');
+    return this.#engine;
+  }
+}
+
+/** Hands a file to the loader; bytes that it refuses must not stay in the cache. */
+async function accept(
+  file: BundleFile,
+  bytes: Uint8Array,
+  loader: { add(name: string, bytes: Uint8Array): void },
+  forget: () => Promise<void>,
+): Promise<void> {
+  try {
+    loader.add(file.name, bytes);
+  } catch (error) {
+    await forget();
+    throw error;
+  }
+}
+
+/** The address of a file beside the manifest. A name never leads elsewhere. */
+function besides(manifestUrl: string, name: string): string {
+  if (!/^[\w-][\w.-]*$/.test(name)) {
+    throw new WordmaskError('model', `The manifest lists a file with the unusable name "${name}".`);
+  }
+  return new URL(name, manifestUrl).href;
+}
+
+async function read(blob: Blob): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (cause) {
+    throw new WordmaskError(
+      'input',
+      'The picture file can no longer be read; it was probably changed or moved. Choose it again.',
+      { cause },
+    );
+  }
+}
+
+function found<T>(map: ReadonlyMap<number, T>, handle: number): T {
+  const value = map.get(handle);
+  if (value === undefined)
+    throw new WordmaskError('input', 'This was freed and cannot be used any more.');
+  return value;
+}
+
+function png(segmentation: EngineSegmentation, form: PngForm): Uint8Array {
+  switch (form.kind) {
+    case 'labels':
+      return segmentation.toPng();
+    case 'overlay':
+      return segmentation.overlayPng(form.opacity);
+    case 'cutout':
+      return segmentation.cutoutPng(form.index);
+  }
+}
+
+function text(segmentation: EngineSegmentation, format: TextFormat): string {
+  switch (format) {
+    case 'coco':
+      return segmentation.toCoco();
+    case 'geojson':
+      return segmentation.toGeoJson();
+    case 'svg':
+      return segmentation.toSvg();
+  }
+}
+
+/** Reports a step, lets waiting messages in, and says whether one of them was the abort. */
+function checkpoints(phase: 'encode' | 'segment', { signal, report }: Running): Checkpoint {
+  return async (done, total) => {
+    report({ phase, done, total });
+    await macrotask();
+    return signal.aborted;
+  };
+}
+
+/** A turn of the event loop; timers would be held back to 4 ms each. */
+function macrotask(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+/** The buffers of an answer that may move to the page instead of being copied. */
+function transferable(answer: CallAnswer): Transferable[] {
+  if (typeof answer === 'string') return [];
+  if (ArrayBuffer.isView(answer)) return [answer.buffer as ArrayBuffer];
+  return 'labels' in answer ? [answer.labels.buffer as ArrayBuffer] : [];
+}

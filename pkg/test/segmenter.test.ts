@@ -1,0 +1,406 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { type ErrorCode, WordmaskError } from '../src/errors.js';
+import { type Progress, Segmenter } from '../src/index.js';
+import {
+  bundleNet,
+  bundleUrl,
+  coded,
+  engineUrl,
+  type FakeCache,
+  type FakeNet,
+  FakeWorker,
+  type Script,
+  script,
+  steps,
+  trap,
+} from './fakes.js';
+
+let net: FakeNet;
+let cache: FakeCache;
+let engine: Script;
+const open: Segmenter[] = [];
+
+beforeEach(() => {
+  ({ net, cache } = bundleNet());
+  engine = script();
+  FakeWorker.install(engine, net);
+});
+
+afterEach(async () => {
+  for (const segmenter of open.splice(0)) await segmenter.close();
+  assert.ok(FakeWorker.all.every((worker) => worker.terminated));
+});
+
+async function load(options?: Parameters<typeof Segmenter.load>[1]): Promise<Segmenter> {
+  const segmenter = await Segmenter.load(bundleUrl, options);
+  open.push(segmenter);
+  return segmenter;
+}
+
+const file = (name: string) => new Blob([name]);
+
+const called = () => engine.log.filter((line) => !/done|finish/.test(line));
+
+async function fails(promise: Promise<unknown>, code: ErrorCode, part = ''): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert.ok(error instanceof WordmaskError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.ok(error.message.includes(part), error.message);
+    return true;
+  });
+}
+
+test('a bundle loads, with progress over all files', async () => {
+  const seen: Progress[] = [];
+  const segmenter = await load({ onProgress: (progress) => seen.push(progress) });
+  assert.deepEqual(segmenter.device, { kind: 'cpu', name: 'fake' });
+  assert.equal(segmenter.info.name, 'small');
+  assert.ok(segmenter.cached);
+  assert.deepEqual(seen, [
+    { phase: 'download', file: 'vision-00.safetensors', loaded: 4, total: 6 },
+    { phase: 'download', file: 'tokenizer.json', loaded: 6, total: 6 },
+    { phase: 'prepare' },
+  ]);
+  assert.match(FakeWorker.all[0]?.url ?? '', /\/worker\.js$/);
+});
+
+test('the second visit downloads only the manifest and the engine', async () => {
+  await load();
+  net.asked.length = 0;
+  await load();
+  assert.deepEqual(net.asked.sort(), [engineUrl, `${bundleUrl}wordmask.json`]);
+});
+
+test('the address may name the directory or the manifest', async () => {
+  for (const url of [bundleUrl.slice(0, -1), `${bundleUrl}wordmask.json`, new URL(bundleUrl)]) {
+    open.push(await Segmenter.load(url));
+  }
+});
+
+test('a file with the wrong hash is refused and not kept', async () => {
+  net.file(`${bundleUrl}vision-00.safetensors`, Uint8Array.of(9, 9, 9, 9));
+  await fails(load(), 'integrity', 'vision-00');
+  assert.ok(!cache.entries.has(`${bundleUrl}vision-00.safetensors`));
+  assert.ok(FakeWorker.all[0]?.terminated);
+});
+
+test('a kept file that has been tampered with is refused and dropped; the next load is whole', async () => {
+  await load();
+  const key = `${bundleUrl}vision-00.safetensors`;
+  const headers = cache.entries.get(key)?.headers ?? new Headers();
+  cache.entries.set(key, new Response(Uint8Array.of(9, 9, 9, 9), { headers }));
+  await fails(load(), 'integrity');
+  assert.ok(!cache.entries.has(key));
+  await load();
+});
+
+test('a manifest never leads to another directory', async () => {
+  for (const name of ['../secret', 'https://evil.example/x', 'a/b', '.hidden', '']) {
+    const files = [{ name, bytes: 1, sha256: '' }];
+    net.file(`${bundleUrl}wordmask.json`, JSON.stringify({ files }));
+    await fails(load(), 'model', 'name');
+  }
+  assert.ok(net.asked.every((url) => url === engineUrl || url.endsWith('/wordmask.json')));
+});
+
+test('a missing bundle says what the server answered', async () => {
+  net.answers.set(`${bundleUrl}wordmask.json`, () => new Response('', { status: 404 }));
+  await fails(load(), 'network', '404');
+});
+
+test('a full store is told', async () => {
+  cache.full = true;
+  assert.ok(!(await load()).cached);
+});
+
+test('loading stops on abort and ends its worker', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const promise = load({ signal: controller.signal, onProgress: () => controller.abort(reason) });
+  await assert.rejects(promise, reason);
+  assert.ok(FakeWorker.all[0]?.terminated);
+  assert.equal(engine.started, 0);
+  await assert.rejects(load({ signal: AbortSignal.abort(reason) }), reason);
+});
+
+test('a picture is encoded once and segmented with any words', async () => {
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('a'));
+  const seen: Progress[] = [];
+  engine.work = (_call, _argument, checkpoint) => steps(2, checkpoint);
+  const result = await picture.segment(['tv/monitor', '__proto__'], {
+    onProgress: (progress) => seen.push(progress),
+  });
+  await picture.segment(['dog']);
+  assert.deepEqual(called(), ['encode a', 'segment tv/monitor+__proto__', 'segment dog']);
+  assert.deepEqual(seen, [
+    { phase: 'segment', done: 1, total: 2 },
+    { phase: 'segment', done: 2, total: 2 },
+  ]);
+  assert.deepEqual([picture.width, picture.height], [2, 1]);
+  assert.deepEqual(result.labels, Uint8Array.of(0, 255));
+  assert.ok(result.timing.encodeMs >= 0 && result.timing.segmentMs >= 0);
+});
+
+test('an answer goes out in every form, by name, by word and by index', async () => {
+  const picture = await (await load()).encode(file('a'));
+  const result = await picture.segment(['cat', 'tv/monitor', '__proto__']);
+  assert.deepEqual(await result.scores('tv'), Float32Array.of(1, 1));
+  assert.deepEqual(await result.scores('tv/monitor'), Float32Array.of(1, 1));
+  assert.deepEqual(await result.scores('__proto__'), Float32Array.of(2, 1));
+  assert.deepEqual(await result.scores(0), Float32Array.of(0, 1));
+  const cutout = await result.cutout('tv');
+  assert.equal(cutout.type, 'image/png');
+  assert.deepEqual(new Uint8Array(await cutout.arrayBuffer()), Uint8Array.of(3, 1));
+  const overlay = await result.overlay({ opacity: 0.5 });
+  assert.deepEqual(new Uint8Array(await overlay.arrayBuffer()), Uint8Array.of(2, 50));
+  assert.equal((await result.toPng()).size, 1);
+  assert.equal(await result.toCoco(), '{"coco":1}');
+  assert.equal(await result.toGeoJson(), '{"geojson":1}');
+  assert.equal(await result.toSvg(), '<svg/>');
+  for (const which of ['dog', 'constructor', 3, -1, 0.5]) {
+    await fails(result.scores(which), 'input', String(which));
+  }
+});
+
+test('calls run one after the other, in the order in which they were made', async () => {
+  const segmenter = await load();
+  engine.work = (_call, _argument, checkpoint) => steps(3, checkpoint);
+  await Promise.all(['a', 'b', 'c'].map((name) => segmenter.encode(file(name))));
+  const expected = ['a', 'b', 'c'].flatMap((name) => [`encode ${name}`, `encode ${name} done`]);
+  assert.deepEqual(engine.log.slice(1), expected);
+});
+
+test('a running call really stops, and the engine goes on', async () => {
+  const segmenter = await load();
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  let done = 0;
+  engine.work = (call, _argument, checkpoint) =>
+    steps(call === 'encode' ? 1000 : 1, async (step, total) => {
+      done = step;
+      return checkpoint(step, total);
+    });
+  const abort = (progress: Progress) => {
+    if (progress.phase === 'encode' && progress.done === 3) controller.abort(reason);
+  };
+  const promise = segmenter.encode(file('a'), { signal: controller.signal, onProgress: abort });
+  await assert.rejects(promise, reason);
+  engine.work = async () => undefined;
+  const picture = await segmenter.encode(file('b'));
+  assert.ok(done < 1000, `it went on to step ${done}`);
+  assert.ok(!engine.log.includes('encode a done'));
+  await picture.segment(['cat']);
+  assert.equal(FakeWorker.all.length, 1);
+});
+
+test('a queued call that is aborted never runs', async () => {
+  const segmenter = await load();
+  const controller = new AbortController();
+  engine.work = (_call, _argument, checkpoint) => steps(5, checkpoint);
+  const first = segmenter.encode(file('a'));
+  const second = segmenter.encode(file('b'), { signal: controller.signal });
+  const third = segmenter.encode(file('c'));
+  setTimeout(() => controller.abort());
+  await assert.rejects(second, { name: 'AbortError' });
+  await Promise.all([first, third]);
+  assert.deepEqual(called(), ['encode a', 'encode c']);
+});
+
+test('what finishes in spite of an abort is freed', async () => {
+  const segmenter = await load();
+  const controller = new AbortController();
+  // It never looks at the checkpoint, so that it cannot be stopped.
+  engine.work = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  const promise = segmenter.encode(file('a'), { signal: controller.signal });
+  setTimeout(() => controller.abort(), 5);
+  await assert.rejects(promise, { name: 'AbortError' });
+  await segmenter.encode(file('b'));
+  assert.ok(engine.log.includes('free a'), engine.log.join(', '));
+});
+
+test('an input error leaves the engine as it was', async () => {
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('a'));
+  engine.work = async () => {
+    throw coded('input', 'The word "cat" is there twice.');
+  };
+  await fails(picture.segment(['cat', 'cat']), 'input', 'twice');
+  engine.work = async () => undefined;
+  await picture.segment(['cat']);
+  assert.equal(FakeWorker.all.length, 1);
+});
+
+test('a trap rejects every pending call, and nothing is lost', async () => {
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('a'));
+  const result = await picture.segment(['cat']);
+  engine.work = async () => {
+    throw trap();
+  };
+  const pending = [segmenter.encode(file('b')), picture.segment(['dog'])];
+  await Promise.all(pending.map((promise) => fails(promise, 'internal', 'unreachable')));
+  assert.ok(FakeWorker.all[0]?.terminated);
+
+  engine.work = async () => undefined;
+  engine.log.length = 0;
+  net.asked.length = 0;
+  const again = await picture.segment(['dog']);
+  assert.deepEqual(again.labels, Uint8Array.of(0, 255));
+  assert.deepEqual(called(), ['encode a', 'segment dog']);
+  assert.deepEqual(net.asked, [engineUrl], 'the bundle comes from the cache');
+  assert.equal(await result.toSvg(), '<svg/>');
+  assert.deepEqual(called(), ['encode a', 'segment dog', 'segment cat']);
+  assert.equal(FakeWorker.all.length, 2);
+});
+
+test('after a trap, calls made at once share one new worker and one encoding', async () => {
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('a'));
+  FakeWorker.all[0]?.crash('unreachable');
+  engine.log.length = 0;
+  await Promise.all([picture.segment(['cat']), picture.segment(['dog']), picture.segment(['cow'])]);
+  assert.equal(FakeWorker.all.length, 2);
+  assert.equal(called().filter((line) => line === 'encode a').length, 1);
+});
+
+test('an answer can be made anew although its picture was freed', async () => {
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('a'));
+  const result = await picture.segment(['cat']);
+  picture.free();
+  FakeWorker.all[0]?.crash('unreachable');
+  engine.log.length = 0;
+  assert.equal(await result.toSvg(), '<svg/>');
+  await result.toPng();
+  assert.deepEqual(called(), ['encode a', 'segment cat', 'free a']);
+});
+
+test('a failed device is replaced, and a GPU that keeps failing is given up under auto', async () => {
+  engine.device = 'webgpu';
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('a'));
+  const fail = async () => {
+    throw coded('device', 'The GPU was lost.');
+  };
+  for (const worker of [0, 1]) {
+    engine.work = fail;
+    await fails(picture.segment(['cat']), 'device', 'lost');
+    assert.ok(FakeWorker.all[worker]?.terminated);
+    engine.work = async () => undefined;
+    await picture.segment(['cat']);
+  }
+  assert.deepEqual(
+    engine.log.filter((line) => line.startsWith('finish')),
+    ['finish auto', 'finish auto', 'finish cpu'],
+  );
+  assert.equal(segmenter.device.kind, 'cpu');
+  assert.match(segmenter.device.note ?? '', /GPU failed/);
+});
+
+test('an uncaught error while a GPU call hangs rejects that call with device', async () => {
+  engine.device = 'webgpu';
+  const segmenter = await load();
+  engine.work = () => new Promise(() => undefined);
+  const promise = segmenter.encode(file('a'));
+  setTimeout(() => FakeWorker.all[0]?.crash('Validation error'), 10);
+  await fails(promise, 'device', 'Validation error');
+});
+
+test('pixels are encoded as pixels', async () => {
+  class ImageData {
+    readonly data: Uint8ClampedArray;
+    constructor(
+      readonly width: number,
+      readonly height: number,
+    ) {
+      this.data = new Uint8ClampedArray(width * height * 4);
+    }
+  }
+  Object.assign(globalThis, { ImageData });
+  const segmenter = await load();
+  await segmenter.encode(new globalThis.ImageData(3, 2));
+  assert.deepEqual(called(), ['encode 3x2']);
+  await fails(segmenter.encode(new globalThis.ImageData(0, 2)), 'input', 'no pixels');
+});
+
+test('what was freed is refused, freeing twice is not', async () => {
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('a'));
+  const result = await picture.segment(['cat']);
+  result.free();
+  result.free();
+  picture.free();
+  await fails(picture.segment(['cat']), 'input', 'freed');
+  await fails(result.toPng(), 'input', 'freed');
+  await segmenter.encode(file('b'));
+  assert.deepEqual(
+    engine.log.filter((line) => line.startsWith('free')),
+    ['free cat', 'free a'],
+  );
+});
+
+test('closing rejects what is under way and what comes later', async () => {
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('a'));
+  engine.work = () => new Promise(() => undefined);
+  const promise = picture.segment(['cat']);
+  setTimeout(() => segmenter.close(), 10);
+  await fails(promise, 'input', 'closed');
+  await fails(segmenter.encode(file('b')), 'input', 'closed');
+  picture.free();
+});
+
+test('a worker that cannot be started says what to check', async () => {
+  class Missing extends FakeWorker {
+    protected override start(): void {
+      setTimeout(() => this.crash(undefined));
+    }
+  }
+  Object.assign(globalThis, { Worker: Missing });
+  await fails(load(), 'network', 'worker.js');
+  Object.assign(globalThis, {
+    Worker: class {
+      constructor() {
+        throw new DOMException('Not on this origin.', 'SecurityError');
+      }
+    },
+  });
+  await fails(load(), 'unsupported', 'workerUrl');
+});
+
+test('files of two releases are not mixed', async () => {
+  class Older extends FakeWorker {
+    protected override start(port: MessagePort): void {
+      port.postMessage({ type: 'hello', protocol: 0 });
+    }
+  }
+  Object.assign(globalThis, { Worker: Older });
+  await fails(load(), 'internal', 'release');
+});
+
+test('an engine that does not compile is the browser lacking something', async () => {
+  engine.compile = () => {
+    throw new WebAssembly.CompileError('invalid opcode');
+  };
+  await fails(load(), 'unsupported', 'invalid opcode');
+});
+
+test('the engine may lie elsewhere, and is named when it is missing', async () => {
+  FakeWorker.surroundings.engineUrl = 'https://example.org/other.wasm';
+  await fails(load(), 'network', 'other.wasm');
+  await load({ engineUrl });
+});
+
+test('words and options are checked before anything is sent', async () => {
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('a'));
+  await fails(picture.segment('cat' as never), 'input', 'words');
+  await fails(picture.segment(['cat'], { treshold: 1 } as never), 'input', 'treshold');
+  await fails(segmenter.encode(file('a'), { sizes: 1 } as never), 'input', 'sizes');
+  await fails(Segmenter.load('not absolute, and no page'), 'input', 'not a URL');
+  assert.deepEqual(called(), ['encode a']);
+});

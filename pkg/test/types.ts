@@ -1,0 +1,67 @@
+/** Compiled, never run: what the types of the package allow, and what they refuse. */
+
+import {
+  type Device,
+  type EncodedPicture,
+  type ErrorCode,
+  type Progress,
+  type Segmentation,
+  Segmenter,
+  WordmaskError,
+} from 'wordmask';
+
+export async function use(file: File, canvas: HTMLCanvasElement, bytes: Uint8Array): Promise<void> {
+  const signal = AbortSignal.timeout(1000);
+  await using segmenter = await Segmenter.load('models/doodle/', { device: 'auto', signal });
+  const device: Device = segmenter.device;
+  using picture: EncodedPicture = await segmenter.encode(file, { size: 448, signal });
+  await segmenter.encode(canvas);
+  await segmenter.encode(bytes);
+  const words = ['cat', 'tv/monitor'] as const;
+  using result: Segmentation = await picture.segment(words, {
+    method: 'maskclip',
+    background: 'none',
+    refine: ['key-smoothing'],
+    threshold: 0.3,
+    onProgress: report,
+  });
+  const heat: Float32Array = await result.scores('cat');
+  const png: Blob = await result.cutout(0);
+  console.log(device.note?.length, heat.length, png.size, result.classes[0]?.color[2]);
+
+  // @ts-expect-error: a device that does not exist
+  await Segmenter.load('models/doodle/', { device: 'gpu' });
+  // @ts-expect-error: a misspelt option
+  await picture.segment(words, { treshold: 0.3 });
+  // @ts-expect-error: one string is not a list of words
+  await picture.segment('cat');
+  // @ts-expect-error: a refinement that does not exist
+  await picture.segment(words, { refine: ['sharpen'] });
+  // @ts-expect-error: an address is not a picture
+  await segmenter.encode('photo.jpg');
+  // @ts-expect-error: answers cannot be changed
+  result.width = 3;
+  // @ts-expect-error: a Segmenter comes from load
+  new Segmenter();
+}
+
+function report(progress: Progress): number {
+  switch (progress.phase) {
+    case 'download':
+      return progress.loaded / progress.total;
+    case 'prepare':
+      return 1;
+    case 'encode':
+    case 'segment':
+      // @ts-expect-error: steps are not bytes
+      console.log(progress.loaded);
+      return progress.done / progress.total;
+  }
+}
+
+export function advice(error: unknown): ErrorCode | undefined {
+  if (!(error instanceof WordmaskError)) return undefined;
+  // @ts-expect-error: a code that does not exist
+  if (error.code === 'cancelled') return undefined;
+  return error.code;
+}

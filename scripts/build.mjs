@@ -1,0 +1,220 @@
+/**
+ * Builds the engine, the npm package and the page:
+ * `node scripts/build.mjs [--profile web|web-test] [--only engine|pkg|www]`.
+ *
+ * `web` is the engine as it ships; `web-test` links in a fraction of the time and skips wasm-opt.
+ */
+
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { Failure, isMain, main, root, run, targetDir } from './lib.mjs';
+import { buildBindgen, wasmTarget } from './setup.mjs';
+
+const profiles = ['web', 'web-test'];
+const parts = ['engine', 'pkg', 'www'];
+
+const pkgDir = join(root, 'pkg', 'dist');
+const engineDir = join(pkgDir, 'engine');
+const wwwDir = join(root, 'www', 'dist');
+const modelDir = join(root, 'weights', 'doodle');
+
+/** `--all-features` would emit compact imports, which browsers refuse. */
+const wasmOptFlags = [
+  '-O3',
+  '--enable-simd',
+  '--enable-bulk-memory',
+  '--enable-nontrapping-float-to-int',
+  '--enable-sign-ext',
+  '--enable-mutable-globals',
+  '--enable-reference-types',
+  '--enable-multivalue',
+];
+
+export async function build({ profile = 'web', only } = {}) {
+  if (!profiles.includes(profile)) {
+    throw new Failure(`There is no profile ${profile}; the profiles are ${profiles.join(', ')}.`);
+  }
+  if (only !== undefined && !parts.includes(only)) {
+    throw new Failure(`There is no part ${only}; the parts are ${parts.join(', ')}.`);
+  }
+  if (!only || only === 'engine') buildEngine(profile);
+  if (!only || only === 'pkg') await buildPkg();
+  if (!only || only === 'www') await buildWww();
+}
+
+/** Compiles for the browser; the flags of the target are in `.cargo/config.toml`. */
+function compile(what, profile) {
+  const features = ['--no-default-features', '--features', 'web'];
+  const args = ['--locked', '--target', wasmTarget, '--profile', profile, ...features];
+  run('cargo', ['build', ...what, ...args], {
+    failure: 'The engine does not compile; see above.',
+  });
+  return join(targetDir, wasmTarget, profile);
+}
+
+function buildEngine(profile) {
+  const built = join(compile(['--lib'], profile), 'wordmask.wasm');
+  const bindgen = buildBindgen();
+  const modified = [built, bindgen].map((path) => statSync(path).mtimeMs);
+  const stamp = JSON.stringify({ profile, modified, wasmOptFlags });
+  if (isFresh(stamp)) return;
+
+  rmSync(engineDir, { recursive: true, force: true });
+  run(bindgen, [built, engineDir], {
+    failure: 'The engine has no JavaScript around it; see above.',
+  });
+  if (profile === 'web') optimise();
+  writeFileSync(stampPath(), stamp);
+  printSizes();
+}
+
+/**
+ * Builds the tests that run inside a browser, `tests/support/wasm.rs`, and returns the folder with
+ * their `wordmask.js` and `wordmask_bg.wasm`.
+ */
+export function buildBrowserTests() {
+  const folder = join(targetDir, 'browser-tests');
+  const what = ['--example', 'browser_tests'];
+  const built = join(compile(what, 'web-test'), 'examples', 'browser_tests.wasm');
+  run(buildBindgen(), [built, folder], {
+    failure: 'The browser tests have no JavaScript around them; see above.',
+  });
+  return folder;
+}
+
+/** What the engine in `pkg/dist` was made from, so that slow steps run only after a change. */
+function stampPath() {
+  return join(engineDir, '.made-from.json');
+}
+
+function isFresh(stamp) {
+  const wasm = join(engineDir, 'wordmask_bg.wasm');
+  return existsSync(wasm) && existsSync(stampPath()) && readFileSync(stampPath(), 'utf8') === stamp;
+}
+
+function optimise() {
+  const wasm = join(engineDir, 'wordmask_bg.wasm');
+  const smaller = join(engineDir, 'optimised.wasm');
+  const program = join(root, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
+  run(process.execPath, [program, ...wasmOptFlags, wasm, '-o', smaller]);
+  renameSync(smaller, wasm);
+}
+
+function printSizes() {
+  const bytes = readFileSync(join(engineDir, 'wordmask_bg.wasm'));
+  const brotli = brotliCompressSync(bytes, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: 9,
+      [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+    },
+  });
+  const megabytes = (length) => `${(length / 1e6).toFixed(2)} MB`;
+  const sizes = [
+    `${megabytes(bytes.length)} raw`,
+    `${megabytes(gzipSync(bytes, { level: 9 }).length)} gzip`,
+    `${megabytes(brotli.length)} brotli`,
+  ];
+  console.log(`Engine: ${sizes.join(', ')}.`);
+}
+
+async function buildPkg() {
+  for (const name of existsSync(pkgDir) ? readdirSync(pkgDir) : []) {
+    if (name !== 'engine') rmSync(join(pkgDir, name), { recursive: true });
+  }
+  await bundle({
+    entryPoints: [join(root, 'pkg/src/index.ts'), join(root, 'pkg/src/worker.ts')],
+    outdir: pkgDir,
+    external: ['./engine/wordmask.js'],
+  });
+  copy(root, pkgDir, (name) => name.startsWith('LICENSE'));
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  run(process.execPath, [compiler, '-p', 'pkg'], { failure: 'The package has type errors.' });
+}
+
+/** Bundles the unit tests of the package, which Node cannot read as TypeScript, and returns their paths. */
+export async function bundleTests() {
+  const from = join(root, 'pkg', 'test');
+  const to = join(root, 'node_modules', '.cache', 'wordmask-test');
+  const names = readdirSync(from).filter((name) => name.endsWith('.test.ts'));
+  rmSync(to, { recursive: true, force: true });
+  await bundle({
+    entryPoints: names.map((name) => join(from, name)),
+    outdir: to,
+    platform: 'node',
+    sourcemap: 'inline',
+  });
+  return names.map((name) => join(to, name.replace(/ts$/, 'js')));
+}
+
+async function buildWww() {
+  requireBuilt(join(pkgDir, 'worker.js'), 'Run "npm run build" without --only first.');
+  requireBuilt(join(engineDir, 'wordmask_bg.wasm'), 'Run "npm run build" without --only first.');
+  requireBuilt(
+    join(modelDir, 'wordmask.json'),
+    'The built-in bundle belongs to the repository: restore weights/doodle.',
+  );
+  rmSync(wwwDir, { recursive: true, force: true });
+  mkdirSync(wwwDir, { recursive: true });
+  await bundle({
+    entryPoints: [join(root, 'www/src/main.ts')],
+    outdir: wwwDir,
+    minify: true,
+    sourcemap: true,
+  });
+  copy(join(root, 'www'), wwwDir, (name) => !['src', 'test', 'dist'].includes(name));
+  copy(pkgDir, wwwDir, (name) => name === 'worker.js');
+  copy(engineDir, join(wwwDir, 'engine'), (name) => /\.(js|wasm)$/.test(name));
+  copy(modelDir, join(wwwDir, 'models', 'doodle'), (name) => /\.(json|safetensors)$/.test(name));
+}
+
+function requireBuilt(path, advice) {
+  if (!existsSync(path)) throw new Failure(`${path} is missing. ${advice}`);
+}
+
+/** Copies what lies directly in a folder under names that are wanted, with all that is below. */
+function copy(from, to, wanted) {
+  for (const name of readdirSync(from).filter(wanted)) {
+    cpSync(join(from, name), join(to, name), { recursive: true });
+  }
+}
+
+async function bundle(options) {
+  const { build: esbuild } = await import('esbuild').catch(() => {
+    throw new Failure('The npm packages are missing: run "npm ci".');
+  });
+  try {
+    await esbuild({
+      absWorkingDir: root,
+      bundle: true,
+      format: 'esm',
+      target: 'es2022',
+      charset: 'utf8',
+      logLevel: 'warning',
+      ...options,
+    });
+  } catch (error) {
+    throw new Failure(
+      `esbuild could not bundle ${options.entryPoints.join(', ')}: ${error.message}`,
+    );
+  }
+}
+
+if (isMain(import.meta.url)) {
+  main(async () => {
+    const options = { profile: { type: 'string' }, only: { type: 'string' } };
+    const { values } = parseArgs({ options });
+    await build(values);
+  });
+}

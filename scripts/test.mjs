@@ -1,0 +1,118 @@
+/**
+ * Every test: `npm test`, or `node scripts/test.mjs NAME …` for some.
+ *
+ * Runs all suites even if one fails, so that one run tells everything, and ends with the line
+ * `N passed, N failed`. A suite that counts nothing, such as the linter, counts as one test.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, buildBrowserTests, bundleTests } from './build.mjs';
+import { chromium, isMain, main, root } from './lib.mjs';
+
+const web = ['--target', 'wasm32-unknown-unknown', '--no-default-features', '--features', 'web'];
+const strict = ['--', '-D', 'warnings'];
+
+/** Each yields `{ passed, failed }`. */
+const suites = {
+  lint: () => once('node_modules/.bin/biome', ['check', '.']),
+  types: () => all(['.', 'pkg'].map((p) => once('node_modules/.bin/tsc', ['--noEmit', '-p', p]))),
+  format: () => once('cargo', ['fmt', '--check']),
+  clippy: () =>
+    all([
+      once('cargo', ['clippy', '--release', '--locked', '--all-targets', ...strict]),
+      once('cargo', ['clippy', '--release', '--locked', '--lib', ...web, ...strict]),
+    ]),
+  rust: () => cargoTests(),
+  unit: async () => nodeTests(await bundleTests()),
+  browser: async () => {
+    // One build of Burn for wasm serves the page, the package and the parity tests.
+    await build({ profile: 'web-test' });
+    buildBrowserTests();
+    const program = await chromium();
+    return nodeTests([...endToEnd('tests'), ...endToEnd('www/test')], { CHROME_PATH: program });
+  },
+};
+
+function once(program, args) {
+  console.log(`> ${program} ${args.join(' ')}`);
+  const { status } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
+  return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+function all(counts) {
+  const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
+  return { passed: sum('passed'), failed: sum('failed') };
+}
+
+/** Runs a test runner, shows what it prints, and reads its counts off that. */
+function counted(program, args, pattern, env = {}) {
+  console.log(`> ${program} ${args.join(' ')}`);
+  const { status, stdout } = spawnSync(program, args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+  });
+  process.stdout.write(stdout ?? '');
+  const found = [...(stdout ?? '').matchAll(pattern)].map(({ groups }) => ({
+    passed: Number(groups.passed),
+    failed: Number(groups.failed),
+  }));
+  const counts = all(found);
+  // A runner that died, or did not say, has failed whatever it printed before.
+  if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  if (counts.passed + counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
+function cargoTests() {
+  const pattern = /^test result: \w+\. (?<passed>\d+) passed; (?<failed>\d+) failed/gm;
+  return counted('cargo', ['test', '--release', '--locked', '--no-fail-fast'], pattern);
+}
+
+function nodeTests(files, env) {
+  const pattern = /^# pass (?<passed>\d+)\n# fail (?<failed>\d+)$/gm;
+  // One file at a time: two cores and a software GPU do not share well.
+  const args = ['--test', '--test-reporter=tap', '--test-concurrency=1', ...files];
+  return counted(process.execPath, args, pattern, env);
+}
+
+function endToEnd(folder) {
+  return readdirSync(join(root, folder))
+    .filter((name) => name.endsWith('.e2e.mjs'))
+    .map((name) => join(root, folder, name));
+}
+
+async function test(names) {
+  const results = [];
+  for (const name of names) {
+    const start = Date.now();
+    let counts;
+    try {
+      counts = await suites[name]();
+    } catch (error) {
+      console.error(error.message);
+      counts = { passed: 0, failed: 1 };
+    }
+    results.push({ name, ...counts, seconds: (Date.now() - start) / 1000 });
+  }
+  for (const { name, passed, failed, seconds } of results) {
+    console.log(`${name}: ${passed} of ${passed + failed} in ${seconds.toFixed(0)} s`);
+  }
+  const { passed, failed } = all(results);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed;
+}
+
+if (isMain(import.meta.url)) {
+  main(async () => {
+    const asked = process.argv.slice(2);
+    const unknown = asked.find((name) => !(name in suites));
+    if (unknown) throw new Error(`No suite ${unknown}; there are ${Object.keys(suites).join(', ')}.`);
+    const failed = await test(asked.length > 0 ? asked : Object.keys(suites));
+    if (failed > 0) process.exitCode = 1;
+  });
+}

@@ -1,0 +1,40 @@
+//! The command line: thin, no logic.
+
+mod args;
+mod commands;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let json = args.command.json();
+    let done = match args.command {
+        Command::Segment(segment) => commands::segment(&segment),
+        Command::Eval(eval) => commands::eval(&eval),
+        Command::Scenes(scenes) => commands::scenes(&scenes),
+        Command::Import(import) => commands::import(&import),
+        Command::Info(info) => commands::info(&info),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error, json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells of an error: a sentence for people, an object for machines.
+fn report(error: &wordmask::Error, json: bool) {
+    if json {
+        let object = serde_json::json!({ "error": { "code": error.code(), "message": error.to_string() } });
+        eprintln!("{object}");
+    } else {
+        eprintln!("wordmask: {error}");
+    }
+}

@@ -1,0 +1,36 @@
+//! The bundle that the command line carries: `weights/doodle`.
+
+use super::weights::Bundle;
+use crate::error::Result;
+
+const MANIFEST: &[u8] = include_bytes!("../../weights/doodle/wordmask.json");
+
+const FILES: [(&str, &[u8]); 3] = [
+    (
+        "tokenizer.json",
+        include_bytes!("../../weights/doodle/tokenizer.json"),
+    ),
+    (
+        "vision-00.safetensors",
+        include_bytes!("../../weights/doodle/vision-00.safetensors"),
+    ),
+    (
+        "text-00.safetensors",
+        include_bytes!("../../weights/doodle/text-00.safetensors"),
+    ),
+];
+
+impl Bundle {
+    /// The built-in bundle, which knows procedural cartoon scenes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Bundle::new`] and [`Bundle::add`], if it was damaged before it was compiled in.
+    pub fn built_in() -> Result<Self> {
+        let mut bundle = Self::new(MANIFEST)?;
+        for (file, contents) in FILES {
+            bundle.add(file, contents)?;
+        }
+        Ok(bundle)
+    }
+}

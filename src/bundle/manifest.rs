@@ -1,0 +1,284 @@
+//! `wordmask.json`.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::quant::Scheme;
+use crate::clip::ClipConfig;
+use crate::error::{Error, Result};
+use crate::image::MAX_SIDE;
+
+/// The version of the bundle format that this library writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// The largest file that a bundle may hold. Shards stay at or below 16 MiB; the margin is for
+/// tokenizers.
+const LARGEST_FILE: u64 = 64 << 20;
+
+/// The most files that a bundle may hold.
+const MOST_FILES: usize = 4096;
+
+/// Where a model came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// A repository, an address or the path of the recipe that made it.
+    pub from: String,
+    /// The exact revision, where the source has such a thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// Weights of the vision tower.
+    Vision,
+    /// Weights of the text tower.
+    Text,
+    /// The tokenizer.
+    Tokenizer,
+}
+
+/// A file with the means to check it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Its name, beside the manifest.
+    pub file: String,
+    /// Its exact length.
+    pub bytes: u64,
+    /// Its SHA-256, in lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+impl FileEntry {
+    /// The entry of a file with these contents.
+    #[must_use]
+    pub fn of(file: impl Into<String>, contents: &[u8]) -> Self {
+        Self {
+            file: file.into(),
+            bytes: contents.len() as u64,
+            sha256: hex(&Sha256::digest(contents)),
+        }
+    }
+
+    /// Checks the contents of the file against the entry.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Integrity`] that names the file.
+    pub fn check(&self, contents: &[u8]) -> Result<()> {
+        let Self {
+            file,
+            bytes,
+            sha256,
+        } = self;
+        if contents.len() as u64 != *bytes {
+            return Err(Error::integrity(format!(
+                "{file} has {} bytes instead of {bytes}: it was cut off or replaced. Download the bundle again.",
+                contents.len()
+            )));
+        }
+        if hex(&Sha256::digest(contents)) != *sha256 {
+            return Err(Error::integrity(format!(
+                "{file} has not the contents that the manifest promises (its SHA-256 differs). Download the bundle again."
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// One file of weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// The file.
+    #[serde(flatten)]
+    pub entry: FileEntry,
+    /// Which tower it belongs to.
+    pub part: Part,
+    /// The tensors it holds, scales not listed.
+    pub tensors: Vec<String>,
+}
+
+/// The manifest of a bundle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The version of the format, [`FORMAT`].
+    pub format: u32,
+    /// A short name for people.
+    pub name: String,
+    /// One sentence for people: what the model has seen, and so what it can be asked.
+    pub knows: String,
+    /// The licence of the weights, an SPDX expression where there is one.
+    pub license: String,
+    /// Where the weights came from.
+    pub source: Source,
+    /// The network.
+    pub architecture: ClipConfig,
+    /// How the weights are stored.
+    pub scheme: Scheme,
+    /// The short side in pixels to which pictures are brought for dense prediction, unless the
+    /// caller says otherwise.
+    pub picture_size: u32,
+    /// The names that make up the background of pictures of the kind that the model knows;
+    /// empty for the common names of photographs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub background: Vec<String>,
+    /// The tokenizer.
+    pub tokenizer: FileEntry,
+    /// The weights.
+    pub shards: Vec<Shard>,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] that says what is wrong with it.
+    pub fn parse(json: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let version: Version = serde_json::from_slice(json).map_err(|e| unreadable(&e))?;
+        if version.format != FORMAT {
+            return Err(Error::model(format!(
+                "the bundle has format {}, and this version of wordmask reads format {FORMAT}. Update wordmask or import the model again.",
+                version.format
+            )));
+        }
+        let manifest: Self = serde_json::from_slice(json).map_err(|e| unreadable(&e))?;
+        manifest.architecture.validate()?;
+        if manifest.picture_size == 0 || manifest.picture_size > MAX_SIDE {
+            return Err(bad(format!("asks for pictures of {} pixels", manifest.picture_size)));
+        }
+        manifest.check_files()?;
+        Ok(manifest)
+    }
+
+    /// Every file of the bundle but the manifest, in the order to fetch them.
+    pub fn files(&self) -> impl Iterator<Item = (Part, &FileEntry)> {
+        std::iter::once((Part::Tokenizer, &self.tokenizer))
+            .chain(self.shards.iter().map(|s| (s.part, &s.entry)))
+    }
+
+    fn check_files(&self) -> Result<()> {
+        if self.shards.len() > MOST_FILES {
+            return Err(bad(format!("lists {} files", self.shards.len())));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for (_, entry) in self.files() {
+            let name = &entry.file;
+            if !plain_name(name) {
+                return Err(bad(format!("names a file {name:?}, which is no plain file name")));
+            }
+            if !seen.insert(name) {
+                return Err(bad(format!("lists {name} twice")));
+            }
+            if entry.bytes == 0 || entry.bytes > LARGEST_FILE {
+                return Err(bad(format!("says that {name} has {} bytes", entry.bytes)));
+            }
+            if entry.sha256.len() != 64 || !entry.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Err(bad(format!("has no SHA-256 for {name}")));
+            }
+        }
+        if let Some(shard) = self.shards.iter().find(|s| s.part == Part::Tokenizer) {
+            return Err(bad(format!("calls the shard {} a tokenizer", shard.entry.file)));
+        }
+        Ok(())
+    }
+}
+
+/// A name that stays in the bundle's own directory, whatever the host or file system.
+fn plain_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 128
+        && !name.starts_with('.')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+fn bad(what: String) -> Error {
+    Error::model(format!("the bundle's manifest {what}. Import the model again."))
+}
+
+fn unreadable(error: &serde_json::Error) -> Error {
+    Error::model(format!(
+        "wordmask.json is not a bundle's manifest ({error}). Check the address or path of the model."
+    ))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let entry = |file: &str| FileEntry::of(file, b"contents");
+        Manifest {
+            format: FORMAT,
+            name: "test".into(),
+            knows: "nothing".into(),
+            license: "MIT".into(),
+            source: Source {
+                from: "a test".into(),
+                revision: None,
+            },
+            architecture: crate::clip::small_config(),
+            scheme: Scheme::F32,
+            picture_size: 32,
+            background: vec![],
+            tokenizer: entry("tokenizer.json"),
+            shards: vec![Shard {
+                entry: entry("vision-00.safetensors"),
+                part: Part::Vision,
+                tensors: vec!["a".into()],
+            }],
+        }
+    }
+
+    #[test]
+    fn a_manifest_survives_writing_and_reading() {
+        let json = serde_json::to_vec(&manifest()).unwrap();
+        assert_eq!(Manifest::parse(&json), Ok(manifest()));
+    }
+
+    #[test]
+    fn spoilt_manifests_are_refused() {
+        let cases: [(&str, fn(&mut Manifest)); 7] = [
+            ("format", |m| m.format = FORMAT + 1),
+            ("plain file name", |m| m.shards[0].entry.file = "../secret".into()),
+            ("plain file name", |m| m.shards[0].entry.file = "https://example.org/x".into()),
+            ("plain file name", |m| m.tokenizer.file = ".hidden".into()),
+            ("twice", |m| m.tokenizer.file = "vision-00.safetensors".into()),
+            ("SHA-256", |m| m.tokenizer.sha256 = "zz".into()),
+            ("bytes", |m| m.tokenizer.bytes = u64::MAX),
+        ];
+        for (word, spoil) in cases {
+            let mut spoilt = manifest();
+            spoil(&mut spoilt);
+            let Err(Error::Model(message)) = Manifest::parse(&serde_json::to_vec(&spoilt).unwrap())
+            else {
+                panic!("{word} passed");
+            };
+            assert!(message.contains(word), "{message}");
+        }
+        assert!(matches!(Manifest::parse(b"<html>"), Err(Error::Model(_))));
+    }
+
+    #[test]
+    fn a_changed_byte_is_noticed() {
+        let entry = FileEntry::of("x", b"contents");
+        assert_eq!(entry.check(b"contents"), Ok(()));
+        assert!(matches!(entry.check(b"contentz"), Err(Error::Integrity(_))));
+        assert!(matches!(entry.check(b"content"), Err(Error::Integrity(_))));
+    }
+}

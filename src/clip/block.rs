@@ -1,0 +1,189 @@
+//! One residual block of a tower, and the parts that dense prediction takes it apart into.
+
+use burn::module::{Module, Param};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::tensor::activation::{gelu, sigmoid};
+use burn::tensor::module::attention;
+use burn::tensor::ops::AttentionModuleOptions;
+use burn::tensor::{Device, Tensor};
+
+use super::WeightSource;
+use super::config::Activation;
+use crate::error::Result;
+
+/// The shape of a block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BlockShape {
+    pub(super) width: usize,
+    pub(super) heads: usize,
+    pub(super) mlp: usize,
+    pub(super) activation: Activation,
+    pub(super) norm_eps: f64,
+}
+
+/// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
+#[derive(Module, Debug)]
+pub struct Block {
+    norm1: LayerNorm,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
+    norm2: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+    heads: usize,
+    #[module(skip)]
+    activation: Activation,
+}
+
+/// The projections of the last block's attention, split into heads.
+#[derive(Debug, Clone)]
+pub struct Heads {
+    /// Queries, `[batch, heads, tokens, head size]`.
+    pub query: Tensor<4>,
+    /// Keys, the same shape.
+    pub key: Tensor<4>,
+    /// Values, the same shape.
+    pub value: Tensor<4>,
+}
+
+impl Block {
+    pub(super) fn load(
+        source: &impl WeightSource,
+        prefix: &str,
+        shape: BlockShape,
+        device: &Device,
+    ) -> Result<Self> {
+        let BlockShape {
+            width, mlp, heads, ..
+        } = shape;
+        let linear = |name: &str, input, output| {
+            build_linear(source, &format!("{prefix}.{name}"), input, output, device)
+        };
+        let norm = |name: &str| {
+            let name = format!("{prefix}.{name}");
+            build_layer_norm(source, &name, width, shape.norm_eps, device)
+        };
+        Ok(Self {
+            norm1: norm("layer_norm1")?,
+            query: linear("self_attn.q_proj", width, width)?,
+            key: linear("self_attn.k_proj", width, width)?,
+            value: linear("self_attn.v_proj", width, width)?,
+            out: linear("self_attn.out_proj", width, width)?,
+            norm2: norm("layer_norm2")?,
+            fc1: linear("mlp.fc1", width, mlp)?,
+            fc2: linear("mlp.fc2", mlp, width)?,
+            heads,
+            activation: shape.activation,
+        })
+    }
+
+    /// The block as it was trained.
+    ///
+    /// # Shapes
+    ///
+    /// - input and output: `[batch, tokens, width]`
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
+        let Heads { query, key, value } = self.heads(x.clone());
+        let options = AttentionModuleOptions {
+            is_causal: causal,
+            ..Default::default()
+        };
+        let attended = attention(query, key, value, None, None, options);
+        let x = x + self.merge(attended);
+        self.feed_forward(x)
+    }
+
+    /// Queries, keys and values of the normalised tokens.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, tokens, width]`
+    #[must_use]
+    pub fn heads(&self, x: Tensor<3>) -> Heads {
+        let x = self.norm1.forward(x);
+        Heads {
+            query: self.split(self.query.forward(x.clone())),
+            key: self.split(self.key.forward(x.clone())),
+            value: self.split(self.value.forward(x)),
+        }
+    }
+
+    /// Joins the heads again and passes them through the attention's output projection.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, heads, tokens, head size]`
+    /// - output: `[batch, tokens, width]`
+    #[must_use]
+    pub fn merge(&self, heads: Tensor<4>) -> Tensor<3> {
+        let [batch, count, tokens, size] = heads.dims();
+        let joined = heads.swap_dims(1, 2).reshape([batch, tokens, count * size]);
+        self.out.forward(joined)
+    }
+
+    /// `x + feed_forward(norm(x))`.
+    ///
+    /// # Shapes
+    ///
+    /// - input and output: `[batch, tokens, width]`
+    #[must_use]
+    pub fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let hidden = self.fc1.forward(self.norm2.forward(x.clone()));
+        let hidden = match self.activation {
+            Activation::QuickGelu => hidden.clone() * sigmoid(hidden * 1.702),
+            Activation::Gelu => gelu(hidden),
+        };
+        x + self.fc2.forward(hidden)
+    }
+
+    fn split(&self, x: Tensor<3>) -> Tensor<4> {
+        let [batch, tokens, width] = x.dims();
+        x.reshape([batch, tokens, self.heads, width / self.heads])
+            .swap_dims(1, 2)
+    }
+}
+
+/// A linear layer from `NAME.weight` `[output, input]`, as `PyTorch` stores it, and `NAME.bias`.
+///
+/// # Errors
+///
+/// [`Error::Model`](crate::Error::Model) if a tensor is missing or of another shape.
+pub fn build_linear(
+    source: &impl WeightSource,
+    name: &str,
+    input: usize,
+    output: usize,
+    device: &Device,
+) -> Result<Linear> {
+    let weight = source.tensor(&format!("{name}.weight"), [output, input], device)?;
+    let bias = source.tensor(&format!("{name}.bias"), [output], device)?;
+    Ok(Linear {
+        weight: Param::from_tensor(weight.transpose()),
+        bias: Some(Param::from_tensor(bias)),
+    })
+}
+
+/// A layer norm from `NAME.weight` and `NAME.bias`, both `[width]`.
+///
+/// # Errors
+///
+/// [`Error::Model`](crate::Error::Model) if a tensor is missing or of another shape.
+pub fn build_layer_norm(
+    source: &impl WeightSource,
+    name: &str,
+    width: usize,
+    eps: f64,
+    device: &Device,
+) -> Result<LayerNorm> {
+    let mut norm = LayerNormConfig::new(width).with_epsilon(eps).init(device);
+    norm.gamma = Param::from_tensor(source.tensor(&format!("{name}.weight"), [width], device)?);
+    norm.beta = Some(Param::from_tensor(source.tensor(
+        &format!("{name}.bias"),
+        [width],
+        device,
+    )?));
+    Ok(norm)
+}

@@ -1,0 +1,218 @@
+//! The architecture of a CLIP, as the manifest of a bundle states it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The largest width, depth or vocabulary that is believed. Published CLIPs stay far below; a
+/// damaged manifest must not make us allocate without end.
+const LARGEST: usize = 1 << 20;
+
+/// The non-linearity between the two layers of a feed-forward part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `x · sigmoid(1.702 x)`: `OpenAI`'s CLIPs.
+    QuickGelu,
+    /// The exact `x · Φ(x)`: most of `OpenCLIP`'s.
+    Gelu,
+}
+
+/// The vision tower: a pre-norm Vision Transformer (arXiv 2010.11929).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VisionConfig {
+    /// Side in pixels of the square pictures it was trained on.
+    pub image_size: usize,
+    /// Side of a patch in pixels.
+    pub patch: usize,
+    /// Numbers a token has.
+    pub width: usize,
+    /// Number of blocks.
+    pub layers: usize,
+    /// Attention heads a block.
+    pub heads: usize,
+    /// Hidden numbers of a feed-forward part.
+    pub mlp: usize,
+    /// Its non-linearity.
+    pub activation: Activation,
+    /// The ε of every layer norm.
+    pub norm_eps: f64,
+}
+
+impl VisionConfig {
+    /// Side of the patch grid it was trained on.
+    #[must_use]
+    pub fn grid(&self) -> usize {
+        self.image_size / self.patch
+    }
+}
+
+/// The text tower: a causal transformer pooled at the end-of-text token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextConfig {
+    /// Number of token ids.
+    pub vocabulary: usize,
+    /// The longest sequence, start and end tokens counted in.
+    pub context: usize,
+    /// Numbers a token has.
+    pub width: usize,
+    /// Number of blocks.
+    pub layers: usize,
+    /// Attention heads a block.
+    pub heads: usize,
+    /// Hidden numbers of a feed-forward part.
+    pub mlp: usize,
+    /// Its non-linearity.
+    pub activation: Activation,
+    /// The ε of every layer norm.
+    pub norm_eps: f64,
+    /// The id of the token that ends a text, at whose place the tower is read.
+    pub end_of_text: u32,
+}
+
+/// Everything needed to build the network around its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClipConfig {
+    /// The vision tower.
+    pub vision: VisionConfig,
+    /// The text tower.
+    pub text: TextConfig,
+    /// Numbers of the space that both towers project into.
+    pub projection: usize,
+    /// The factor on cosines before a softmax, already exponentiated: 100 for `OpenAI`'s CLIPs.
+    pub logit_scale: f32,
+    /// Mean of each colour channel, of values in 0..1.
+    pub pixel_mean: [f32; 3],
+    /// Standard deviation of each colour channel, of values in 0..1.
+    pub pixel_std: [f32; 3],
+}
+
+impl ClipConfig {
+    /// Checks that a network of this shape can be built.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] that names the first number that cannot be.
+    pub fn validate(&self) -> Result<()> {
+        let v = &self.vision;
+        let t = &self.text;
+        for (name, value) in [
+            ("vision.image_size", v.image_size),
+            ("vision.patch", v.patch),
+            ("vision.width", v.width),
+            ("vision.layers", v.layers),
+            ("vision.heads", v.heads),
+            ("vision.mlp", v.mlp),
+            ("text.vocabulary", t.vocabulary),
+            ("text.context", t.context),
+            ("text.width", t.width),
+            ("text.layers", t.layers),
+            ("text.heads", t.heads),
+            ("text.mlp", t.mlp),
+            ("projection", self.projection),
+        ] {
+            check(value > 0 && value <= LARGEST, name, value)?;
+        }
+        check(
+            v.image_size.is_multiple_of(v.patch),
+            "vision.image_size",
+            v.image_size,
+        )?;
+        check(v.width.is_multiple_of(v.heads), "vision.heads", v.heads)?;
+        check(t.width.is_multiple_of(t.heads), "text.heads", t.heads)?;
+        check(t.context >= 3, "text.context", t.context)?;
+        check(
+            (t.end_of_text as usize) < t.vocabulary,
+            "text.end_of_text",
+            t.end_of_text,
+        )?;
+        for eps in [v.norm_eps, t.norm_eps] {
+            check(eps.is_finite() && eps > 0.0, "norm_eps", eps)?;
+        }
+        check(
+            self.logit_scale.is_finite() && self.logit_scale > 0.0,
+            "logit_scale",
+            self.logit_scale,
+        )?;
+        check(
+            self.pixel_mean.iter().all(|m| m.is_finite()),
+            "pixel_mean",
+            self.pixel_mean[0],
+        )?;
+        check(
+            self.pixel_std.iter().all(|s| s.is_finite() && *s > 0.0),
+            "pixel_std",
+            self.pixel_std[0],
+        )
+    }
+}
+
+fn check(possible: bool, name: &str, value: impl std::fmt::Display) -> Result<()> {
+    if possible {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "the bundle's manifest says {name} = {value}, which no model can have. Import the model again."
+    )))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A config that passes, for tests to spoil.
+    pub(crate) fn small() -> ClipConfig {
+        ClipConfig {
+            vision: VisionConfig {
+                image_size: 32,
+                patch: 8,
+                width: 64,
+                layers: 2,
+                heads: 1,
+                mlp: 128,
+                activation: Activation::QuickGelu,
+                norm_eps: 1e-5,
+            },
+            text: TextConfig {
+                vocabulary: 600,
+                context: 16,
+                width: 32,
+                layers: 1,
+                heads: 2,
+                mlp: 64,
+                activation: Activation::Gelu,
+                norm_eps: 1e-5,
+                end_of_text: 599,
+            },
+            projection: 16,
+            logit_scale: 100.0,
+            pixel_mean: [0.5; 3],
+            pixel_std: [0.25; 3],
+        }
+    }
+
+    #[test]
+    fn impossible_numbers_are_named() {
+        assert_eq!(small().validate(), Ok(()));
+        type Spoil = fn(&mut ClipConfig);
+        let cases: [(&str, Spoil); 6] = [
+            ("vision.heads", |c| c.vision.heads = 7),
+            ("vision.image_size", |c| c.vision.image_size = 33),
+            ("text.layers", |c| c.text.layers = 0),
+            ("text.vocabulary", |c| c.text.vocabulary = usize::MAX),
+            ("text.end_of_text", |c| c.text.end_of_text = 600),
+            ("pixel_std", |c| c.pixel_std[1] = 0.0),
+        ];
+        for (name, spoil) in cases {
+            let mut config = small();
+            spoil(&mut config);
+            let Err(Error::Model(message)) = config.validate() else {
+                panic!("{name} passed");
+            };
+            assert!(message.contains(name), "{message}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! CLIP (Radford et al., arXiv 2103.00020): the two towers and the tokenizer.
+//!
+//! Everything is driven by [`ClipConfig`], so that any published ViT CLIP fits. The towers are
+//! plain Burn modules for inference; they know nothing of segmentation. What dense prediction
+//! needs, the tokens that enter the last block and that block itself, the vision tower hands out
+//! ([`VisionTower::trunk`], [`VisionTower::last_block`]).
+
+mod block;
+mod config;
+mod text;
+mod tokenizer;
+mod vision;
+
+pub use block::{Block, Heads, build_layer_norm, build_linear};
+#[cfg(test)]
+pub(crate) use config::tests::small as small_config;
+pub use config::{Activation, ClipConfig, TextConfig, VisionConfig};
+pub use text::TextTower;
+pub use tokenizer::Tokenizer;
+pub use vision::{Grid, VisionTower, patches};
+
+use burn::tensor::{Device, Tensor};
+
+use crate::error::Result;
+
+/// Where a tower takes its weights from, by the names of the Hugging Face `CLIPModel` layout.
+///
+/// A bundle is one; the start-up self-test is another.
+pub trait WeightSource {
+    /// The weights of the tensor `name`, which must have exactly this shape, row-major as f32.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`](crate::Error::Model) if it is missing or of another shape.
+    fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
+
+    /// The same as a tensor on `device`.
+    ///
+    /// # Errors
+    ///
+    /// As [`WeightSource::values`].
+    fn tensor<const D: usize>(
+        &self,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>>
+    where
+        Self: Sized,
+    {
+        let values = self.values(name, &shape)?;
+        Ok(Tensor::from_data(
+            burn::tensor::TensorData::new(values, shape),
+            device,
+        ))
+    }
+}
+
+/// Called between the steps of a long computation: reports progress and gives the caller the
+/// chance to stop it.
+///
+/// On the web it also hands control back to the event loop, so that a message that cancels can
+/// arrive while the computation runs.
+pub trait Pace {
+    /// `done` of `total` steps are finished.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`](crate::Error::Cancelled) when the caller asked to stop.
+    fn step(&mut self, done: usize, total: usize) -> impl Future<Output = Result<()>>;
+}
+
+/// A [`Pace`] for callers that neither watch nor cancel.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Unpaced;
+
+impl Pace for Unpaced {
+    async fn step(&mut self, _done: usize, _total: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The rows of a matrix divided by their Euclidean length; a row of zeros stays zero.
+///
+/// # Shapes
+///
+/// - input and output: `[rows, width]`
+#[must_use]
+pub fn normalise_rows(matrix: Tensor<2>) -> Tensor<2> {
+    let length = matrix.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
+    matrix / length
+}

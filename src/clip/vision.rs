@@ -1,0 +1,277 @@
+//! The vision tower.
+
+use burn::module::{Module, Param};
+use burn::nn::LayerNorm;
+use burn::tensor::module::interpolate;
+use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::block::{Block, BlockShape, build_layer_norm};
+use super::config::VisionConfig;
+use super::{Pace, WeightSource};
+use crate::error::{Error, Result};
+
+/// The shape of a grid of patches; a cell is one position of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    /// Cells from top to bottom.
+    pub rows: usize,
+    /// Cells from left to right.
+    pub cols: usize,
+}
+
+impl Grid {
+    /// Number of cells.
+    #[must_use]
+    pub fn cells(self) -> usize {
+        self.rows * self.cols
+    }
+}
+
+/// A Vision Transformer that takes grids of any shape: position embeddings are resized.
+#[derive(Module, Debug)]
+pub struct VisionTower {
+    /// `[3 · patch², width]`: the patch convolution, which has stride and no overlap, as a matrix.
+    patch: Param<Tensor<2>>,
+    class: Param<Tensor<1>>,
+    /// `[1, width, grid, grid]`, ready to be resized.
+    positions: Param<Tensor<4>>,
+    class_position: Param<Tensor<1>>,
+    pre_norm: LayerNorm,
+    blocks: Vec<Block>,
+    post_norm: LayerNorm,
+    /// `[width, projection]`
+    projection: Param<Tensor<2>>,
+}
+
+impl VisionTower {
+    /// Builds the tower on `device` from weights in the Hugging Face layout.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if a tensor is missing or has another shape.
+    pub fn load(
+        source: &impl WeightSource,
+        config: &VisionConfig,
+        projection: usize,
+        device: &Device,
+    ) -> Result<Self> {
+        let VisionConfig { width, patch, .. } = *config;
+        let grid = config.grid();
+        let kernel: Tensor<4> = source.tensor(
+            "vision_model.embeddings.patch_embedding.weight",
+            [width, 3, patch, patch],
+            device,
+        )?;
+        let (class_position, positions) = load_positions(source, grid, width, device)?;
+        let norm = |name: &str| {
+            let name = format!("vision_model.{name}");
+            build_layer_norm(source, &name, width, config.norm_eps, device)
+        };
+        let shape = BlockShape {
+            width,
+            heads: config.heads,
+            mlp: config.mlp,
+            activation: config.activation,
+            norm_eps: config.norm_eps,
+        };
+        let blocks = (0..config.layers)
+            .map(|layer| {
+                let prefix = format!("vision_model.encoder.layers.{layer}");
+                Block::load(source, &prefix, shape, device)
+            })
+            .collect::<Result<_>>()?;
+        let out: Tensor<2> =
+            source.tensor("visual_projection.weight", [projection, width], device)?;
+        Ok(Self {
+            patch: Param::from_tensor(kernel.reshape([width, 3 * patch * patch]).transpose()),
+            class: Param::from_tensor(source.tensor(
+                "vision_model.embeddings.class_embedding",
+                [width],
+                device,
+            )?),
+            positions: Param::from_tensor(positions),
+            class_position: Param::from_tensor(class_position),
+            // The misspelling is the layout's.
+            pre_norm: norm("pre_layrnorm")?,
+            blocks,
+            post_norm: norm("post_layernorm")?,
+            projection: Param::from_tensor(out.transpose()),
+        })
+    }
+
+    /// Runs all blocks but the last.
+    ///
+    /// # Shapes
+    ///
+    /// - `patches`: `[batch, cells, 3 · patch²]`, as [`patches`] cuts them
+    /// - output: the tokens that enter the last block, `[batch, 1 + cells, width]`, class token first
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`] from `pace`, [`Error::Internal`] if the grid is not that of the patches.
+    pub async fn trunk(
+        &self,
+        patches: Tensor<3>,
+        grid: Grid,
+        pace: &mut impl Pace,
+    ) -> Result<Tensor<3>> {
+        let mut x = self.embed(patches, grid)?;
+        let (_, trunk) = self.last_and_trunk()?;
+        let total = trunk.len();
+        for (done, block) in trunk.iter().enumerate() {
+            pace.step(done, total).await?;
+            x = block.forward(x, false);
+        }
+        pace.step(total, total).await?;
+        Ok(x)
+    }
+
+    /// The last block, which dense methods take apart.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] for a tower without blocks, which [`VisionTower::load`] never builds.
+    pub fn last_block(&self) -> Result<&Block> {
+        Ok(self.last_and_trunk()?.0)
+    }
+
+    /// The way out of the tower for tokens of the last block: norm, then projection.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[tokens, width]`
+    /// - output: `[tokens, projection]`
+    #[must_use]
+    pub fn project(&self, tokens: Tensor<2>) -> Tensor<2> {
+        self.post_norm
+            .forward(tokens)
+            .matmul(self.projection.val())
+    }
+
+    /// CLIP's embedding of whole pictures: the last block as trained, read at the class token.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, 1 + cells, width]`, from [`VisionTower::trunk`]
+    /// - output: `[batch, projection]`, not normalised
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] for a tower without blocks.
+    pub fn pool(&self, tokens: Tensor<3>) -> Result<Tensor<2>> {
+        let [batch, _, width] = tokens.dims();
+        let out = self.last_block()?.forward(tokens, false);
+        let class = out.slice([0..batch, 0..1, 0..width]).reshape([batch, width]);
+        Ok(self.project(class))
+    }
+
+    /// The tokens that enter the first block: patches, class token, positions, norm.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the grid is not that of the patches.
+    pub fn embed(&self, patches: Tensor<3>, grid: Grid) -> Result<Tensor<3>> {
+        let [batch, cells, size] = patches.dims();
+        let kernel = self.patch.val();
+        let [input, width] = kernel.dims();
+        if cells != grid.cells() || size != input {
+            return Err(Error::internal(format!(
+                "{cells} patches of {size} numbers for a grid of {} cells of {input}",
+                grid.cells()
+            )));
+        }
+        let cells_embedded = patches.reshape([batch * cells, size]).matmul(kernel);
+        let cells_embedded = cells_embedded.reshape([batch, cells, width])
+            + self.positions_for(grid).unsqueeze::<3>();
+        let class = (self.class.val() + self.class_position.val()).reshape([1, 1, width]);
+        let class = class.expand([batch, 1, width]);
+        Ok(self
+            .pre_norm
+            .forward(Tensor::cat(vec![class, cells_embedded], 1)))
+    }
+
+    /// Position embeddings of a grid, `[cells, width]`: bicubic, as `PyTorch`'s
+    /// `interpolate(mode="bicubic", align_corners=False)`.
+    fn positions_for(&self, grid: Grid) -> Tensor<2> {
+        let trained = self.positions.val();
+        let [_, width, rows, cols] = trained.dims();
+        let resized = if (rows, cols) == (grid.rows, grid.cols) {
+            trained
+        } else {
+            let options = InterpolateOptions::new(InterpolateMode::Bicubic)
+                .with_align_corners(false)
+                .with_output_size([grid.rows, grid.cols]);
+            interpolate(trained, options)
+        };
+        resized.reshape([width, grid.cells()]).transpose()
+    }
+
+    fn last_and_trunk(&self) -> Result<(&Block, &[Block])> {
+        self.blocks
+            .split_last()
+            .ok_or_else(|| Error::internal("a vision tower without blocks"))
+    }
+}
+
+/// Splits the position table into the class token's row and the grid, `[1, width, grid, grid]`.
+fn load_positions(
+    source: &impl WeightSource,
+    grid: usize,
+    width: usize,
+    device: &Device,
+) -> Result<(Tensor<1>, Tensor<4>)> {
+    let table: Tensor<2> = source.tensor(
+        "vision_model.embeddings.position_embedding.weight",
+        [1 + grid * grid, width],
+        device,
+    )?;
+    let class = table.clone().slice([0..1, 0..width]).reshape([width]);
+    let cells = table.slice([1..1 + grid * grid, 0..width]);
+    Ok((class, cells.transpose().reshape([1, width, grid, grid])))
+}
+
+/// Cuts a picture into patches, in the order of the grid, each as the patch convolution reads it.
+///
+/// # Shapes
+///
+/// - `planes`: `[3, height, width]` row-major, normalised; both sides multiples of `patch`
+/// - output: `[1, cells, 3 · patch²]`
+///
+/// # Errors
+///
+/// [`Error::Internal`] if the sides are no multiples of `patch` or the length does not fit.
+pub fn patches(
+    planes: &[f32],
+    width: usize,
+    height: usize,
+    patch: usize,
+    device: &Device,
+) -> Result<(Tensor<3>, Grid)> {
+    let grid = Grid {
+        rows: height / patch,
+        cols: width / patch,
+    };
+    if grid.rows * patch != height
+        || grid.cols * patch != width
+        || planes.len() != 3 * width * height
+    {
+        return Err(Error::internal(format!(
+            "a picture of {width}×{height} with {} numbers cannot be cut into patches of {patch}",
+            planes.len()
+        )));
+    }
+    let mut cut = Vec::with_capacity(planes.len());
+    for row in 0..grid.rows {
+        for col in 0..grid.cols {
+            for plane in planes.chunks_exact(width * height) {
+                for y in 0..patch {
+                    let start = (row * patch + y) * width + col * patch;
+                    cut.extend_from_slice(&plane[start..start + patch]);
+                }
+            }
+        }
+    }
+    let data = TensorData::new(cut, [1, grid.cells(), 3 * patch * patch]);
+    Ok((Tensor::from_data(data, device), grid))
+}

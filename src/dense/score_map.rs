@@ -1,0 +1,295 @@
+//! Scores on the patch grid, and their way to pixels.
+
+use crate::clip::Grid;
+use crate::error::{Error, Result};
+use crate::mask::UNLABELLED;
+
+/// What the numbers of a score map mean.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ScoreKind {
+    /// Cosines; a softmax of `scale` times them gives probabilities.
+    Cosine {
+        /// The model's logit scale.
+        scale: f32,
+    },
+    /// Weights; divided by their sum over classes they are probabilities.
+    Weight,
+}
+
+/// `[classes, rows, cols]`, f32.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoreMap {
+    classes: usize,
+    grid: Grid,
+    values: Vec<f32>,
+    kind: ScoreKind,
+}
+
+impl ScoreMap {
+    /// A map of these values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the length is not `classes · rows · cols`, or that is nothing.
+    pub fn new(classes: usize, grid: Grid, values: Vec<f32>, kind: ScoreKind) -> Result<Self> {
+        if values.len() != classes * grid.cells() || values.is_empty() {
+            return Err(Error::internal(format!(
+                "{} scores for {classes} classes on {} cells",
+                values.len(),
+                grid.cells()
+            )));
+        }
+        Ok(Self {
+            classes,
+            grid,
+            values,
+            kind,
+        })
+    }
+
+    /// Number of classes.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The grid.
+    #[must_use]
+    pub fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    /// What the numbers mean.
+    #[must_use]
+    pub fn kind(&self) -> ScoreKind {
+        self.kind
+    }
+
+    /// The scores, `[classes, rows, cols]`.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The scores of one class, `[rows, cols]`.
+    #[must_use]
+    pub fn class(&self, class: usize) -> &[f32] {
+        let cells = self.grid.cells();
+        &self.values[class * cells..(class + 1) * cells]
+    }
+
+    /// The scores of one class, to change.
+    pub fn class_mut(&mut self, class: usize) -> &mut [f32] {
+        let cells = self.grid.cells();
+        &mut self.values[class * cells..(class + 1) * cells]
+    }
+
+    /// The same map with each cell's scores turned into probabilities over the classes.
+    #[must_use]
+    pub fn probabilities(&self) -> Self {
+        let cells = self.grid.cells();
+        let mut values = self.values.clone();
+        let mut column = vec![0.0; self.classes];
+        for cell in 0..cells {
+            for (class, out) in column.iter_mut().enumerate() {
+                *out = self.values[class * cells + cell];
+            }
+            to_probabilities(&mut column, self.kind);
+            for (class, p) in column.iter().enumerate() {
+                values[class * cells + cell] = *p;
+            }
+        }
+        Self {
+            values,
+            kind: ScoreKind::Weight,
+            ..*self
+        }
+    }
+
+    /// The most likely class of each pixel of a picture of this size, row-major; [`UNLABELLED`]
+    /// where that is a class from `background` on, or its probability is below `threshold`.
+    ///
+    /// Scores are interpolated bilinearly (`align_corners` false: the grid covers the picture).
+    #[must_use]
+    pub fn label(&self, width: usize, height: usize, background: usize, threshold: f32) -> Vec<u8> {
+        let mut labels = vec![UNLABELLED; width * height];
+        let columns = Interpolation::new(width, self.grid.cols);
+        let mut pixel = vec![0.0; self.classes];
+        self.for_each_row(height, |y, row| {
+            for (x, label) in labels[y * width..(y + 1) * width].iter_mut().enumerate() {
+                let (left, right, weight) = columns.at(x);
+                for (class, out) in pixel.iter_mut().enumerate() {
+                    let row = &row[class * self.grid.cols..];
+                    *out = row[left] + (row[right] - row[left]) * weight;
+                }
+                let best = largest(&pixel);
+                if best >= background {
+                    continue;
+                }
+                if threshold > 0.0 {
+                    to_probabilities(&mut pixel, self.kind);
+                    if pixel[best] < threshold {
+                        continue;
+                    }
+                }
+                *label = best as u8;
+            }
+        });
+        labels
+    }
+
+    /// The scores of one class at picture size, `[height, width]`, interpolated bilinearly.
+    #[must_use]
+    pub fn upsample(&self, class: usize, width: usize, height: usize) -> Vec<f32> {
+        let single = Self {
+            classes: 1,
+            values: self.class(class).to_vec(),
+            ..*self
+        };
+        let columns = Interpolation::new(width, self.grid.cols);
+        let mut out = Vec::with_capacity(width * height);
+        single.for_each_row(height, |_, row| {
+            out.extend((0..width).map(|x| {
+                let (left, right, weight) = columns.at(x);
+                row[left] + (row[right] - row[left]) * weight
+            }));
+        });
+        out
+    }
+
+    /// Calls `visit` with each pixel row's number and its scores, `[classes, cols]`.
+    fn for_each_row(&self, height: usize, mut visit: impl FnMut(usize, &[f32])) {
+        let Grid { rows, cols } = self.grid;
+        let lines = Interpolation::new(height, rows);
+        let mut row = vec![0.0; self.classes * cols];
+        for y in 0..height {
+            let (top, bottom, weight) = lines.at(y);
+            for (class, out) in row.chunks_exact_mut(cols).enumerate() {
+                let scores = self.class(class);
+                let (top, bottom) = (&scores[top * cols..], &scores[bottom * cols..]);
+                for (col, out) in out.iter_mut().enumerate() {
+                    *out = top[col] + (bottom[col] - top[col]) * weight;
+                }
+            }
+            visit(y, &row);
+        }
+    }
+}
+
+/// Where the pixels of one axis lie between the cells of a grid.
+struct Interpolation {
+    places: Vec<(usize, usize, f32)>,
+}
+
+impl Interpolation {
+    fn new(pixels: usize, cells: usize) -> Self {
+        let ratio = cells as f64 / pixels as f64;
+        let last = cells - 1;
+        let places = (0..pixels)
+            .map(|pixel| {
+                let place = ((pixel as f64 + 0.5) * ratio - 0.5).clamp(0.0, last as f64);
+                let left = place as usize;
+                (left, (left + 1).min(last), (place - left as f64) as f32)
+            })
+            .collect();
+        Self { places }
+    }
+
+    fn at(&self, pixel: usize) -> (usize, usize, f32) {
+        self.places[pixel]
+    }
+}
+
+fn largest(scores: &[f32]) -> usize {
+    let mut best = 0;
+    for (class, score) in scores.iter().enumerate() {
+        if *score > scores[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+fn to_probabilities(scores: &mut [f32], kind: ScoreKind) {
+    match kind {
+        ScoreKind::Cosine { scale } => {
+            let top = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            for score in &mut *scores {
+                *score = (scale * (*score - top)).exp();
+            }
+        }
+        ScoreKind::Weight => {
+            for score in &mut *scores {
+                *score = score.max(0.0);
+            }
+        }
+    }
+    let sum: f32 = scores.iter().sum();
+    for score in scores {
+        *score /= sum.max(f32::MIN_POSITIVE);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const COSINE: ScoreKind = ScoreKind::Cosine { scale: 10.0 };
+
+    fn map(classes: usize, rows: usize, cols: usize, values: Vec<f32>) -> ScoreMap {
+        ScoreMap::new(classes, Grid { rows, cols }, values, COSINE).unwrap()
+    }
+
+    #[test]
+    fn a_ramp_stays_a_ramp() {
+        // PyTorch: F.interpolate(tensor([[[0., 1.]]]), size=4, mode="linear") = 0, .25, .75, 1
+        let up = map(1, 1, 2, vec![0.0, 1.0]).upsample(0, 4, 1);
+        assert_eq!(up, vec![0.0, 0.25, 0.75, 1.0]);
+    }
+
+    #[test]
+    fn background_and_doubt_stay_unlabelled() {
+        // Three classes, the last one background, on three cells in a row.
+        let scores = map(3, 1, 3, vec![0.9, 0.1, 0.5, 0.1, 0.1, 0.49, 0.1, 0.9, 0.1]);
+        assert_eq!(scores.label(3, 1, 2, 0.0), vec![0, UNLABELLED, 0]);
+        assert_eq!(scores.label(3, 1, 2, 0.9), vec![0, UNLABELLED, UNLABELLED]);
+    }
+
+    #[test]
+    fn one_class_on_one_cell() {
+        let scores = map(1, 1, 1, vec![0.2]);
+        assert_eq!(scores.label(2, 2, 1, 0.0), vec![0; 4]);
+        assert_eq!(scores.probabilities().class(0), &[1.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn labels_are_the_classes_with_the_largest_interpolated_score(
+            rows in 1usize..5, cols in 1usize..5, classes in 1usize..5,
+            width in 1usize..12, height in 1usize..12, seed in any::<u32>(),
+        ) {
+            let values = (0..classes * rows * cols)
+                .map(|i| (((seed ^ i as u32).wrapping_mul(0x9E37_79B9)) >> 16) as f32 / 65536.0)
+                .collect();
+            let scores = map(classes, rows, cols, values);
+            let labels = scores.label(width, height, classes, 0.0);
+            let up: Vec<Vec<f32>> = (0..classes).map(|c| scores.upsample(c, width, height)).collect();
+            for (pixel, &label) in labels.iter().enumerate() {
+                for other in &up {
+                    prop_assert!(up[label as usize][pixel] >= other[pixel]);
+                }
+            }
+        }
+
+        #[test]
+        fn probabilities_sum_to_one(values in prop::collection::vec(-1.0f32..1.0, 12)) {
+            let p = map(3, 2, 2, values).probabilities();
+            for cell in 0..4 {
+                let sum: f32 = (0..3).map(|c| p.class(c)[cell]).sum();
+                prop_assert!((sum - 1.0).abs() < 1e-5);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A small forward pass with a known answer.
+//!
+//! Browsers have shipped WebGPU implementations that compute wrong values without saying so. The
+//! test runs every kind of kernel that a CLIP needs, at 197 tokens and a head size of 64, and
+//! compares the embedding with the stored one.
+
+use burn::tensor::Device;
+
+use crate::clip::{Activation, Unpaced, VisionConfig, VisionTower, WeightSource, patches};
+use crate::error::{Error, Result};
+
+const PROJECTION: usize = 16;
+
+/// The embedding as the CPU computes it. `tests::the_cpu_gives_the_stored_answer` guards it.
+const ANSWER: [f32; PROJECTION] = [0.0; PROJECTION];
+
+/// Largest difference that rounding in another order explains, in units of the answer, whose
+/// numbers are about 1.
+const TOLERANCE: f32 = 2e-3;
+
+/// Runs the test.
+///
+/// # Errors
+///
+/// [`Error::Device`] if the device fails or its answer is wrong.
+pub(super) async fn run(device: &Device) -> Result<()> {
+    let answer = compute(device).await?;
+    let worst = answer
+        .iter()
+        .zip(ANSWER)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max);
+    // Written so that a NaN fails.
+    if answer.len() == PROJECTION && worst <= TOLERANCE && answer.iter().all(|a| a.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::device(format!(
+        "the GPU computed a known example wrongly (off by {worst:.4})."
+    )))
+}
+
+async fn compute(device: &Device) -> Result<Vec<f32>> {
+    let config = VisionConfig {
+        image_size: 32,
+        patch: 8,
+        width: 64,
+        layers: 2,
+        heads: 1,
+        mlp: 256,
+        activation: Activation::QuickGelu,
+        norm_eps: 1e-5,
+    };
+    let tower = VisionTower::load(&Pattern, &config, PROJECTION, device)?;
+    let side = 14 * config.patch;
+    let picture = pattern("picture", 3 * side * side, 1.5);
+    let (cut, grid) = patches(&picture, side, side, config.patch, device)?;
+    let tokens = tower.trunk(cut, grid, &mut Unpaced).await?;
+    super::read(tower.pool(tokens)?).await
+}
+
+/// Weights made up from their names.
+struct Pattern;
+
+impl WeightSource for Pattern {
+    fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let count = shape.iter().product();
+        let fan_in: usize = shape.iter().skip(1).product();
+        let norm = name.contains("norm") && name.ends_with(".weight");
+        let spread = if shape.len() > 1 {
+            (3.0 / fan_in as f32).sqrt()
+        } else {
+            0.2
+        };
+        let offset = if norm { 1.0 } else { 0.0 };
+        Ok(pattern(name, count, spread)
+            .into_iter()
+            .map(|v| v + offset)
+            .collect())
+    }
+}
+
+/// Numbers in `-spread..spread`, the same everywhere: an FNV-1a hash of the name starts a
+/// SplitMix32 sequence.
+fn pattern(name: &str, count: usize, spread: f32) -> Vec<f32> {
+    let seed = name.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    (0..count as u32)
+        .map(|i| {
+            let mut x = seed.wrapping_add(i.wrapping_mul(0x9E37_79B9));
+            x = (x ^ (x >> 16)).wrapping_mul(0x85EB_CA6B);
+            x = (x ^ (x >> 13)).wrapping_mul(0xC2B2_AE35);
+            x ^= x >> 16;
+            // 24 bits are exact in f32.
+            ((x >> 8) as f32 / 8_388_608.0 - 1.0) * spread
+        })
+        .collect()
+}
+
+#[cfg(all(test, feature = "cli"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_gives_the_stored_answer() {
+        let answer = pollster::block_on(compute(&Device::flex())).unwrap();
+        for (a, b) in answer.iter().zip(ANSWER) {
+            assert!((a - b).abs() < 1e-4, "computed {answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_answer_is_noticed() {
+        // The answer must not be one that a broken device gives by chance, such as zeros.
+        assert!(ANSWER.iter().any(|a| a.abs() > 10.0 * TOLERANCE));
+    }
+}

@@ -1,0 +1,71 @@
+//! Another size: antialiased resampling, and the size that a patch grid wants.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::{Picture, allocate, check_size};
+use crate::{Error, Result};
+
+/// A sensible last argument for [`fit`]: 64 by 64 cells.
+///
+/// Attention's cost grows with the square of the number of cells; at this many, one layer's
+/// attention map of one head is 64 MiB of `f32`.
+pub const MAX_CELLS: u32 = 4096;
+
+/// The size at which to encode a picture of `width` by `height`.
+///
+/// The shape is kept, the short side becomes about `short_side`, and both sides are rounded to
+/// the nearest multiple of `multiple` (a patch's side), at least one. If that makes more than
+/// `max_cells` squares of `multiple` by `multiple`, both sides shrink by one factor until they
+/// fit; a shape so long that its short side is already one multiple gets its long side cut to
+/// `max_cells` multiples, so no picture, however extreme, gives more than `max_cells`.
+///
+/// Any argument of zero counts as one.
+#[must_use]
+pub fn fit(width: u32, height: u32, short_side: u32, multiple: u32, max_cells: u32) -> (u32, u32) {
+    let multiple = multiple.max(1);
+    // Sides larger than this would overflow when multiplied out again.
+    let max_cells = max_cells.clamp(1, u32::MAX / multiple);
+    let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
+    let scale = f64::from(short_side.max(1)) / width.min(height) / f64::from(multiple);
+    let (columns, rows) = (width * scale, height * scale);
+    let cells = columns.round().max(1.0) * rows.round().max(1.0);
+    let (columns, rows) = if cells <= f64::from(max_cells) {
+        (columns.round().max(1.0), rows.round().max(1.0))
+    } else {
+        shrink(columns, rows, f64::from(max_cells))
+    };
+    (columns as u32 * multiple, rows as u32 * multiple)
+}
+
+/// Whole numbers of columns and rows in about the given proportion whose product is at most
+/// `max_cells`.
+fn shrink(columns: f64, rows: f64, max_cells: f64) -> (f64, f64) {
+    let factor = (max_cells / (columns * rows)).sqrt().min(1.0);
+    let short = (columns.min(rows) * factor).floor().max(1.0);
+    let long = (columns.max(rows) * factor).floor().max(1.0);
+    let long = long.min((max_cells / short).floor());
+    if columns < rows {
+        (short, long)
+    } else {
+        (long, short)
+    }
+}
+
+pub(super) fn resize(picture: &Picture, width: u32, height: u32) -> Result<Picture> {
+    let pixels = check_size(width, height)?;
+    if (width, height) == (picture.width, picture.height) {
+        return Ok(picture.clone());
+    }
+    let mut rgb = allocate(pixels * 3)?;
+    let source = ImageRef::new(picture.width, picture.height, &picture.rgb, PixelType::U8x3)
+        .map_err(|error| Error::internal(format!("resize source: {error}")))?;
+    let mut target = Image::from_slice_u8(width, height, &mut rgb, PixelType::U8x3)
+        .map_err(|error| Error::internal(format!("resize target: {error}")))?;
+    // Catmull-Rom is the bicubic kernel with a = -0.5, as PIL's `bicubic_filter` (Resample.c).
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+    Resizer::new()
+        .resize(&source, &mut target, &options)
+        .map_err(|error| Error::internal(format!("resize: {error}")))?;
+    Picture::from_rgb(width, height, rgb)
+}

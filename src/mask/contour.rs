@@ -1,0 +1,388 @@
+//! Polygons with holes, exactly along the edges between pixels (crack following).
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{LabelMap, UNLABELLED};
+use crate::Result;
+use crate::image::allocate;
+
+/// A corner between pixels, `[x, y]` with y pointing down; pixel (0, 0) lies between `[0, 0]`
+/// and `[1, 1]`.
+pub type Point = [u32; 2];
+
+/// A closed line without its repeated last point; it never crosses or touches itself.
+pub type Ring = Vec<Point>;
+
+/// One connected region: pixels that share edges (4-connected).
+///
+/// The exterior has a positive and every hole a negative shoelace area in these coordinates,
+/// which on a screen, where y points down, looks clockwise and counterclockwise. Rings may touch
+/// one another in single points, as the OGC simple-features rules for polygons allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Polygon {
+    /// The outer ring.
+    pub exterior: Ring,
+    /// The inner rings.
+    pub holes: Vec<Ring>,
+}
+
+impl Polygon {
+    /// The area in pixels; for a polygon as traced, the exact number of pixels.
+    #[must_use]
+    pub fn area(&self) -> f64 {
+        let doubled: i64 = self.rings().map(doubled_area).sum();
+        doubled as f64 / 2.0
+    }
+
+    /// The exterior, then the holes.
+    pub fn rings(&self) -> impl Iterator<Item = &Ring> {
+        std::iter::once(&self.exterior).chain(&self.holes)
+    }
+
+    /// The polygon with fewer points, none of the dropped ones farther than `tolerance` pixels
+    /// from the new line (Douglas and Peucker 1973).
+    ///
+    /// Holes that collapse are dropped; an exterior that would collapse stays as it is. A
+    /// tolerance of zero or less changes nothing. With a positive one, rings may cross themselves
+    /// or one another, and regions that shared an edge may part or overlap by up to `tolerance`.
+    #[must_use]
+    pub fn simplify(&self, tolerance: f64) -> Self {
+        let simpler = |ring: &Ring| simplify_ring(ring, tolerance);
+        Self {
+            exterior: simpler(&self.exterior).unwrap_or_else(|| self.exterior.clone()),
+            holes: self.holes.iter().filter_map(simpler).collect(),
+        }
+    }
+}
+
+/// The polygons of every class in the map, regions in the order of their first pixel.
+///
+/// # Errors
+/// [`crate::Error::OutOfMemory`].
+pub fn polygons(map: &LabelMap) -> Result<BTreeMap<u8, Vec<Polygon>>> {
+    let regions = Regions::of(map);
+    let mut tracer = Tracer::new(map)?;
+    let mut parts: BTreeMap<usize, (u8, Polygon)> = BTreeMap::new();
+    for run in &regions.runs {
+        for x in run.start..run.end {
+            let Some(line) = tracer.follow([x, run.row], run.label) else {
+                continue;
+            };
+            let (_, polygon) = parts.entry(run.parent).or_insert_with(|| {
+                let (exterior, holes) = (Vec::new(), Vec::new());
+                (run.label, Polygon { exterior, holes })
+            });
+            for ring in tracer.split(line, run.label) {
+                if doubled_area(&ring) > 0 {
+                    polygon.exterior = ring;
+                } else {
+                    polygon.holes.push(ring);
+                }
+            }
+        }
+    }
+    let mut by_class: BTreeMap<u8, Vec<Polygon>> = BTreeMap::new();
+    for (label, polygon) in parts.into_values() {
+        by_class.entry(label).or_default().push(polygon);
+    }
+    Ok(by_class)
+}
+
+/// Pixels `start..end` of one row with one label.
+struct Run {
+    row: u32,
+    start: u32,
+    end: u32,
+    label: u8,
+    /// While joining, another run of the same region that comes no later, or the run itself;
+    /// afterwards, the region's first run.
+    parent: usize,
+}
+
+/// The labelled runs of a map in reading order, joined into 4-connected regions (union-find).
+struct Regions {
+    runs: Vec<Run>,
+}
+
+impl Regions {
+    fn of(map: &LabelMap) -> Self {
+        let mut regions = Self { runs: Vec::new() };
+        let mut above = 0..0;
+        for (row, labels) in (0u32..).zip(map.rows()) {
+            let first = regions.runs.len();
+            let mut start = 0u32;
+            for same in labels.chunk_by(|a, b| a == b) {
+                let end = start + same.len() as u32;
+                if same[0] != UNLABELLED {
+                    let parent = regions.runs.len();
+                    regions.runs.push(Run {
+                        row,
+                        start,
+                        end,
+                        label: same[0],
+                        parent,
+                    });
+                }
+                start = end;
+            }
+            let here = first..regions.runs.len();
+            regions.join(above, here.clone());
+            above = here;
+        }
+        // Parents come before children, so one pass in order makes every parent a root.
+        for index in 0..regions.runs.len() {
+            regions.runs[index].parent = regions.runs[regions.runs[index].parent].parent;
+        }
+        regions
+    }
+
+    /// Joins the runs of two successive rows that share an edge and a label.
+    fn join(&mut self, above: std::ops::Range<usize>, here: std::ops::Range<usize>) {
+        let (mut upper, mut lower) = (above.start, here.start);
+        while upper < above.end && lower < here.end {
+            let (a, b) = (&self.runs[upper], &self.runs[lower]);
+            let a_ends_first = a.end <= b.end;
+            if a.label == b.label && a.start < b.end && b.start < a.end {
+                let (root_a, root_b) = (self.root(upper), self.root(lower));
+                let (first, second) = (root_a.min(root_b), root_a.max(root_b));
+                self.runs[second].parent = first;
+                // Keeps paths short without a second structure.
+                self.runs[lower].parent = first;
+                self.runs[upper].parent = first;
+            }
+            if a_ends_first {
+                upper += 1;
+            } else {
+                lower += 1;
+            }
+        }
+    }
+
+    /// The first run of the region that this run belongs to.
+    fn root(&self, mut index: usize) -> usize {
+        while self.runs[index].parent != index {
+            index = self.runs[index].parent;
+        }
+        index
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heading {
+    Right,
+    Down,
+    Left,
+    Up,
+}
+
+impl Heading {
+    fn turned_right(self) -> Self {
+        match self {
+            Self::Right => Self::Down,
+            Self::Down => Self::Left,
+            Self::Left => Self::Up,
+            Self::Up => Self::Right,
+        }
+    }
+
+    fn turned_left(self) -> Self {
+        self.turned_right().turned_right().turned_right()
+    }
+
+    fn step(self, [x, y]: Point) -> Point {
+        match self {
+            Self::Right => [x + 1, y],
+            Self::Down => [x, y + 1],
+            Self::Left => [x - 1, y],
+            Self::Up => [x, y - 1],
+        }
+    }
+}
+
+/// Whether the four pixels around a corner are of the class.
+struct Around {
+    /// Left, then right.
+    top: [bool; 2],
+    /// Left, then right.
+    bottom: [bool; 2],
+}
+
+impl Around {
+    /// Only two pixels that touch in this corner alone: the one place where a line can meet
+    /// itself.
+    fn is_saddle(&self) -> bool {
+        let [left, right] = self.top;
+        left != right && self.bottom == [right, left]
+    }
+
+    /// How the line goes on that came to this corner, with the class on its right hand. At a
+    /// saddle it stays with its own pixel, which makes regions 4-connected.
+    fn turn(&self, heading: Heading) -> Heading {
+        let ([top_left, top_right], [bottom_left, bottom_right]) = (self.top, self.bottom);
+        let (ahead_left, ahead_right) = match heading {
+            Heading::Right => (top_right, bottom_right),
+            Heading::Down => (bottom_right, bottom_left),
+            Heading::Left => (bottom_left, top_left),
+            Heading::Up => (top_left, top_right),
+        };
+        match (ahead_left, ahead_right) {
+            (_, false) => heading.turned_right(),
+            (true, true) => heading.turned_left(),
+            (false, true) => heading,
+        }
+    }
+}
+
+struct Tracer<'a> {
+    map: &'a LabelMap,
+    /// One bit for each pixel: has the edge above it been followed?
+    followed: Vec<u8>,
+}
+
+impl<'a> Tracer<'a> {
+    fn new(map: &'a LabelMap) -> Result<Self> {
+        let followed = allocate(map.labels.len().div_ceil(8))?;
+        Ok(Self { map, followed })
+    }
+
+    /// Follows the edge above this pixel around its region, unless that has been done or there
+    /// is no edge. Must be called in reading order: then the line begins at a corner.
+    fn follow(&mut self, pixel: Point, label: u8) -> Option<Ring> {
+        let [x, y] = pixel;
+        if self.is(x, y.wrapping_sub(1), label) || self.mark(pixel) {
+            return None;
+        }
+        let mut line = vec![pixel];
+        let (mut at, mut heading) = (pixel, Heading::Right);
+        loop {
+            at = heading.step(at);
+            let next = self.around(at, label).turn(heading);
+            if at == pixel && next == Heading::Right {
+                return Some(line);
+            }
+            if next != heading {
+                line.push(at);
+                heading = next;
+            }
+            if heading == Heading::Right {
+                self.mark(at);
+            }
+        }
+    }
+
+    /// Cuts a line that meets itself into rings that do not.
+    fn split(&self, line: Ring, label: u8) -> Vec<Ring> {
+        let mut rings = Vec::new();
+        let mut open = Vec::new();
+        let mut saddles: HashMap<Point, usize> = HashMap::new();
+        for point in line {
+            if self.around(point, label).is_saddle() {
+                if let Some(&first) = saddles.get(&point) {
+                    let ring: Ring = open.split_off(first);
+                    for point in &ring {
+                        saddles.remove(point);
+                    }
+                    rings.push(ring);
+                }
+                saddles.insert(point, open.len());
+            }
+            open.push(point);
+        }
+        rings.push(open);
+        rings
+    }
+
+    /// Marks the edge above a pixel and says whether it had been marked.
+    fn mark(&mut self, [x, y]: Point) -> bool {
+        let pixel = y as usize * self.map.width as usize + x as usize;
+        let (byte, bit) = (&mut self.followed[pixel / 8], 1 << (pixel % 8));
+        let before = *byte & bit != 0;
+        *byte |= bit;
+        before
+    }
+
+    fn around(&self, [x, y]: Point, label: u8) -> Around {
+        let (left, above) = (x.wrapping_sub(1), y.wrapping_sub(1));
+        Around {
+            top: [self.is(left, above, label), self.is(x, above, label)],
+            bottom: [self.is(left, y, label), self.is(x, y, label)],
+        }
+    }
+
+    /// Whether the pixel has the label; outside the map none has (-1 wraps to outside).
+    fn is(&self, x: u32, y: u32, label: u8) -> bool {
+        x < self.map.width
+            && y < self.map.height
+            && self.map.labels[y as usize * self.map.width as usize + x as usize] == label
+    }
+}
+
+/// Twice the signed shoelace area.
+fn doubled_area(ring: &Ring) -> i64 {
+    let next = ring.iter().cycle().skip(1);
+    ring.iter()
+        .zip(next)
+        .map(|(a, b)| i64::from(a[0]) * i64::from(b[1]) - i64::from(b[0]) * i64::from(a[1]))
+        .sum()
+}
+
+/// The simplified ring, or `None` if fewer than three points or no area would be left.
+fn simplify_ring(ring: &Ring, tolerance: f64) -> Option<Ring> {
+    if tolerance.is_nan() || tolerance <= 0.0 {
+        return Some(ring.clone());
+    }
+    // A closed line needs two fixed points: the first one and the one farthest from it.
+    let first = *ring.first()?;
+    let (middle, _) = ring
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, point)| squared_distance(**point, first))?;
+    let mut closed = ring.clone();
+    closed.push(first);
+    let mut keep = vec![false; closed.len()];
+    keep[0] = true;
+    keep[middle] = true;
+    let mut open = vec![(0, middle), (middle, ring.len())];
+    while let Some((start, end)) = open.pop() {
+        let inner = (start + 1..end)
+            .map(|index| {
+                (
+                    index,
+                    distance_to_segment(closed[index], closed[start], closed[end]),
+                )
+            })
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((index, distance)) = inner
+            && distance > tolerance
+        {
+            keep[index] = true;
+            open.extend([(start, index), (index, end)]);
+        }
+    }
+    let simpler: Ring = ring
+        .iter()
+        .zip(keep)
+        .filter_map(|(point, kept)| kept.then_some(*point))
+        .collect();
+    let keeps_side = doubled_area(&simpler).signum() == doubled_area(ring).signum();
+    (simpler.len() > 2 && keeps_side).then_some(simpler)
+}
+
+fn squared_distance(a: Point, b: Point) -> u64 {
+    let square = |axis: usize| u64::from(a[axis].abs_diff(b[axis])).pow(2);
+    square(0) + square(1)
+}
+
+fn distance_to_segment(point: Point, start: Point, end: Point) -> f64 {
+    let [px, py] = point.map(f64::from);
+    let [sx, sy] = start.map(f64::from);
+    let [ex, ey] = end.map(f64::from);
+    let (dx, dy) = (ex - sx, ey - sy);
+    let length = dx * dx + dy * dy;
+    let along = if length > 0.0 {
+        (((px - sx) * dx + (py - sy) * dy) / length).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    (px - sx - along * dx).hypot(py - sy - along * dy)
+}

@@ -1,0 +1,137 @@
+//! Label maps and their ways out: PNG, COCO, polygons, `GeoJSON`, SVG. Knows nothing of models.
+//!
+//! Everything here is exact: polygons follow the edges between pixels, and every format gives
+//! back the same pixels when it is read again, unless a tolerance for simplification is asked for.
+
+mod coco;
+mod contour;
+mod geojson;
+mod legend;
+mod png;
+mod rle;
+mod svg;
+
+pub use coco::to_coco;
+pub use contour::{Point, Polygon, Ring, polygons};
+pub use geojson::to_geojson;
+pub use legend::{Entry, Legend, color};
+pub use png::{cutout_png, label_png, overlay_png};
+pub use rle::Rle;
+pub use svg::to_svg;
+
+use std::collections::BTreeMap;
+
+use crate::{Error, Result};
+
+/// The label of a pixel that belongs to no class.
+pub const UNLABELLED: u8 = 255;
+
+/// One class index for each pixel, row-major; [`UNLABELLED`] where there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelMap {
+    width: u32,
+    height: u32,
+    labels: Vec<u8>,
+}
+
+impl LabelMap {
+    /// A label map from `[height, width]` class indices.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if a side is zero or longer than `i32::MAX`, or if `labels` is not
+    /// `width * height` long.
+    pub fn new(width: u32, height: u32, labels: Vec<u8>) -> Result<Self> {
+        const MAX_SIDE: u32 = i32::MAX.unsigned_abs();
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels == 0 || width > MAX_SIDE || height > MAX_SIDE {
+            return Err(Error::input(format!(
+                "a label map cannot have a size of {width}x{height}"
+            )));
+        }
+        if labels.len() as u64 != pixels {
+            return Err(Error::input(format!(
+                "{} labels do not fill a label map of {width}x{height}",
+                labels.len()
+            )));
+        }
+        Ok(Self {
+            width,
+            height,
+            labels,
+        })
+    }
+
+    /// Width in pixels.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// The labels, `[height, width]`, row-major.
+    #[must_use]
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// Gives the labels away.
+    #[must_use]
+    pub fn into_labels(self) -> Vec<u8> {
+        self.labels
+    }
+
+    /// How many pixels have each label; at index 255 those without one.
+    #[must_use]
+    pub fn counts(&self) -> [u64; 256] {
+        let mut counts = [0; 256];
+        for &label in &self.labels {
+            counts[usize::from(label)] += 1;
+        }
+        counts
+    }
+
+    /// The classes that own at least one pixel, ascending, with their number of pixels.
+    pub fn present(&self) -> impl Iterator<Item = (u8, u64)> {
+        (0..UNLABELLED)
+            .zip(self.counts())
+            .filter(|&(_, pixels)| pixels > 0)
+    }
+
+    /// The polygons of every class in the map, simplified by `tolerance` pixels.
+    fn polygons(&self, tolerance: f64) -> Result<BTreeMap<u8, Vec<Polygon>>> {
+        let mut by_class = polygons(self)?;
+        if tolerance > 0.0 {
+            for polygon in by_class.values_mut().flatten() {
+                *polygon = polygon.simplify(tolerance);
+            }
+        }
+        Ok(by_class)
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        self.labels.chunks_exact(self.width as usize)
+    }
+
+    /// The classes that own at least one pixel, with their legend entries and pixels.
+    fn present_in<'a>(&self, legend: &'a Legend) -> Result<Vec<(u8, &'a Entry, u64)>> {
+        self.present()
+            .map(|(class, pixels)| {
+                let entry = legend.entries().get(usize::from(class)).ok_or_else(|| {
+                    Error::input(format!(
+                        "the label map uses class {class}, but the legend has only {} entries",
+                        legend.entries().len()
+                    ))
+                })?;
+                Ok((class, entry, pixels))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! PNG files: the labels themselves, an overlay on the picture, a cut-out of one class.
+
+use ::png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
+
+use super::{LabelMap, Legend, UNLABELLED};
+use crate::image::{Picture, allocate};
+use crate::{Error, Result};
+
+/// The label map as an indexed 8-bit PNG: index = class, palette = the legend's colours, index
+/// 255 transparent. Reading the indices back gives the labels.
+///
+/// # Errors
+/// [`Error::Input`] if the map uses a class that the legend lacks.
+pub fn label_png(map: &LabelMap, legend: &Legend) -> Result<Vec<u8>> {
+    map.present_in(legend)?;
+    let mut palette = vec![0; 256 * 3];
+    for (slot, entry) in palette.chunks_exact_mut(3).zip(legend.entries()) {
+        slot.copy_from_slice(&entry.color);
+    }
+    let mut alpha = vec![u8::MAX; 256];
+    alpha[usize::from(UNLABELLED)] = 0;
+    encode(map, ColorType::Indexed, &map.labels, |encoder| {
+        encoder.set_palette(palette);
+        encoder.set_trns(alpha);
+        encoder.set_filter(Filter::NoFilter);
+    })
+}
+
+/// The picture with every class painted over it in its colour, as an RGB PNG of the picture's
+/// size. `opacity` is 0 (the picture alone) to 1 (the colours alone).
+///
+/// # Errors
+/// [`Error::Input`] if picture and map differ in size, if `opacity` is not in 0 to 1, or if the
+/// map uses a class that the legend lacks; [`Error::OutOfMemory`].
+pub fn overlay_png(
+    map: &LabelMap,
+    legend: &Legend,
+    picture: &Picture,
+    opacity: f32,
+) -> Result<Vec<u8>> {
+    same_size(map, picture)?;
+    map.present_in(legend)?;
+    if !(0.0..=1.0).contains(&opacity) {
+        return Err(Error::input(format!(
+            "an opacity of {opacity} is not between 0 and 1"
+        )));
+    }
+    let mut rgb = allocate(picture.rgb().len())?;
+    rgb.copy_from_slice(picture.rgb());
+    for (pixel, &label) in rgb.chunks_exact_mut(3).zip(&map.labels) {
+        if let Some(entry) = legend.entries().get(usize::from(label)) {
+            for (value, color) in pixel.iter_mut().zip(entry.color) {
+                let below = f32::from(*value);
+                *value = (below + (f32::from(color) - below) * opacity).round() as u8;
+            }
+        }
+    }
+    encode(map, ColorType::Rgb, &rgb, |_| ())
+}
+
+/// The pixels of one class on transparent ground, as an RGBA PNG of the picture's size.
+/// Pixels of other classes are erased, not only hidden.
+///
+/// # Errors
+/// [`Error::Input`] if picture and map differ in size; [`Error::OutOfMemory`].
+pub fn cutout_png(map: &LabelMap, picture: &Picture, class: u8) -> Result<Vec<u8>> {
+    same_size(map, picture)?;
+    let mut rgba = allocate(map.labels.len() * 4)?;
+    let pixels = picture.rgb().chunks_exact(3).zip(&map.labels);
+    for (target, (source, &label)) in rgba.chunks_exact_mut(4).zip(pixels) {
+        if label == class {
+            target[..3].copy_from_slice(source);
+            target[3] = u8::MAX;
+        }
+    }
+    encode(map, ColorType::Rgba, &rgba, |_| ())
+}
+
+fn same_size(map: &LabelMap, picture: &Picture) -> Result<()> {
+    if (map.width, map.height) == (picture.width(), picture.height()) {
+        return Ok(());
+    }
+    Err(Error::input(format!(
+        "the label map is {}x{} and the picture {}x{}; they must have one size",
+        map.width,
+        map.height,
+        picture.width(),
+        picture.height()
+    )))
+}
+
+fn encode(
+    map: &LabelMap,
+    color: ColorType,
+    data: &[u8],
+    set_up: impl FnOnce(&mut Encoder<&mut Vec<u8>>),
+) -> Result<Vec<u8>> {
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, map.width, map.height);
+    encoder.set_color(color);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_compression(Compression::Fast);
+    set_up(&mut encoder);
+    let write = |encoder: Encoder<&mut Vec<u8>>| -> Result<(), EncodingError> {
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(data)?;
+        writer.finish()
+    };
+    write(encoder).map_err(|error| Error::internal(format!("PNG encoder: {error}")))?;
+    Ok(file)
+}

@@ -1,0 +1,348 @@
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::image::Picture;
+
+/// Small maps with few classes: all kinds of holes, saddles and borders.
+fn maps() -> impl Strategy<Value = LabelMap> {
+    (1u32..12, 1u32..12).prop_flat_map(|(width, height)| {
+        let label = prop_oneof![Just(0u8), Just(1), Just(2), Just(UNLABELLED)];
+        prop::collection::vec(label, (width * height) as usize)
+            .prop_map(move |labels| LabelMap::new(width, height, labels).unwrap())
+    })
+}
+
+fn map_of(rows: &[&str]) -> LabelMap {
+    let labels = rows
+        .iter()
+        .flat_map(|row| row.bytes())
+        .map(|byte| match byte {
+            b'.' => UNLABELLED,
+            digit => digit - b'0',
+        });
+    let width = rows[0].len() as u32;
+    LabelMap::new(width, rows.len() as u32, labels.collect()).unwrap()
+}
+
+fn legend() -> Legend {
+    Legend::of_names(["cat", "</svg><script>\u{7}\"'&", "__proto__ 🐈"]).unwrap()
+}
+
+/// Even-odd rule at a pixel's centre.
+fn covers(rings: &[&Ring], x: u32, y: u32) -> bool {
+    let (cx, cy) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
+    let crossings = rings
+        .iter()
+        .flat_map(|ring| ring.iter().zip(ring.iter().cycle().skip(1)));
+    let right_of_centre = crossings.filter(|(a, b)| {
+        let ([ax, ay], [bx, by]) = (a.map(f64::from), b.map(f64::from));
+        (ay > cy) != (by > cy) && ax + (cy - ay) / (by - ay) * (bx - ax) > cx
+    });
+    right_of_centre.count() % 2 == 1
+}
+
+fn assert_is_simple(ring: &Ring) {
+    assert!(ring.len() >= 4);
+    let mut points = ring.clone();
+    points.sort_unstable();
+    points.dedup();
+    assert_eq!(points.len(), ring.len(), "a ring meets itself: {ring:?}");
+    for index in 0..ring.len() {
+        let [a, b, c] = [0, 1, 2].map(|step| ring[(index + step) % ring.len()]);
+        let turns = (a[0] == b[0]) != (b[0] == c[0]);
+        assert!(turns, "{b:?} is no corner of {ring:?}");
+    }
+}
+
+#[test]
+fn sizes_and_classes_are_checked() {
+    assert!(LabelMap::new(2, 2, vec![0; 3]).is_err());
+    assert!(LabelMap::new(0, 2, vec![]).is_err());
+    let map = map_of(&["07"]);
+    for error in [
+        label_png(&map, &legend()).unwrap_err(),
+        to_coco(&map, &legend(), "a.jpg").unwrap_err(),
+        to_geojson(&map, &legend(), 0.0).unwrap_err(),
+        to_svg(&map, &legend(), 0.0).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("class 7"), "{error}");
+    }
+    let picture = Picture::from_rgb(1, 1, vec![0; 3]).unwrap();
+    assert!(overlay_png(&map, &legend(), &picture, 0.5).is_err());
+    assert!(cutout_png(&map, &picture, 0).is_err());
+}
+
+#[test]
+fn counts_are_per_class() {
+    let map = map_of(&["0.1", "111"]);
+    assert_eq!(map.present().collect::<Vec<_>>(), [(0, 1), (1, 4)]);
+    assert_eq!(map.counts()[255], 1);
+}
+
+#[test]
+fn a_ring_has_one_hole_and_its_inside_is_another_region() {
+    let map = map_of(&["0000", "0110", "0.10", "0000"]);
+    let polygons = polygons(&map).unwrap();
+    assert_eq!(
+        polygons[&0],
+        [Polygon {
+            exterior: vec![[0, 0], [4, 0], [4, 4], [0, 4]],
+            holes: vec![vec![[1, 1], [1, 3], [3, 3], [3, 1]]],
+        }]
+    );
+    assert_eq!(
+        polygons[&1][0].exterior,
+        [[1, 1], [3, 1], [3, 3], [2, 3], [2, 2], [1, 2]]
+    );
+    assert!(!polygons.contains_key(&UNLABELLED));
+}
+
+#[test]
+fn a_line_that_meets_itself_becomes_an_exterior_and_a_hole() {
+    // The hole at (1, 1) reaches the outside only through the corner (2, 2).
+    let polygons = polygons(&map_of(&["000", "0.0", "00."])).unwrap();
+    assert_eq!(polygons[&0].len(), 1);
+    assert_eq!(polygons[&0][0].holes.len(), 1);
+    assert_eq!(polygons[&0][0].area(), 7.0);
+}
+
+#[test]
+fn simplification_straightens_stairs_and_keeps_boxes() {
+    let stairs = map_of(&["0...", "00..", "000.", "0000"]);
+    let polygon = &polygons(&stairs).unwrap()[&0][0];
+    let simple = polygon.simplify(1.0);
+    assert!(simple.exterior.len() < polygon.exterior.len());
+    assert_eq!(polygon.simplify(0.0), *polygon);
+    assert_eq!(polygon.simplify(f64::NAN), *polygon);
+    let square = &polygons(&map_of(&["00", "00"])).unwrap()[&0][0];
+    assert_eq!(square.simplify(0.5), *square);
+    // Never less than the exterior itself, however coarse.
+    assert_eq!(square.simplify(100.0), *square);
+    let ring = &polygons(&map_of(&["000", "0.0", "000"])).unwrap()[&0][0];
+    assert!(ring.simplify(2.0).holes.is_empty());
+}
+
+#[test]
+fn run_lengths_match_pycocotools() {
+    // Strings by pycocotools 2.0 `mask.encode` of the same masks.
+    let map = map_of(&["0.0", "000", ".00"]);
+    let rle = Rle::of_class(&map, 0).unwrap();
+    assert_eq!(rle.counts(), [0, 2, 2, 5]);
+    assert_eq!(rle.to_coco_string(), "0223");
+    assert_eq!(rle.bounding_box(), [0, 0, 3, 3]);
+    let labels = (0..60 * 50).map(|i| u8::from((i % 60) / 7 % 2 == (i / 60) / 9 % 2));
+    let map = LabelMap::new(60, 50, labels.collect()).unwrap();
+    assert_eq!(
+        Rle::of_class(&map, 1).unwrap().to_coco_string(),
+        PYCOCOTOOLS_CHESS
+    );
+}
+
+const PYCOCOTOOLS_CHESS: &str = "099000L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L";
+
+#[test]
+fn damaged_run_lengths_are_refused() {
+    for text in [
+        "", "0", "1", "o", "oooooooo", "0é", "02230", "022", "O", "~", "P",
+    ] {
+        let error = Rle::from_coco_string(3, 3, text).unwrap_err();
+        assert_eq!(error.code(), "input", "{text}");
+    }
+    assert!(Rle::from_coco_string(0, 0, "").is_err());
+    assert!(Rle::from_coco_string(u32::MAX, 2, "0").is_err());
+}
+
+#[test]
+fn coco_says_polygons_where_it_can_and_runs_where_it_must() {
+    let map = map_of(&["000.2", "0.0.2", "000.2"]);
+    let coco: Value = serde_json::from_str(&to_coco(&map, &legend(), "ä\"b.jpg").unwrap()).unwrap();
+    assert_eq!(coco["images"][0]["file_name"], "ä\"b.jpg");
+    assert_eq!(coco["categories"][2]["name"], "__proto__ 🐈");
+    let annotations = coco["annotations"].as_array().unwrap();
+    assert_eq!(annotations.len(), 2);
+    assert_eq!(annotations[0]["iscrowd"], 1);
+    assert_eq!(annotations[0]["category_id"], 1);
+    assert_eq!(annotations[0]["area"], 8);
+    assert_eq!(
+        annotations[0]["segmentation"]["size"],
+        serde_json::json!([3, 5])
+    );
+    let counts = annotations[0]["segmentation"]["counts"].as_str().unwrap();
+    let rle = Rle::from_coco_string(5, 3, counts).unwrap();
+    assert_eq!(rle, Rle::of_class(&map, 0).unwrap());
+    assert_eq!(annotations[1]["iscrowd"], 0);
+    assert_eq!(annotations[1]["category_id"], 3);
+    assert_eq!(
+        annotations[1]["segmentation"],
+        serde_json::json!([[4, 0, 5, 0, 5, 3, 4, 3]])
+    );
+    assert_eq!(annotations[1]["bbox"], serde_json::json!([4, 0, 1, 3]));
+}
+
+#[test]
+fn geojson_closes_its_rings_and_names_its_classes() {
+    let map = map_of(&["000.2", "0.0..", "000.2"]);
+    let text = to_geojson(&map, &legend(), 0.0).unwrap();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["type"], "FeatureCollection");
+    assert_eq!(json["bbox"], serde_json::json!([0, 0, 5, 3]));
+    let [cat, proto] = json["features"].as_array().unwrap().as_slice() else {
+        panic!("two features: {text}");
+    };
+    assert_eq!(cat["type"], "Feature");
+    assert_eq!(cat["properties"]["name"], "cat");
+    assert_eq!(cat["properties"]["color"], "#e69f00");
+    assert_eq!(cat["properties"]["pixels"], 8);
+    assert_eq!(
+        cat["geometry"],
+        serde_json::json!({"type": "Polygon", "coordinates": [
+            [[0, 0], [3, 0], [3, 3], [0, 3], [0, 0]],
+            [[1, 1], [1, 2], [2, 2], [2, 1], [1, 1]],
+        ]})
+    );
+    assert_eq!(proto["properties"]["name"], "__proto__ 🐈");
+    assert_eq!(proto["geometry"]["type"], "MultiPolygon");
+    assert_eq!(
+        proto["geometry"]["coordinates"].as_array().unwrap().len(),
+        2
+    );
+}
+
+#[test]
+fn svg_draws_one_path_for_each_class_and_escapes_names() {
+    let map = map_of(&["000", "0.0", "001"]);
+    let svg = to_svg(&map, &legend(), 0.0).unwrap();
+    let name = "&lt;/svg&gt;&lt;script&gt;&quot;&#39;&amp;";
+    assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"3\" height=\"3\""));
+    assert!(svg.contains(&format!("aria-label=\"{name}\"")), "{svg}");
+    assert!(svg.contains(&format!("<title>{name}</title>")), "{svg}");
+    assert!(svg.contains("d=\"M2 2h1v1h-1z\""), "{svg}");
+    assert_eq!(svg.matches("<path").count(), 2);
+    assert_eq!(svg.matches("</svg>").count(), 1);
+}
+
+#[test]
+fn an_overlay_mixes_by_opacity_and_leaves_the_unlabelled() {
+    let map = map_of(&["0."]);
+    let picture = Picture::from_rgb(2, 1, vec![100, 100, 100, 1, 2, 3]).unwrap();
+    let shown = |opacity| {
+        let png = overlay_png(&map, &legend(), &picture, opacity).unwrap();
+        Picture::decode(&png).unwrap().rgb().to_vec()
+    };
+    assert_eq!(shown(0.0), [100, 100, 100, 1, 2, 3]);
+    assert_eq!(shown(1.0), [0xE6, 0x9F, 0, 1, 2, 3]);
+    assert_eq!(shown(0.5), [165, 130, 50, 1, 2, 3]);
+    for opacity in [-0.1, 1.1, f32::NAN] {
+        assert!(overlay_png(&map, &legend(), &picture, opacity).is_err());
+    }
+}
+
+#[test]
+fn a_cutout_erases_what_is_not_of_the_class() {
+    let map = map_of(&["01."]);
+    let picture = Picture::from_rgb(3, 1, (1..=9).collect()).unwrap();
+    let (data, _) = read_png(&cutout_png(&map, &picture, 1).unwrap());
+    assert_eq!(data, [0, 0, 0, 0, 4, 5, 6, 255, 0, 0, 0, 0]);
+}
+
+/// The raw samples of a PNG and its palette and transparency.
+fn read_png(file: &[u8]) -> (Vec<u8>, Option<(Vec<u8>, Vec<u8>)>) {
+    let mut reader = ::png::Decoder::new(std::io::Cursor::new(file))
+        .read_info()
+        .unwrap();
+    let mut data = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut data).unwrap();
+    let info = reader.info();
+    let colors = info.palette.clone().zip(info.trns.clone());
+    (
+        data,
+        colors.map(|(palette, trns)| (palette.into_owned(), trns.into_owned())),
+    )
+}
+
+#[test]
+fn a_label_png_carries_the_colours_and_hides_the_unlabelled() {
+    let map = map_of(&["02", ".1"]);
+    let (labels, colors) = read_png(&label_png(&map, &legend()).unwrap());
+    assert_eq!(labels, map.labels());
+    let (palette, alpha) = colors.unwrap();
+    assert_eq!(palette[6..9], color(2));
+    assert_eq!((alpha[0], alpha[2], alpha[255]), (255, 255, 0));
+}
+
+proptest! {
+    #[test]
+    fn polygons_cover_exactly_their_pixels(map in maps()) {
+        let by_class = polygons(&map).unwrap();
+        prop_assert_eq!(by_class.keys().copied().collect::<Vec<_>>(), map.present().map(|(class, _)| class).collect::<Vec<_>>());
+        for (class, pixels) in map.present() {
+            let regions = &by_class[&class];
+            prop_assert_eq!(regions.iter().map(Polygon::area).sum::<f64>(), pixels as f64);
+            let rings: Vec<&Ring> = regions.iter().flat_map(Polygon::rings).collect();
+            for (index, &label) in (0u32..).zip(map.labels()) {
+                let (x, y) = (index % map.width(), index / map.width());
+                prop_assert_eq!(covers(&rings, x, y), label == class, "({}, {})", x, y);
+                let owners = regions.iter().filter(|region| covers(&region.rings().collect::<Vec<_>>(), x, y));
+                prop_assert!(owners.count() <= 1, "regions overlap");
+            }
+        }
+    }
+
+    #[test]
+    fn rings_are_simple_and_wound_by_role(map in maps()) {
+        for polygon in polygons(&map).unwrap().values().flatten() {
+            polygon.rings().for_each(assert_is_simple);
+            let area = |ring: &Ring| Polygon { exterior: ring.clone(), holes: vec![] }.area();
+            prop_assert!(area(&polygon.exterior) > 0.0);
+            prop_assert!(polygon.holes.iter().all(|hole| area(hole) < 0.0));
+        }
+    }
+
+    #[test]
+    fn simplified_points_come_from_the_ring(map in maps(), tolerance in 0.0f64..4.0) {
+        for polygon in polygons(&map).unwrap().values().flatten() {
+            let simple = polygon.simplify(tolerance);
+            prop_assert!(simple.exterior.iter().all(|point| polygon.exterior.contains(point)));
+            prop_assert!(simple.rings().all(|ring| ring.len() >= 3));
+        }
+    }
+
+    #[test]
+    fn run_lengths_come_back(map in maps()) {
+        for class in 0..3 {
+            let rle = Rle::of_class(&map, class).unwrap();
+            let naive: Vec<bool> = map.labels().iter().map(|&label| label == class).collect();
+            prop_assert_eq!(&rle.to_mask().unwrap(), &naive);
+            let (width, height) = (map.width(), map.height());
+            let read = Rle::from_coco_string(width, height, &rle.to_coco_string()).unwrap();
+            prop_assert_eq!(&read, &rle);
+            prop_assert_eq!(rle.area(), naive.iter().filter(|&&inside| inside).count() as u64);
+            let inside = |x: u32, y: u32| naive[(y * width + x) as usize];
+            let columns: Vec<u32> = (0..width).filter(|&x| (0..height).any(|y| inside(x, y))).collect();
+            let rows: Vec<u32> = (0..height).filter(|&y| (0..width).any(|x| inside(x, y))).collect();
+            let expected = match (columns.as_slice(), rows.as_slice()) {
+                (&[left, .., right], &[top, .., bottom]) => [left, top, right - left + 1, bottom - top + 1],
+                (&[left], &[top, .., bottom]) => [left, top, 1, bottom - top + 1],
+                (&[left, .., right], &[top]) => [left, top, right - left + 1, 1],
+                (&[left], &[top]) => [left, top, 1, 1],
+                _ => [0; 4],
+            };
+            prop_assert_eq!(rle.bounding_box(), expected);
+        }
+    }
+
+    #[test]
+    fn reading_run_lengths_never_panics(text in any::<String>(), width in 0u32..50, height in 0u32..50) {
+        if let Ok(rle) = Rle::from_coco_string(width, height, &text) {
+            prop_assert_eq!(rle.to_mask().unwrap().len(), (width * height) as usize);
+            rle.bounding_box();
+        }
+    }
+
+    #[test]
+    fn label_png_comes_back(map in maps()) {
+        let (labels, _) = read_png(&label_png(&map, &legend()).unwrap());
+        prop_assert_eq!(labels, map.labels());
+    }
+}

@@ -1,0 +1,104 @@
+//! Text embeddings that were computed once.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::templates::{fill, templates};
+use crate::clip::{Pace, TextTower, Tokenizer};
+use crate::error::{Error, Result};
+
+/// Remembers the vector of every name asked for, so that a word costs the text tower only once.
+#[derive(Debug, Default)]
+pub struct TextBank {
+    vectors: Mutex<HashMap<String, Vec<f32>>>,
+}
+
+impl TextBank {
+    /// The unit vectors of names: each template filled with the name, embedded, normalised;
+    /// their mean, normalised again (MaskCLIP, arXiv 2112.01071, section 3.2).
+    ///
+    /// # Shapes
+    ///
+    /// - output: a row of `projection` numbers for each name
+    ///
+    /// # Errors
+    ///
+    /// Those of the tokenizer and the text tower.
+    pub async fn vectors(
+        &self,
+        names: &[&str],
+        tokenizer: &Tokenizer,
+        tower: &TextTower,
+        pace: &mut impl Pace,
+    ) -> Result<Vec<Vec<f32>>> {
+        let mut unknown: Vec<&str> = {
+            let known = self.lock();
+            names
+                .iter()
+                .copied()
+                .filter(|n| !known.contains_key(*n))
+                .collect()
+        };
+        unknown.sort_unstable();
+        unknown.dedup();
+        if !unknown.is_empty() {
+            let texts = unknown
+                .iter()
+                .flat_map(|name| templates().iter().map(move |t| fill(t, name)))
+                .map(|text| tokenizer.encode(&text))
+                .collect::<Result<Vec<_>>>()?;
+            let rows = tower.embed(&texts, pace).await?;
+            let mut known = self.lock();
+            for (name, rows) in unknown.iter().zip(rows.chunks_exact(templates().len())) {
+                known.insert((*name).to_owned(), mean_direction(rows));
+            }
+        }
+        let known = self.lock();
+        names
+            .iter()
+            .map(|name| {
+                known
+                    .get(*name)
+                    .cloned()
+                    .ok_or_else(|| Error::internal(format!("no vector for {name:?}")))
+            })
+            .collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<f32>>> {
+        // A vector is inserted whole or not at all, so a poisoned map is still a sound one.
+        self.vectors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The direction of the mean of the directions of `rows`.
+fn mean_direction(rows: &[Vec<f32>]) -> Vec<f32> {
+    let mut mean = vec![0.0; rows.first().map_or(0, Vec::len)];
+    for row in rows {
+        let length = length(row);
+        for (sum, value) in mean.iter_mut().zip(row) {
+            *sum += value / length;
+        }
+    }
+    let length = length(&mean);
+    for value in &mut mean {
+        *value /= length;
+    }
+    mean
+}
+
+fn length(row: &[f32]) -> f32 {
+    row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_rows_weigh_no_more_than_short_ones() {
+        let mean = mean_direction(&[vec![100.0, 0.0], vec![0.0, 0.01]]);
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        assert!((mean[0] - half).abs() < 1e-6 && (mean[1] - half).abs() < 1e-6, "{mean:?}");
+    }
+}

@@ -1,0 +1,300 @@
+//! The wasm-bindgen face: thin, no logic. `pkg/src/engine.d.ts` describes it to TypeScript.
+
+mod convert;
+mod pace;
+
+use std::rc::Rc;
+
+use js_sys::{Function, Uint8Array};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use crate::bundle::{Bundle, Manifest, Part, Scheme};
+use crate::error::Result;
+use crate::image::Picture;
+use crate::prompt::parse_words;
+use crate::segmenter::{self, EncodedImage, Segmenter};
+use convert::{EncodeOptions, SegmentOptions, from_js, throw, to_js};
+use pace::Checkpoint;
+
+#[wasm_bindgen(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// A file of a bundle, as the loader lists them.
+#[derive(Serialize)]
+struct FileInfo<'a> {
+    name: &'a str,
+    bytes: u64,
+    sha256: &'a str,
+    part: Part,
+}
+
+/// What a model says of itself.
+#[derive(Serialize)]
+struct ModelInfo<'a> {
+    name: &'a str,
+    license: &'a str,
+    source: &'a str,
+    knows: &'a str,
+    scheme: Scheme,
+}
+
+impl<'a> ModelInfo<'a> {
+    fn of(manifest: &'a Manifest) -> Self {
+        Self {
+            name: &manifest.name,
+            license: &manifest.license,
+            source: &manifest.source.from,
+            knows: &manifest.knows,
+            scheme: manifest.scheme,
+        }
+    }
+}
+
+/// Where the engine runs.
+#[derive(Serialize)]
+struct DeviceInfo<'a> {
+    kind: crate::device::Kind,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+}
+
+/// Gathers the files of a bundle, checking each.
+#[wasm_bindgen]
+pub struct BundleLoader {
+    bundle: Bundle,
+}
+
+#[wasm_bindgen]
+impl BundleLoader {
+    /// Reads the text of `wordmask.json`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(manifest: &str) -> Result<Self, JsValue> {
+        let bundle = Bundle::new(manifest.as_bytes()).map_err(throw)?;
+        Ok(Self { bundle })
+    }
+
+    /// The files to fetch.
+    pub fn files(&self) -> Result<JsValue, JsValue> {
+        let files: Vec<FileInfo<'_>> = self
+            .bundle
+            .manifest()
+            .files()
+            .map(|(part, entry)| FileInfo {
+                name: &entry.file,
+                bytes: entry.bytes,
+                sha256: &entry.sha256,
+                part,
+            })
+            .collect();
+        to_js(&files)
+    }
+
+    /// What the model says of itself.
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        to_js(&ModelInfo::of(self.bundle.manifest()))
+    }
+
+    /// Takes a file.
+    pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), JsValue> {
+        self.bundle.add(name, bytes).map_err(throw)
+    }
+
+    /// Builds the engine on `auto`, `webgpu` or `cpu`.
+    pub async fn finish(self, device: String) -> Result<Engine, JsValue> {
+        let load = async {
+            let preference = device.parse()?;
+            Segmenter::load(self.bundle, preference).await
+        };
+        let segmenter = load.await.map_err(throw)?;
+        Ok(Engine { segmenter })
+    }
+}
+
+/// A model on a device.
+#[wasm_bindgen]
+pub struct Engine {
+    segmenter: Segmenter,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Where it runs.
+    pub fn device(&self) -> Result<JsValue, JsValue> {
+        let compute = self.segmenter.compute();
+        to_js(&DeviceInfo {
+            kind: compute.kind,
+            name: &compute.name,
+            note: compute.note.as_deref(),
+        })
+    }
+
+    /// What the model says of itself.
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        to_js(&ModelInfo::of(self.segmenter.manifest()))
+    }
+
+    /// Encodes the picture in a JPEG, PNG or WebP file.
+    pub async fn encode(
+        &self,
+        bytes: Uint8Array,
+        options: JsValue,
+        checkpoint: Function,
+    ) -> Result<EncodedPicture, JsValue> {
+        let picture = Picture::decode(&bytes.to_vec()).map_err(throw)?;
+        self.encode_picture(picture, options, checkpoint).await
+    }
+
+    /// Encodes pixels, `[height, width, 4]`.
+    #[wasm_bindgen(js_name = encodePixels)]
+    pub async fn encode_pixels(
+        &self,
+        width: u32,
+        height: u32,
+        rgba: Uint8Array,
+        options: JsValue,
+        checkpoint: Function,
+    ) -> Result<EncodedPicture, JsValue> {
+        let picture = Picture::from_rgba(width, height, &rgba.to_vec()).map_err(throw)?;
+        self.encode_picture(picture, options, checkpoint).await
+    }
+
+    /// A mask for each word.
+    pub async fn segment(
+        &self,
+        picture: &EncodedPicture,
+        words: Vec<String>,
+        options: JsValue,
+        checkpoint: Function,
+    ) -> Result<Segmentation, JsValue> {
+        let options: SegmentOptions = from_js(options)?;
+        let image = Rc::clone(&picture.image);
+        let segment = async {
+            let classes = parse_words(&words)?;
+            let options = options.try_into()?;
+            self.segmenter
+                .segment(&image, &classes, &options, &mut Checkpoint(checkpoint))
+                .await
+        };
+        let result = segment.await.map_err(throw)?;
+        Ok(Segmentation { result })
+    }
+
+    async fn encode_picture(
+        &self,
+        picture: Picture,
+        options: JsValue,
+        checkpoint: Function,
+    ) -> Result<EncodedPicture, JsValue> {
+        let options: EncodeOptions = from_js(options)?;
+        let image = self
+            .segmenter
+            .encode(picture, options.size, &mut Checkpoint(checkpoint))
+            .await
+            .map_err(throw)?;
+        Ok(EncodedPicture {
+            image: Rc::new(image),
+        })
+    }
+}
+
+/// A picture that the engine has read.
+#[wasm_bindgen]
+pub struct EncodedPicture {
+    image: Rc<EncodedImage>,
+}
+
+#[wasm_bindgen]
+impl EncodedPicture {
+    /// Pixels across.
+    #[wasm_bindgen(getter)]
+    pub fn width(&self) -> u32 {
+        self.image.picture().width()
+    }
+
+    /// Pixels down.
+    #[wasm_bindgen(getter)]
+    pub fn height(&self) -> u32 {
+        self.image.picture().height()
+    }
+
+    /// The decoded pixels, `[height, width, 4]`.
+    pub fn rgba(&self) -> Result<Vec<u8>, JsValue> {
+        self.image.picture().to_rgba().map_err(throw)
+    }
+}
+
+/// The answer.
+#[wasm_bindgen]
+pub struct Segmentation {
+    result: segmenter::Segmentation,
+}
+
+#[wasm_bindgen]
+impl Segmentation {
+    /// Pixels across.
+    #[wasm_bindgen(getter)]
+    pub fn width(&self) -> u32 {
+        self.result.labels().width()
+    }
+
+    /// Pixels down.
+    #[wasm_bindgen(getter)]
+    pub fn height(&self) -> u32 {
+        self.result.labels().height()
+    }
+
+    /// One class index a pixel, 255 for none.
+    pub fn labels(&self) -> Vec<u8> {
+        self.result.labels().labels().to_vec()
+    }
+
+    /// A row for each class.
+    pub fn classes(&self) -> Result<JsValue, JsValue> {
+        to_js(self.result.classes())
+    }
+
+    /// The probability of a class at each pixel.
+    pub fn scores(&self, index: usize) -> Result<Vec<f32>, JsValue> {
+        self.result.scores(index).map_err(throw)
+    }
+
+    /// The label map as an indexed PNG.
+    #[wasm_bindgen(js_name = toPng)]
+    pub fn to_png(&self) -> Result<Vec<u8>, JsValue> {
+        self.result.label_png().map_err(throw)
+    }
+
+    /// The picture with the classes painted over it.
+    #[wasm_bindgen(js_name = overlayPng)]
+    pub fn overlay_png(&self, opacity: f32) -> Result<Vec<u8>, JsValue> {
+        self.result.overlay_png(opacity).map_err(throw)
+    }
+
+    /// One class cut out of the picture.
+    #[wasm_bindgen(js_name = cutoutPng)]
+    pub fn cutout_png(&self, index: usize) -> Result<Vec<u8>, JsValue> {
+        self.result.cutout_png(index).map_err(throw)
+    }
+
+    /// COCO's JSON.
+    #[wasm_bindgen(js_name = toCoco)]
+    pub fn to_coco(&self) -> Result<String, JsValue> {
+        self.result.to_coco("picture").map_err(throw)
+    }
+
+    /// GeoJSON in pixels.
+    #[wasm_bindgen(js_name = toGeoJson)]
+    pub fn to_geo_json(&self) -> Result<String, JsValue> {
+        self.result.to_geojson().map_err(throw)
+    }
+
+    /// One path a class.
+    #[wasm_bindgen(js_name = toSvg)]
+    pub fn to_svg(&self) -> Result<String, JsValue> {
+        self.result.to_svg().map_err(throw)
+    }
+}

@@ -1,0 +1,167 @@
+/** The words as chips, the field that adds to them, and the suggestions below. */
+import { css, element, make } from './dom.js';
+import { type Store, shorten } from './state.js';
+
+/** How many suggestions are offered at once. */
+const SUGGESTIONS = 8;
+
+const EXAMPLE = 'cat, tv/monitor, grass';
+
+export interface Chips {
+  /** The colours of the classes, in the order of the words; empty when there are no masks. */
+  colors(colors: readonly (readonly [number, number, number])[]): void;
+  /** Words that the model knows, for the list of the field. */
+  known(words: readonly string[]): void;
+  /** Words that fit the picture at hand, offered first. */
+  fitting(words: readonly string[]): void;
+}
+
+export function createChips(store: Store): Chips {
+  const field = element('field', HTMLElement);
+  const list = element('chips', HTMLUListElement);
+  const input = element('word', HTMLInputElement);
+  const notice = element('notice', HTMLElement);
+  let shades: readonly (readonly [number, number, number])[] = [];
+
+  const commit = (): void => {
+    const text = input.value;
+    input.value = '';
+    if (text.trim() !== '') store.dispatch({ type: 'add', text });
+  };
+
+  const remove = (word: string, index: number): void => {
+    store.dispatch({ type: 'remove', word });
+    // The removed button had the focus: hand it to the chip that took its place, or back to the field.
+    const next = list.querySelectorAll('button')[index];
+    (next ?? input).focus();
+  };
+
+  const chip = (word: string, index: number): HTMLLIElement => {
+    const item = make('li', 'chip');
+    const dot = make('span', 'dot');
+    const close = make('button', 'close', '×');
+    close.type = 'button';
+    close.setAttribute('aria-label', `Remove ${shorten(word)}`);
+    close.addEventListener('click', () => remove(word, index));
+    const name = make('span', 'name', word);
+    name.title = shorten(word, 200);
+    item.append(dot, name, close);
+    return item;
+  };
+
+  const tint = (): void => {
+    const words = store.state().words;
+    for (const [index, item] of [...list.children].entries()) {
+      const color = shades.length === words.length ? shades[index] : undefined;
+      if (item instanceof HTMLElement) {
+        item.classList.toggle('tinted', color !== undefined);
+        item.style.setProperty('--class', color === undefined ? 'transparent' : css(color));
+      }
+    }
+  };
+
+  const point = (word: string | null): void => {
+    const item = word === null ? undefined : list.children[store.state().words.indexOf(word)];
+    if (!(item instanceof HTMLElement)) return;
+    item.classList.remove('shake');
+    void item.offsetWidth; // Restarts the animation when the same word is refused twice.
+    item.classList.add('shake');
+    item.scrollIntoView({ block: 'nearest' });
+  };
+
+  input.addEventListener('keydown', (event) => {
+    if (event.isComposing) return;
+    if (event.key === 'Enter') {
+      event.preventDefault();
+      commit();
+    } else if (event.key === 'Backspace' && input.value === '' && !event.repeat) {
+      store.dispatch({ type: 'remove-last' });
+    }
+  });
+  input.addEventListener('input', (event) => {
+    const typed = event instanceof InputEvent ? event : null;
+    if (typed?.isComposing) return;
+    // A choice from the list comes without an input type, or as a replacement.
+    const chosen = typed === null || typed.inputType === 'insertReplacementText';
+    if (chosen || /[,;\n，、；]/u.test(input.value)) commit();
+  });
+  // Leaving the field keeps what was typed: a phone has no visible Enter.
+  input.addEventListener('change', commit);
+  field.addEventListener('pointerdown', (event) => {
+    if (event.target !== field && event.target !== list) return;
+    event.preventDefault();
+    input.focus();
+  });
+
+  const suggest = createSuggestions(store, input);
+  store.subscribe((now, before) => {
+    if (now.words !== before.words) {
+      list.replaceChildren(...now.words.map(chip));
+      input.placeholder = now.words.length === 0 ? EXAMPLE : 'another word';
+      tint();
+      suggest.show();
+    }
+    if (now.notice !== before.notice) {
+      notice.textContent = now.notice?.text ?? '';
+      point(now.notice?.word ?? null);
+    }
+  });
+
+  return {
+    colors(colors) {
+      shades = colors;
+      tint();
+    },
+    known: suggest.known,
+    fitting: suggest.fitting,
+  };
+}
+
+function createSuggestions(store: Store, input: HTMLInputElement) {
+  const box = element('suggest', HTMLElement);
+  const list = element('suggestions', HTMLUListElement);
+  const datalist = element('known', HTMLDataListElement);
+  let known: readonly string[] = [];
+  let fitting: readonly string[] = [];
+
+  const show = (): void => {
+    const taken = new Set(store.state().words.map((word) => word.toLowerCase()));
+    const offered = [...new Set([...fitting, ...known])].filter(
+      (word) => !taken.has(word.toLowerCase()),
+    );
+    const items = offered.slice(0, SUGGESTIONS).map((word, index) => {
+      const item = make('li');
+      const add = make('button', 'suggestion', word);
+      add.type = 'button';
+      add.setAttribute('aria-label', `Add ${word}`);
+      add.addEventListener('click', () => {
+        store.dispatch({ type: 'add', text: word });
+        const next = list.querySelectorAll('button')[index];
+        (next ?? input).focus({ preventScroll: true });
+      });
+      item.append(add);
+      return item;
+    });
+    list.replaceChildren(...items);
+    box.hidden = items.length === 0;
+  };
+
+  return {
+    show,
+    known(words: readonly string[]) {
+      known = words;
+      datalist.replaceChildren(
+        ...words.map((word) => {
+          const option = make('option');
+          option.value = word;
+          return option;
+        }),
+      );
+      show();
+    },
+    fitting(words: readonly string[]) {
+      fitting = words;
+      show();
+    },
+  };
+}

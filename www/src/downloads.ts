@@ -1,0 +1,27 @@
+/** Ways out of the page: files made here and handed to the browser's own download. */
+
+/** A file name that every file system takes: letters, digits, dashes; never a path, never empty. */
+export function fileName(picture: string, part: string, extension: string): string {
+  const stem = clean(picture.replace(/\.[^./\\]*$/u, '')) || 'picture';
+  const suffix = clean(part) || 'class';
+  return `${stem}-${suffix}.${extension}`;
+}
+
+function clean(text: string): string {
+  const safe = text
+    .normalize('NFC')
+    .replace(/[^\p{L}\p{M}\p{N}]+/gu, '-')
+    .replace(/^-+|-+$/gu, '');
+  return [...safe].slice(0, 60).join('');
+}
+
+/** Hands a file to the browser. */
+export function save(blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The browser reads the blob after the click returns; a minute is enough even for a slow disc.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

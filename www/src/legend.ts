@@ -1,0 +1,73 @@
+/** The legend: one row a class with its colour, its share of the picture, its score, a switch and a cut-out. */
+import type { ClassSummary } from 'wordmask';
+import { css, element, make } from './dom.js';
+import { type Store, shareText, shorten } from './state.js';
+
+export interface Legend {
+  show(classes: readonly ClassSummary[]): void;
+}
+
+export function createLegend(store: Store, cutout: (index: number) => void): Legend {
+  const list = element('legend', HTMLUListElement);
+
+  const highlight = (index: number | null): void => {
+    if (store.state().view.highlight !== index)
+      store.dispatch({ type: 'view', change: { highlight: index } });
+  };
+
+  const row = (of: ClassSummary, index: number): HTMLLIElement => {
+    const item = make('li', of.pixels === 0 ? 'row absent' : 'row');
+    item.style.setProperty('--class', css(of.color));
+    item.style.setProperty('--share', String(of.fraction));
+    const label = make('label');
+    const box = make('input');
+    box.type = 'checkbox';
+    box.checked = !store.state().view.hidden.has(of.name);
+    box.addEventListener('change', () => store.dispatch({ type: 'toggle', name: of.name }));
+    const name = make('span', 'name', of.name);
+    name.title = shorten(of.name, 200);
+    label.append(box, name);
+    const take = make('button', 'cutout', 'Cut out');
+    take.type = 'button';
+    take.disabled = of.pixels === 0;
+    take.setAttribute('aria-label', `Download the cut-out of ${shorten(of.name)}`);
+    take.addEventListener('click', () => cutout(index));
+    const share = make('span', 'share', shareText(of.fraction));
+    share.append(make('span', 'apart', ' of the picture'));
+    const score = make('span', 'score');
+    score.append(make('span', 'apart', 'score '), of.score.toFixed(2));
+    item.append(label, share, score, take);
+    item.addEventListener(
+      'pointerenter',
+      (event) => event.pointerType === 'mouse' && highlight(index),
+    );
+    item.addEventListener('pointerleave', () => highlight(null));
+    // Only a focus that the keyboard brought: a tap on the switch should not leave the picture dimmed.
+    item.addEventListener('focusin', (event) => {
+      if (event.target instanceof HTMLElement && event.target.matches(':focus-visible'))
+        highlight(index);
+    });
+    item.addEventListener('focusout', () => highlight(null));
+    return item;
+  };
+
+  store.subscribe((now, before) => {
+    if (now.view.highlight === before.view.highlight) return;
+    for (const [index, item] of [...list.children].entries())
+      item.classList.toggle('lit', index === now.view.highlight);
+  });
+
+  return {
+    show(classes) {
+      highlight(null);
+      const rest = 1 - classes.reduce((sum, of) => sum + of.fraction, 0);
+      const items = classes.map(row);
+      if (rest > 0.0005) {
+        const item = make('li', 'row rest');
+        item.append(make('span', 'name', 'no word'), make('span', 'share', shareText(rest)));
+        items.push(item);
+      }
+      list.replaceChildren(...items);
+    },
+  };
+}

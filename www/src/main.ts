@@ -1,0 +1,178 @@
+/** The wiring of the page: what the user does goes to the state and to the work, what comes of it to the parts. */
+import type { BundleInfo, Segmentation } from 'wordmask';
+import { createChips } from './chips.js';
+import { element } from './dom.js';
+import { fileName, save } from './downloads.js';
+import { createLegend } from './legend.js';
+import { connectOptions } from './options.js';
+import { loadSamples, showSamples } from './samples.js';
+import { listenForPictures, readSource, type Source } from './sources.js';
+import { createStage } from './stage.js';
+import {
+  createStore,
+  initialState,
+  masksDiffer,
+  readAddress,
+  segmentOptions,
+  shareText,
+  shorten,
+} from './state.js';
+import { createStatus } from './status.js';
+import { Work } from './work.js';
+
+/** Long enough to type the next letter of a threshold or click two suggestions, short enough to feel immediate. */
+const PAUSE_MS = 250;
+/** How many classes are read out when masks are ready. */
+const SPOKEN_CLASSES = 6;
+
+const address = readAddress(new URL(location.href));
+const store = createStore({
+  ...initialState,
+  options: { ...initialState.options, device: address.device },
+});
+const stageBox = element('stage', HTMLElement);
+const masksBlock = element('masks', HTMLElement);
+
+const status = createStatus({ stop: () => work.stop(), again: () => void work.run() });
+const stage = createStage(store, status.say);
+const chips = createChips(store);
+const legend = createLegend(store, (index) => {
+  const masks = work.masks;
+  const of = masks?.classes[index];
+  if (masks && of) void take(masks.cutout(index), `${index + 1}-${of.name}`, 'png');
+});
+
+const work = new Work(address.model, {
+  wanted() {
+    const { words, options } = store.state();
+    return { words, device: options.device, options: segmentOptions(options) };
+  },
+  busy(progress) {
+    stageBox.dataset.state = 'busy';
+    status.busy(progress);
+  },
+  rest(how) {
+    stageBox.dataset.state = typeof how === 'string' ? how : 'failed';
+    const again = work.source !== null && store.state().words.length > 0;
+    if (how === 'done') status.rest(summary(), again);
+    else if (how === 'stopped') status.rest('Stopped.', true);
+    else {
+      status.rest('That did not work.', true);
+      status.alert(shorten(how.failed, 400));
+    }
+  },
+  show,
+  ready(device, info, timing) {
+    status.device(device, timing);
+    describe(info);
+  },
+  encoded() {
+    stageBox.dataset.encodes = String(Number(stageBox.dataset.encodes) + 1);
+  },
+  keptDevice: (device) => store.dispatch({ type: 'options', change: { device } }),
+});
+
+function show(source: Source | null, masks: Segmentation | null): void {
+  const description =
+    source === null
+      ? ''
+      : `${shorten(source.name)}. ${masks === null ? 'No masks yet.' : 'With masks; arrow keys read out the class at a point.'}`;
+  stage.show(source?.preview ?? null, masks, description);
+  masksBlock.hidden = masks === null;
+  legend.show(masks?.classes ?? []);
+  chips.colors(masks?.classes.map(({ color }) => color) ?? []);
+}
+
+/** Where things stand, in one sentence. */
+function summary(): string {
+  const masks = work.masks;
+  if (masks !== null) {
+    const found = masks.classes.filter(({ pixels }) => pixels > 0);
+    const named = found
+      .slice(0, SPOKEN_CLASSES)
+      .map(({ name, fraction }) => `${shorten(name, 24)} ${shareText(fraction)}`);
+    if (found.length === 0) return 'None of the words was found in the picture.';
+    return `Found ${named.join(', ')}${found.length > SPOKEN_CLASSES ? ' and more' : ''}.`;
+  }
+  if (work.source !== null) return 'The picture is ready. Type a word.';
+  return 'Ready for a picture.';
+}
+
+function describe({ name, knows, license }: BundleInfo): void {
+  const builtIn = name === 'doodle';
+  element('model', HTMLElement).textContent = builtIn
+    ? `The built-in model, doodle, knows cartoon scenes, not photographs. ${knows} Photographs need a full CLIP bundle: see the README.`
+    : `This is the model ${name}. ${knows} Its licence: ${license}.`;
+}
+
+/** Gives the user a file; says so if it could not be made. */
+async function take(
+  content: Promise<Blob | string>,
+  part: string,
+  extension: string,
+): Promise<void> {
+  const picture = work.source?.name ?? 'picture';
+  try {
+    save(new Blob([await content]), fileName(picture, part, extension));
+  } catch (error) {
+    status.alert(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const downloads: Readonly<Record<string, (masks: Segmentation) => void>> = {
+  labels: (masks) => void take(masks.toPng(), 'labels', 'png'),
+  overlay: (masks) =>
+    void take(masks.overlay({ opacity: store.state().view.opacity }), 'overlay', 'png'),
+  svg: (masks) => void take(masks.toSvg(), 'masks', 'svg'),
+  coco: (masks) => void take(masks.toCoco(), 'coco', 'json'),
+  geojson: (masks) => void take(masks.toGeoJson(), 'masks', 'geojson'),
+};
+for (const button of element('downloads', HTMLElement).querySelectorAll('button')) {
+  button.addEventListener('click', () => {
+    const masks = work.masks;
+    if (masks !== null) downloads[button.dataset.download ?? '']?.(masks);
+  });
+}
+
+let timer: ReturnType<typeof setTimeout> | undefined;
+function runSoon(): void {
+  clearTimeout(timer);
+  timer = setTimeout(() => void work.run(), PAUSE_MS);
+}
+
+/** Counts the pictures, so that the one chosen last wins, however long an earlier one takes to read. */
+let chosen = 0;
+async function open(picture: File | Promise<File>, words: readonly string[] = []): Promise<void> {
+  const turn = ++chosen;
+  status.clearAlert();
+  try {
+    const source = await readSource(await picture);
+    if (turn !== chosen) return;
+    if (words.length > 0) store.dispatch({ type: 'sample', words });
+    chips.fitting(words);
+    clearTimeout(timer);
+    await work.open(source);
+  } catch (error) {
+    if (turn === chosen) status.alert(error instanceof Error ? error.message : String(error));
+  }
+}
+
+store.subscribe((now, before) => {
+  const { options, words } = now;
+  const other = words !== before.words || masksDiffer(options, before.options);
+  if (other || options.device !== before.options.device) status.clearAlert();
+  if (options.device !== before.options.device) void work.run();
+  else if (other && work.source !== null) runSoon();
+});
+
+connectOptions(store);
+listenForPictures(
+  (file) => void open(file),
+  (text) => status.alert(text),
+);
+void loadSamples().then(({ scenes, knows }) => {
+  chips.known(knows);
+  showSamples(scenes, (picture, sample) => void open(picture, sample.words));
+});
+if (address.notice !== null) status.alert(address.notice);
+void work.run();

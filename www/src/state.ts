@@ -1,0 +1,225 @@
+/**
+ * What the page knows apart from pictures and pixels: words, options, view. Pure: no DOM, no engine, so that every rule
+ * about words is tested without a browser.
+ */
+
+/** More words than this make every mask worse and the legend unreadable; the engine itself takes 254 classes. */
+export const MAX_WORDS = 200;
+/** CLIP reads 77 tokens, so a longer word would be cut without anyone noticing. */
+export const MAX_LETTERS = 200;
+
+export type DeviceChoice = 'auto' | 'webgpu' | 'cpu';
+export type BackgroundChoice = 'auto' | 'none' | 'words';
+
+export interface Options {
+  readonly device: DeviceChoice;
+  readonly background: BackgroundChoice;
+  /** The user's own background words, kept while another choice is on. */
+  readonly backgroundWords: readonly string[];
+  readonly keySmoothing: boolean;
+  readonly promptDenoising: boolean;
+  /** Scores below this, 0..1, stay unlabelled. */
+  readonly threshold: number;
+}
+
+export interface View {
+  /** 0..1: how strongly the class colours cover the picture. */
+  readonly opacity: number;
+  /** Whether the bare picture is shown. */
+  readonly original: boolean;
+  /** Names of the classes that are switched off. By name, so that they stay off when words are added. */
+  readonly hidden: ReadonlySet<string>;
+  /** The class that is looked at now; all others are dimmed. */
+  readonly highlight: number | null;
+}
+
+export interface Notice {
+  readonly text: string;
+  /** The word that is there already, so that its chip can be pointed out. */
+  readonly word: string | null;
+}
+
+export interface State {
+  readonly words: readonly string[];
+  /** True while `words` are exactly those that a sample brought: another sample may then replace them. */
+  readonly wordsFromSample: boolean;
+  readonly notice: Notice | null;
+  readonly options: Options;
+  readonly view: View;
+}
+
+export type Action =
+  | { type: 'add'; text: string }
+  | { type: 'remove'; word: string }
+  | { type: 'remove-last' }
+  | { type: 'sample'; words: readonly string[] }
+  | { type: 'options'; change: Partial<Options> }
+  | { type: 'view'; change: Partial<Pick<View, 'opacity' | 'original' | 'highlight'>> }
+  | { type: 'toggle'; name: string };
+
+export const initialState: State = {
+  words: [],
+  wordsFromSample: false,
+  notice: null,
+  options: {
+    device: 'auto',
+    background: 'auto',
+    backgroundWords: [],
+    keySmoothing: false,
+    promptDenoising: false,
+    threshold: 0,
+  },
+  view: { opacity: 0.55, original: false, hidden: new Set(), highlight: null },
+};
+
+/** Splits typed or pasted text at commas (also CJK ones), semicolons and line ends; drops what is empty. */
+export function parseWords(text: string): string[] {
+  return text
+    .normalize('NFC')
+    .split(/[,;\n\r，、；]+/u)
+    .map((word) => word.replace(/\s+/gu, ' ').trim())
+    .filter((word) => word !== '');
+}
+
+/** Two words that CLIP's tokenizer reads alike count as the same. */
+function sameWord(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
+/** Adds each word of `text` that is new and fits; says why the last refused one was refused. */
+export function addWords(
+  words: readonly string[],
+  text: string,
+): { words: readonly string[]; notice: Notice | null } {
+  const next = [...words];
+  let notice: Notice | null = null;
+  for (const word of parseWords(text)) {
+    const letters = [...word].length;
+    const twin = next.find((other) => sameWord(other, word));
+    if (twin !== undefined) {
+      notice = { text: `“${shorten(twin)}” is there already.`, word: twin };
+    } else if (letters > MAX_LETTERS) {
+      notice = { text: `That word has ${letters} letters; up to ${MAX_LETTERS} fit.`, word: null };
+    } else if (next.length >= MAX_WORDS) {
+      notice = { text: `${MAX_WORDS} words are the most. Remove one first.`, word: null };
+    } else {
+      next.push(word);
+    }
+  }
+  return { words: next.length === words.length ? words : next, notice };
+}
+
+/** A word cut to a length that fits a message. */
+export function shorten(word: string, letters = 40): string {
+  const all = [...word];
+  return all.length <= letters ? word : `${all.slice(0, letters - 1).join('')}…`;
+}
+
+export function reduce(state: State, action: Action): State {
+  switch (action.type) {
+    case 'add': {
+      const { words, notice } = addWords(state.words, action.text);
+      const wordsFromSample = state.wordsFromSample && words === state.words;
+      return { ...state, words, notice, wordsFromSample };
+    }
+    case 'remove':
+      return withoutWords(
+        state,
+        state.words.filter((word) => word !== action.word),
+      );
+    case 'remove-last':
+      return withoutWords(state, state.words.slice(0, -1));
+    case 'sample': {
+      if (state.words.length > 0 && !state.wordsFromSample) return { ...state, notice: null };
+      const { words } = addWords([], action.words.join(','));
+      return { ...state, words, notice: null, wordsFromSample: true };
+    }
+    case 'options':
+      return { ...state, options: { ...state.options, ...action.change } };
+    case 'view':
+      return { ...state, view: { ...state.view, ...action.change } };
+    case 'toggle': {
+      const hidden = new Set(state.view.hidden);
+      if (!hidden.delete(action.name)) hidden.add(action.name);
+      return { ...state, view: { ...state.view, hidden } };
+    }
+  }
+}
+
+function withoutWords(state: State, words: readonly string[]): State {
+  if (words.length === state.words.length) return state;
+  return { ...state, words, notice: null, wordsFromSample: false };
+}
+
+/** What the package's `segment` takes, from what the page shows. */
+export function segmentOptions(options: Options): {
+  background: 'auto' | 'none' | string[];
+  refine: ('prompt-denoising' | 'key-smoothing')[];
+  threshold: number;
+} {
+  const refine: ('prompt-denoising' | 'key-smoothing')[] = [];
+  if (options.promptDenoising) refine.push('prompt-denoising');
+  if (options.keySmoothing) refine.push('key-smoothing');
+  // "Own words" without a word means no background yet: the user is still typing.
+  const own = options.backgroundWords.length > 0 ? [...options.backgroundWords] : 'none';
+  const background = options.background === 'words' ? own : options.background;
+  return { background, refine, threshold: options.threshold };
+}
+
+/** Whether going from one set of options to another changes the masks on the same device. */
+export function masksDiffer(a: Options, b: Options): boolean {
+  return JSON.stringify(segmentOptions(a)) !== JSON.stringify(segmentOptions(b));
+}
+
+/** The share of a picture as people read it. Never rounds something to nothing. */
+export function shareText(fraction: number): string {
+  const percent = fraction * 100;
+  if (percent <= 0) return '0\u00a0%';
+  if (percent < 0.1) return '<\u00a00.1\u00a0%';
+  return `${percent >= 99.95 ? '100' : percent.toFixed(1)}\u00a0%`;
+}
+
+/** Reads the address: `?device=cpu|webgpu|auto` and `?model=FOLDER/`, a folder of this same site. */
+export function readAddress(address: URL): {
+  device: DeviceChoice;
+  model: string;
+  notice: string | null;
+} {
+  const device = address.searchParams.get('device');
+  const model = address.searchParams.get('model');
+  const base = new URL('models/doodle/', address);
+  let folder = base;
+  let notice: string | null = null;
+  if (model !== null && URL.canParse(model, address.href)) {
+    const wanted = new URL(model.endsWith('/') ? model : `${model}/`, address);
+    if (wanted.origin === address.origin) folder = wanted;
+    else
+      notice =
+        'The model in the address lies on another site, and this page contacts no other site. The built-in model is used.';
+  }
+  return {
+    device: device === 'cpu' || device === 'webgpu' ? device : 'auto',
+    model: folder.href,
+    notice,
+  };
+}
+
+export interface Store {
+  state(): State;
+  dispatch(action: Action): void;
+  subscribe(listener: (now: State, before: State) => void): void;
+}
+
+export function createStore(initial: State): Store {
+  let state = initial;
+  const listeners: ((now: State, before: State) => void)[] = [];
+  return {
+    state: () => state,
+    dispatch(action) {
+      const before = state;
+      state = reduce(state, action);
+      if (state !== before) for (const listener of listeners) listener(state, before);
+    },
+    subscribe: (listener) => void listeners.push(listener),
+  };
+}

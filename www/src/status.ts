@@ -1,0 +1,130 @@
+/** What the page says about its work: the line with the progress bar, the device, the spoken status, the alert. */
+import type { Device, Progress, Timing } from 'wordmask';
+import { element, make } from './dom.js';
+
+/** One sentence and, where it is known, how far the work is, 0..1. */
+export function progressText(progress: Progress): {
+  text: string;
+  spoken: string;
+  part: number | null;
+} {
+  switch (progress.phase) {
+    case 'download': {
+      const part = progress.total > 0 ? Math.min(1, progress.loaded / progress.total) : null;
+      const size = `${megabytes(progress.loaded)} of ${megabytes(progress.total)} MB`;
+      return { text: `Getting the model: ${size}`, spoken: 'Getting the model', part };
+    }
+    case 'prepare':
+      return { text: 'Preparing the model', spoken: 'Preparing the model', part: null };
+    case 'encode':
+      return {
+        text: 'Encoding the picture',
+        spoken: 'Encoding the picture',
+        part: part(progress),
+      };
+    case 'segment':
+      return { text: 'Making the masks', spoken: 'Making the masks', part: part(progress) };
+  }
+}
+
+function part({ done, total }: { done: number; total: number }): number | null {
+  return total > 0 ? Math.min(1, done / total) : null;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
+/** Milliseconds as people read them. */
+export function duration(ms: number): string {
+  if (ms < 1) return 'under 1 ms';
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+}
+
+/** "CPU · encoded in 240 ms · masks in 12 ms" */
+export function deviceText(device: Device, timing: Timing | null): string {
+  const kind = device.kind === 'cpu' ? 'CPU' : 'WebGPU';
+  const named =
+    device.name === '' || device.name.toLowerCase() === device.kind
+      ? kind
+      : `${kind} (${device.name})`;
+  const parts = [named];
+  if (timing !== null) {
+    parts.push(`encoded in ${duration(timing.encodeMs)}`, `masks in ${duration(timing.segmentMs)}`);
+  }
+  return parts.join(' · ');
+}
+
+export interface Status {
+  /** Shows work going on; the button stops it. */
+  busy(progress: Progress): void;
+  /** Shows a state of rest. `again` says whether there is something the button could run. */
+  rest(text: string, again: boolean): void;
+  device(device: Device, timing: Timing | null): void;
+  /** Says one thing to screen readers without showing it. */
+  say(text: string): void;
+  alert(text: string): void;
+  clearAlert(): void;
+}
+
+export function createStatus(on: { stop(): void; again(): void }): Status {
+  const phase = element('phase', HTMLElement);
+  const bar = element('progress', HTMLProgressElement);
+  const go = element('go', HTMLButtonElement);
+  const device = element('device', HTMLElement);
+  const live = element('live', HTMLElement);
+  const alert = element('alert', HTMLElement);
+  let working = false;
+
+  // One button with two meanings keeps the focus where it is when work ends by itself.
+  go.addEventListener('click', () => (working ? on.stop() : on.again()));
+
+  const say = (text: string): void => {
+    if (live.textContent !== text) live.textContent = text;
+  };
+  const clearAlert = (): void => {
+    alert.replaceChildren();
+    alert.classList.remove('shown');
+  };
+
+  return {
+    busy(progress) {
+      const { text, spoken, part } = progressText(progress);
+      working = true;
+      phase.textContent = text;
+      bar.hidden = false;
+      if (part === null) bar.removeAttribute('value');
+      else bar.value = part;
+      go.textContent = 'Stop';
+      go.hidden = false;
+      say(spoken);
+    },
+    rest(text, again) {
+      working = false;
+      phase.textContent = text;
+      bar.hidden = true;
+      go.textContent = 'Run again';
+      go.hidden = !again;
+      say(text);
+    },
+    device(chosen, timing) {
+      device.textContent = deviceText(chosen, timing);
+      if (chosen.note !== undefined && chosen.note !== '')
+        device.append(make('span', 'note', chosen.note));
+    },
+    say,
+    alert(text) {
+      const before = document.activeElement;
+      const close = make('button', 'close', '×');
+      close.type = 'button';
+      close.setAttribute('aria-label', 'Close the message');
+      close.addEventListener('click', () => {
+        clearAlert();
+        if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+      });
+      alert.replaceChildren(make('p', '', text), close);
+      alert.classList.add('shown');
+    },
+    clearAlert,
+  };
+}

@@ -1,0 +1,244 @@
+/**
+ * The order of the work: model, then picture, then masks. Each is done once and kept: a new word repeats only the last
+ * step, a new picture the last two, another device all three. What is newer stops what is older.
+ */
+import {
+  type BundleInfo,
+  type Device,
+  type EncodedPicture,
+  type Progress,
+  type Segmentation,
+  Segmenter,
+  type Timing,
+} from 'wordmask';
+import type { Source } from './sources.js';
+import type { DeviceChoice, segmentOptions } from './state.js';
+
+/** What is wanted right now; asked for at each step, so that it is never out of date. */
+export interface Wanted {
+  readonly device: DeviceChoice;
+  readonly words: readonly string[];
+  readonly options: ReturnType<typeof segmentOptions>;
+}
+
+export interface WorkEvents {
+  wanted(): Wanted;
+  busy(progress: Progress): void;
+  /** The work came to rest: done, stopped by the user, or failed with a sentence for people. */
+  rest(how: 'done' | 'stopped' | { failed: string }): void;
+  /** What is to be seen: the chosen picture, and its masks once there are some. */
+  show(source: Source | null, masks: Segmentation | null): void;
+  ready(device: Device, info: BundleInfo, timing: Timing | null): void;
+  /** The vision tower ran. */
+  encoded(): void;
+  /** The wanted device could not be had; this one goes on. */
+  keptDevice(choice: DeviceChoice): void;
+}
+
+/** A step under way, with the means to stop it. */
+interface Step<T> {
+  readonly promise: Promise<T>;
+  readonly stop: AbortController;
+}
+
+interface Loading extends Step<Segmenter> {
+  readonly choice: DeviceChoice;
+}
+
+interface Loaded {
+  readonly choice: DeviceChoice;
+  readonly segmenter: Segmenter;
+}
+
+interface Encoding extends Step<EncodedPicture> {
+  readonly source: Source;
+}
+
+interface Encoded {
+  readonly source: Source;
+  readonly picture: EncodedPicture;
+}
+
+/** Stops a step that nobody waits for any more, and frees its result should it still come. */
+function abandon<T>(step: Step<T> | null, free: (result: T) => unknown): null {
+  step?.stop.abort();
+  step?.promise.then(free).catch(() => {});
+  return null;
+}
+
+const close = (segmenter: Segmenter): Promise<void> => segmenter.close();
+const free = (result: EncodedPicture | Segmentation): void => result.free();
+
+export class Work {
+  readonly #model: string;
+  readonly #events: WorkEvents;
+  /** The run under way, or the last one. A newer run, and Stop, abort it. */
+  #job = new AbortController();
+  #loading: Loading | null = null;
+  #loaded: Loaded | null = null;
+  #encoding: Encoding | null = null;
+  /** The last picture that went well; shown again should a newer one fail. */
+  #encoded: Encoded | null = null;
+  #masks: { source: Source; masks: Segmentation } | null = null;
+  /** The picture that was chosen last. */
+  #source: Source | null = null;
+
+  constructor(model: string, events: WorkEvents) {
+    this.#model = model;
+    this.#events = events;
+  }
+
+  get source(): Source | null {
+    return this.#source;
+  }
+
+  /** The masks of the picture on the stage. */
+  get masks(): Segmentation | null {
+    return this.#masks !== null && this.#masks.source === this.#source ? this.#masks.masks : null;
+  }
+
+  /** Takes a new picture and runs. */
+  open(source: Source): Promise<void> {
+    const before = this.#source;
+    this.#source = source;
+    this.#events.show(source, null);
+    // Unless it may have to be shown again. Pixels of a photo are too many to wait for the collector.
+    if (before !== this.#encoded?.source && before !== this.#masks?.source) before?.preview.close();
+    return this.run();
+  }
+
+  /** Stops whatever goes on. What was finished stays. */
+  stop(): void {
+    this.#job.abort();
+    this.#loading = abandon(this.#loading, close);
+    this.#encoding = abandon(this.#encoding, free);
+    this.#keepDevice();
+    this.#events.rest('stopped');
+  }
+
+  /** Does whatever is missing for what is wanted now. Never rejects: the events tell how it went. */
+  async run(): Promise<void> {
+    this.#job.abort();
+    const job = new AbortController();
+    this.#job = job;
+    try {
+      const segmenter = await this.#load();
+      if (job.signal.aborted) return;
+      const encoded = await this.#encode(segmenter);
+      if (job.signal.aborted) return;
+      if (encoded !== null) await this.#segment(encoded, job.signal);
+      if (job.signal.aborted) return;
+      this.#events.ready(segmenter.device, segmenter.info, this.masks?.timing ?? null);
+      this.#events.rest('done');
+    } catch (error) {
+      if (job.signal.aborted) return;
+      this.#keepDevice();
+      this.#events.rest({ failed: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** Where another device was wanted but did not come, the choice goes back to the one that works. */
+  #keepDevice(): void {
+    if (this.#loaded !== null && this.#loaded.choice !== this.#events.wanted().device) {
+      this.#events.keptDevice(this.#loaded.choice);
+    }
+  }
+
+  async #load(): Promise<Segmenter> {
+    const choice = this.#events.wanted().device;
+    if (this.#loading !== null && this.#loading.choice !== choice) {
+      this.#loading = abandon(this.#loading, close);
+    }
+    if (this.#loaded?.choice === choice) return this.#loaded.segmenter;
+    this.#loading ??= this.#startLoading(choice);
+    const loading = this.#loading;
+    try {
+      const segmenter = await loading.promise;
+      if (this.#loading === loading) {
+        // Only now: had the new device failed, the old one would go on.
+        this.#encoding = abandon(this.#encoding, free);
+        void this.#loaded?.segmenter.close();
+        this.#loaded = { choice, segmenter };
+        this.#encoded = null;
+      }
+      return segmenter;
+    } finally {
+      if (this.#loading === loading) this.#loading = null;
+    }
+  }
+
+  #startLoading(choice: DeviceChoice): Loading {
+    const stop = new AbortController();
+    const onProgress = this.#progress(stop.signal);
+    onProgress({ phase: 'prepare' });
+    const promise = Segmenter.load(this.#model, {
+      device: choice,
+      signal: stop.signal,
+      onProgress,
+    });
+    return { choice, stop, promise };
+  }
+
+  async #encode(segmenter: Segmenter): Promise<Encoded | null> {
+    const source = this.#source;
+    if (source === null || this.#encoded?.source === source) return this.#encoded;
+    if (this.#encoding?.source !== source) {
+      this.#encoding = abandon(this.#encoding, free);
+      this.#encoding = this.#startEncoding(segmenter, source);
+    }
+    const encoding = this.#encoding;
+    try {
+      const picture = await encoding.promise;
+      if (this.#encoding === encoding) {
+        this.#encoded?.picture.free();
+        this.#encoded?.source.preview.close();
+        this.#encoded = { source, picture };
+        this.#events.encoded();
+      }
+    } catch (error) {
+      if (this.#encoding === encoding) this.#goBack();
+      throw error;
+    } finally {
+      if (this.#encoding === encoding) this.#encoding = null;
+    }
+    return this.#encoded;
+  }
+
+  #startEncoding(segmenter: Segmenter, source: Source): Encoding {
+    const stop = new AbortController();
+    const onProgress = this.#progress(stop.signal);
+    onProgress({ phase: 'encode', done: 0, total: 1 });
+    const promise = segmenter.encode(source.file, { signal: stop.signal, onProgress });
+    return { source, stop, promise };
+  }
+
+  /** After a picture that failed: the one before is shown again, with its masks. */
+  #goBack(): void {
+    this.#source = this.#encoded?.source ?? this.#masks?.source ?? null;
+    this.#events.show(this.#source, this.masks);
+  }
+
+  async #segment({ source, picture }: Encoded, signal: AbortSignal): Promise<void> {
+    const { words, options } = this.#events.wanted();
+    let masks: Segmentation | null = null;
+    if (words.length > 0) {
+      const onProgress = this.#progress(signal);
+      onProgress({ phase: 'segment', done: 0, total: 1 });
+      masks = await picture.segment(words, { ...options, signal, onProgress });
+    }
+    if (signal.aborted) {
+      masks?.free();
+      return;
+    }
+    this.#masks?.masks.free();
+    this.#masks = masks === null ? null : { source, masks };
+    this.#events.show(source, masks);
+  }
+
+  /** Passes progress on until the step is stopped. */
+  #progress(signal: AbortSignal): (progress: Progress) => void {
+    return (progress) => {
+      if (!signal.aborted) this.#events.busy(progress);
+    };
+  }
+}

@@ -1,0 +1,113 @@
+/** What the tests in a real browser share: a browser, a served page that is watched, pictures. */
+import { deflateSync } from 'node:zlib';
+import { chromium } from 'playwright-core';
+import { chromiumFlags, chromium as findChromium } from '../../scripts/lib.mjs';
+
+export async function launch() {
+  return chromium.launch({ executablePath: await findChromium(), args: chromiumFlags });
+}
+
+/**
+ * Opens the page and watches it: every request of the page and its workers, every broken rule of
+ * the Content-Security-Policy, every error that nobody caught.
+ */
+export async function open(browser, url, { query = '', ...options } = {}) {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    acceptDownloads: true,
+    ...options,
+  });
+  const page = await context.newPage();
+  const seen = { requests: [], faults: [] };
+  context.on('request', (request) => {
+    seen.requests.push({ url: request.url(), method: request.method(), body: request.postData() });
+  });
+  page.on('pageerror', (error) => seen.faults.push(String(error)));
+  page.on('console', (message) => {
+    if (/Content.Security.Policy/i.test(message.text())) seen.faults.push(message.text());
+  });
+  await page.goto(url + query);
+  return { page, seen, close: () => context.close() };
+}
+
+/** Waits until the work has come to rest in a given way: `done`, `stopped` or `failed`. */
+export async function rest(page, how = 'done', timeout = 120_000) {
+  await page.locator(`#stage[data-state="${how}"]`).waitFor({ timeout });
+}
+
+/** Waits until the legend has these rows, and the work is at rest. */
+export async function legend(page, names, timeout = 120_000) {
+  await page.waitForFunction(
+    (wanted) => {
+      const rows = [...document.querySelectorAll('#legend .row:not(.rest) .name')];
+      const shown = rows.map((row) => row.textContent);
+      const stage = document.querySelector('#stage');
+      return JSON.stringify(shown) === JSON.stringify(wanted) && stage.dataset.state === 'done';
+    },
+    names,
+    { timeout },
+  );
+}
+
+export const encodes = (page) => page.locator('#stage').getAttribute('data-encodes');
+export const chips = (page) => page.locator('#chips .name').allTextContents();
+export const alertText = (page) => page.locator('#alert').textContent();
+
+/** Drops a file on the page, as a hand would: enter, over, drop. */
+export async function drop(page, name, bytes, type) {
+  const transfer = await page.evaluateHandle(
+    ([fileName, base64, mime]) => {
+      const data = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const made = new DataTransfer();
+      made.items.add(new File([data], fileName, { type: mime }));
+      return made;
+    },
+    [name, bytes.toString('base64'), type],
+  );
+  for (const event of ['dragenter', 'dragover', 'drop']) {
+    await page.dispatchEvent('body', event, { dataTransfer: transfer });
+  }
+}
+
+/** The width that would have to be scrolled sideways. */
+export const overhang = (page) =>
+  page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
+/** An RGB picture as PNG; `color` gives the three channels at a point. */
+export function png(width, height, color) {
+  const rows = Buffer.alloc(height * (1 + width * 3));
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      rows.set(color(x, y), y * (1 + width * 3) + 1 + x * 3);
+    }
+  }
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width, 0);
+  head.writeUInt32BE(height, 4);
+  head.set([8, 2, 0, 0, 0], 8);
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    chunk('IHDR', head),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+function chunk(type, data) {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  const whole = Buffer.alloc(8 + body.length);
+  whole.writeUInt32BE(data.length, 0);
+  body.copy(whole, 4);
+  whole.writeUInt32BE(crc32(body), 4 + body.length);
+  return whole;
+}
+
+/** The checksum of PNG: ISO 3309, reflected polynomial 0xEDB88320. */
+function crc32(bytes) {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}

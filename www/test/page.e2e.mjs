@@ -1,0 +1,273 @@
+/** The built page, `www/dist`, in a real browser with the real engine and the built-in model. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { serve } from '../../scripts/serve.mjs';
+import {
+  alertText,
+  chips,
+  drop,
+  encodes,
+  launch,
+  legend,
+  open,
+  overhang,
+  png,
+  rest,
+} from './browser.mjs';
+
+const dist = fileURLToPath(new URL('../dist', import.meta.url));
+const PNG_HEAD = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+let server;
+let browser;
+let scene;
+let sceneFile;
+
+before(async () => {
+  const list = JSON.parse(readFileSync(join(dist, 'samples/samples.json'), 'utf8'));
+  scene = list.scenes[0];
+  sceneFile = readFileSync(join(dist, 'samples', scene.file));
+  server = await serve(dist, { port: 0 });
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** Runs a test with a page of its own on the CPU, which must end without a fault. */
+function pageTest(name, options, body) {
+  test(name, async () => {
+    const all = { query: '?device=cpu', ...options };
+    const { page, seen, close } = await open(browser, server.url, all);
+    try {
+      await body(page, seen);
+      assert.deepEqual(seen.faults, []);
+    } finally {
+      await close();
+    }
+  });
+}
+
+async function firstScene(page) {
+  await page.locator('.sample').first().click();
+  await legend(page, scene.words);
+}
+
+const shares = async (page) => {
+  const texts = await page.locator('#legend .row:not(.rest) .share').allTextContents();
+  return texts.map((text) => Number.parseFloat(text.replace(/[^\d.]/g, '')));
+};
+
+/** The file that a button gives. */
+async function download(page, button) {
+  const [given] = await Promise.all([page.waitForEvent('download'), button.click()]);
+  return { name: given.suggestedFilename(), bytes: await readFile(await given.path()) };
+}
+
+pageTest('nothing leaves the page, from start to masks', { query: '' }, async (page, seen) => {
+  await firstScene(page);
+  assert.ok(
+    seen.requests.some(({ url }) => url.endsWith('.wasm')),
+    'the engine was watched',
+  );
+  assert.ok(
+    seen.requests.some(({ url }) => url.endsWith('.safetensors')),
+    'the model was watched',
+  );
+  for (const { url, method, body } of seen.requests) {
+    assert.ok(url.startsWith(server.url) || url.startsWith('blob:'), url);
+    assert.equal(method, 'GET');
+    assert.equal(body, null);
+  }
+});
+
+pageTest('a scene and its words give masks', {}, async (page) => {
+  await firstScene(page);
+  const found = (await shares(page)).filter((share) => share > 0);
+  assert.ok(found.length >= 1, 'at least one word was found');
+  assert.ok(found.reduce((sum, share) => sum + share) <= 100.5);
+  assert.match(await page.locator('#device').textContent(), /^CPU.* · encoded in .* · masks in /);
+  assert.ok(await page.locator('.chip.tinted').count());
+});
+
+pageTest('the label map that is downloaded has more than one label', {}, async (page) => {
+  await firstScene(page);
+  const { bytes } = await download(page, page.getByRole('button', { name: 'Label PNG' }));
+  const distinct = await page.evaluate(async (base64) => {
+    const data = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([data], { type: 'image/png' }));
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+    context.drawImage(bitmap, 0, 0);
+    const pixels = new Uint32Array(
+      context.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer,
+    );
+    return new Set(pixels).size;
+  }, bytes.toString('base64'));
+  assert.ok(distinct > 1);
+});
+
+pageTest('a dropped scene works like a clicked one, words by keyboard alone', {}, async (page) => {
+  await drop(page, 'my scene.png', sceneFile, 'image/png');
+  await page.locator('#word').focus();
+  for (const word of scene.words) {
+    await page.keyboard.type(word);
+    await page.keyboard.press('Enter');
+  }
+  await legend(page, scene.words);
+  assert.ok((await shares(page)).some((share) => share > 0));
+  assert.equal(await encodes(page), '1');
+});
+
+pageTest('a new word makes new masks without encoding again', {}, async (page) => {
+  await firstScene(page);
+  await page.locator('#word').fill('purple elephant');
+  await page.keyboard.press('Enter');
+  await legend(page, [...scene.words, 'purple elephant']);
+  assert.equal(await encodes(page), '1');
+});
+
+pageTest('strange words do no harm', {}, async (page) => {
+  await firstScene(page);
+  const strange = ['__proto__', '🐈', 'tv/monitor/screen', 'Straße'];
+  for (const word of [...strange, 'x'.repeat(10_000)]) {
+    await page.locator('#word').fill(word);
+    await page.keyboard.press('Enter');
+  }
+  assert.match(await page.locator('#notice').textContent(), /10000 letters/);
+  assert.deepEqual(await chips(page), [...scene.words, ...strange]);
+  const labels = [...scene.words, ...strange];
+  await page.waitForFunction(
+    (count) => document.querySelectorAll('#legend .row:not(.rest)').length === count,
+    labels.length,
+  );
+});
+
+pageTest(
+  'broken files are refused with a sentence, and the next picture works',
+  {},
+  async (page) => {
+    const broken = [
+      ['notes.txt', Buffer.from('This is no picture.'), 'text/plain'],
+      ['empty.png', Buffer.alloc(0), 'image/png'],
+      ['fake.png', Buffer.from('This is no picture.'), 'image/png'],
+      ['half.png', sceneFile.subarray(0, sceneFile.length >> 1), 'image/png'],
+    ];
+    await rest(page);
+    for (const [name, bytes, type] of broken) {
+      await drop(page, name, bytes, type);
+      await page.locator('#alert.shown').waitFor();
+      assert.match(await alertText(page), /[.!]/, name);
+      await page.getByRole('button', { name: 'Close the message' }).click();
+    }
+    await firstScene(page);
+    assert.equal(await alertText(page), '');
+  },
+);
+
+pageTest('Stop stops the encoding, and Run again goes on', {}, async (page) => {
+  await rest(page);
+  await page.locator('#word').fill(scene.words[0]);
+  await page.keyboard.press('Enter');
+  // Stop as soon as the button is there: the encoding of a small scene is short.
+  await page.evaluate(() => {
+    const watch = new MutationObserver(() => {
+      const button = document.querySelector('#go');
+      if (!button.hidden && button.textContent === 'Stop') {
+        watch.disconnect();
+        button.click();
+      }
+    });
+    watch.observe(document.body, { subtree: true, childList: true, attributes: true });
+  });
+  await drop(page, 'scene.png', sceneFile, 'image/png');
+  await rest(page, 'stopped');
+  assert.equal(await encodes(page), '0');
+  await page.getByRole('button', { name: 'Run again' }).click();
+  await legend(page, [scene.words[0]]);
+});
+
+pageTest('every download is a valid file', {}, async (page) => {
+  await firstScene(page);
+  for (const name of ['Label PNG', 'Overlay PNG']) {
+    const { name: file, bytes } = await download(page, page.getByRole('button', { name }));
+    assert.match(file, /^scene-1-\w+\.png$/);
+    assert.deepEqual([...bytes.subarray(0, 8)], PNG_HEAD);
+  }
+  const cutout = await download(page, page.locator('.cutout:enabled').first());
+  assert.deepEqual([...cutout.bytes.subarray(0, 8)], PNG_HEAD);
+  const coco = await download(page, page.getByRole('button', { name: 'COCO' }));
+  assert.ok(Array.isArray(JSON.parse(coco.bytes.toString()).annotations));
+  const geo = await download(page, page.getByRole('button', { name: 'GeoJSON' }));
+  assert.equal(JSON.parse(geo.bytes.toString()).type, 'FeatureCollection');
+  const svg = await download(page, page.getByRole('button', { name: 'SVG', exact: true }));
+  assert.match(svg.bytes.toString(), /<svg[\s>]/);
+});
+
+pageTest('options change the masks without encoding again', {}, async (page) => {
+  await firstScene(page);
+  await page.locator('summary').click();
+  await page.locator('#threshold').fill('1');
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('#legend .row')].some((row) => row.matches('.absent')),
+  );
+  await page.locator('#threshold').fill('0');
+  await page.getByLabel('Key smoothing').check();
+  await page.getByLabel('Prompt denoising').check();
+  await page.getByLabel('Own words').check();
+  await page.locator('#background-words').fill('wall, floor');
+  await page.waitForTimeout(400);
+  await rest(page);
+  assert.equal(await encodes(page), '1');
+  assert.equal(await alertText(page), '');
+});
+
+const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+pageTest('on a phone nothing has to be scrolled sideways', phone, async (page) => {
+  await firstScene(page);
+  await page.locator('summary').click();
+  assert.equal(await overhang(page), 0);
+});
+
+pageTest('dark mode is dark', { colorScheme: 'dark' }, async (page) => {
+  await firstScene(page);
+  const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  assert.ok(
+    ground.match(/\d+/g).every((channel) => Number(channel) < 40),
+    ground,
+  );
+});
+
+pageTest('a picture of one colour and one of a single pixel do no harm', {}, async (page) => {
+  await page.locator('#word').fill(scene.words[0]);
+  await page.keyboard.press('Enter');
+  for (const [at, side] of [64, 1].entries()) {
+    await drop(
+      page,
+      'plain.png',
+      png(side, side, () => [90, 160, 80]),
+      'image/png',
+    );
+    await page.waitForFunction((count) => {
+      const { state, encodes: done } = document.querySelector('#stage').dataset;
+      return state === 'failed' || (state === 'done' && Number(done) === count);
+    }, at + 1);
+  }
+  await page.locator('.sample').first().click();
+  await legend(page, [scene.words[0]]);
+});
+
+// Last, and with a small picture: a software adapter is slow.
+pageTest('WebGPU gives masks where it is asked for', { query: '?device=webgpu' }, async (page) => {
+  await drop(page, 'scene.png', sceneFile, 'image/png');
+  await page.locator('#word').fill(scene.words.join(', '));
+  await page.keyboard.press('Enter');
+  await legend(page, scene.words, 300_000);
+  assert.match(await page.locator('#device').textContent(), /^WebGPU/);
+  assert.ok((await shares(page)).some((share) => share > 0));
+});

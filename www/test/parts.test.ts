@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fileName } from '../src/downloads.js';
+import { readSamples } from '../src/samples.js';
+import { deviceText, duration, progressText } from '../src/status.js';
+
+test('file names are safe and never empty', () => {
+  assert.equal(fileName('holiday.photo.jpg', 'labels', 'png'), 'holiday-photo-labels.png');
+  assert.equal(fileName('../../etc/passwd', 'tv/monitor', 'png'), 'etc-passwd-tv-monitor.png');
+  assert.equal(fileName('.png', '🐈', 'png'), 'picture-class.png');
+  assert.equal(fileName('Größe.png', 'été', 'svg'), 'Größe-été.svg');
+  assert.ok(fileName('x'.repeat(5000), 'y'.repeat(5000), 'png').length < 130);
+});
+
+test('a list of scenes keeps what is well-formed', () => {
+  const { scenes, knows } = readSamples({
+    scenes: [
+      { file: 'scene-1.png', alt: 'a cat', words: ['cat', 7] },
+      { file: '../secret.png', words: [] },
+      { file: 'https://evil.example/x.png', words: [] },
+      { file: 'scene-2.png', words: ['sky', 'sun'] },
+      null,
+    ],
+    knows: ['cat', 1, 'sky'],
+  });
+  assert.deepEqual(scenes, [
+    { file: 'scene-1.png', alt: 'a cat', words: ['cat'] },
+    { file: 'scene-2.png', alt: 'A scene with sky, sun', words: ['sky', 'sun'] },
+  ]);
+  assert.deepEqual(knows, ['cat', 'sky']);
+});
+
+test('no list, or a wrong one, means no scenes', () => {
+  for (const list of [null, 3, 'x', [], { scenes: 'x', knows: {} }]) {
+    assert.deepEqual(readSamples(list), { scenes: [], knows: [] });
+  }
+});
+
+test('progress is told in bytes and parts', () => {
+  const download = progressText({ phase: 'download', file: 'x', loaded: 1.25e6, total: 5e6 });
+  assert.equal(download.text, 'Getting the model: 1.3 of 5.0 MB');
+  assert.equal(download.part, 0.25);
+  assert.equal(progressText({ phase: 'encode', done: 3, total: 12 }).part, 0.25);
+  assert.equal(progressText({ phase: 'segment', done: 0, total: 0 }).part, null);
+  assert.equal(progressText({ phase: 'prepare' }).part, null);
+});
+
+test('what is spoken does not change with every byte', () => {
+  const at = (loaded: number) => progressText({ phase: 'download', file: 'x', loaded, total: 9 });
+  assert.equal(at(1).spoken, at(8).spoken);
+});
+
+test('device and timing in one line', () => {
+  const timing = { encodeMs: 240.4, segmentMs: 12 };
+  assert.equal(
+    deviceText({ kind: 'cpu', name: 'CPU' }, timing),
+    'CPU · encoded in 240 ms · masks in 12 ms',
+  );
+  assert.equal(deviceText({ kind: 'webgpu', name: 'Apple M2' }, null), 'WebGPU (Apple M2)');
+  assert.equal(duration(0.2), 'under 1 ms');
+  assert.equal(duration(2345), '2.3 s');
+  assert.equal(duration(12_345), '12 s');
+});

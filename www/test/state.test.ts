@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type Action,
+  addWords,
+  createStore,
+  initialState,
+  MAX_LETTERS,
+  MAX_WORDS,
+  masksDiffer,
+  parseWords,
+  readAddress,
+  reduce,
+  type State,
+  segmentOptions,
+  shareText,
+  shorten,
+} from '../src/state.js';
+
+const after = (...actions: Action[]): State => actions.reduce(reduce, initialState);
+
+test('words are split at commas, semicolons and lines, and trimmed', () => {
+  assert.deepEqual(parseWords('a, b ,c'), ['a', 'b', 'c']);
+  assert.deepEqual(parseWords(' big   cat\nsofa;tv/monitor'), ['big cat', 'sofa', 'tv/monitor']);
+  assert.deepEqual(parseWords('猫，犬、鳥'), ['猫', '犬', '鳥']);
+  assert.deepEqual(parseWords(' , ;\n'), []);
+});
+
+test('composed and decomposed letters make the same word', () => {
+  assert.deepEqual(parseWords('cafe\u0301'), parseWords('caf\u00e9'));
+});
+
+test('a word that is there already is refused by name, whatever its case', () => {
+  const { words, notice } = addWords(['Cat'], 'cat, dog');
+  assert.deepEqual(words, ['Cat', 'dog']);
+  assert.equal(notice?.word, 'Cat');
+  assert.match(notice?.text ?? '', /Cat.*already/);
+});
+
+test('names of the prototype and emoji are words like any other', () => {
+  const words = ['__proto__', 'constructor', 'toString', '🐈', '👩‍👩‍👧'];
+  assert.deepEqual(after({ type: 'add', text: words.join(',') }).words, words);
+});
+
+test('a word that is too long is refused, counted in letters', () => {
+  assert.equal(addWords([], '🐈'.repeat(MAX_LETTERS)).words.length, 1);
+  const { words, notice } = addWords([], 'x'.repeat(10_000));
+  assert.deepEqual(words, []);
+  assert.match(notice?.text ?? '', /10000 letters/);
+});
+
+test('no more words than the most', () => {
+  const many = Array.from({ length: MAX_WORDS + 5 }, (_, index) => `word ${index}`).join(',');
+  const state = after({ type: 'add', text: many });
+  assert.equal(state.words.length, MAX_WORDS);
+  assert.match(state.notice?.text ?? '', new RegExp(String(MAX_WORDS)));
+});
+
+test('a refused addition leaves the list itself as it was', () => {
+  const words = ['cat'];
+  assert.equal(addWords(words, 'cat').words, words);
+});
+
+test('words go one by one, or the last one', () => {
+  const state = after({ type: 'add', text: 'a,b,c' }, { type: 'remove', word: 'b' });
+  assert.deepEqual(state.words, ['a', 'c']);
+  assert.deepEqual(reduce(state, { type: 'remove-last' }).words, ['a']);
+  assert.equal(reduce(state, { type: 'remove', word: 'z' }), state);
+});
+
+test('a sample brings its words, replaces those of another sample, and never those of the user', () => {
+  const first = after({ type: 'sample', words: ['sky', 'sun'] });
+  assert.deepEqual(first.words, ['sky', 'sun']);
+  const second = reduce(first, { type: 'sample', words: ['sea'] });
+  assert.deepEqual(second.words, ['sea']);
+  const own = reduce(second, { type: 'add', text: 'boat' });
+  assert.deepEqual(reduce(own, { type: 'sample', words: ['sky'] }).words, ['sea', 'boat']);
+});
+
+test('a hidden class stays hidden by its name and comes back', () => {
+  const hidden = after({ type: 'toggle', name: '__proto__' });
+  assert.ok(hidden.view.hidden.has('__proto__'));
+  assert.ok(!initialState.view.hidden.has('__proto__'));
+  assert.equal(reduce(hidden, { type: 'toggle', name: '__proto__' }).view.hidden.size, 0);
+});
+
+test('options become those of the package', () => {
+  const options = { ...initialState.options, promptDenoising: true, keySmoothing: true };
+  assert.deepEqual(segmentOptions(options), {
+    background: 'auto',
+    refine: ['prompt-denoising', 'key-smoothing'],
+    threshold: 0,
+  });
+  const own = { ...options, background: 'words' as const };
+  assert.equal(segmentOptions(own).background, 'none');
+  assert.deepEqual(segmentOptions({ ...own, backgroundWords: ['wall'] }).background, ['wall']);
+});
+
+test('only what changes the masks counts as a change of the masks', () => {
+  const { options } = initialState;
+  assert.ok(!masksDiffer(options, { ...options, device: 'cpu', backgroundWords: ['wall'] }));
+  assert.ok(masksDiffer(options, { ...options, threshold: 0.2 }));
+});
+
+test('a share never rounds something to nothing', () => {
+  const plain = (fraction: number) => shareText(fraction).replace(/\u00a0/g, ' ');
+  assert.equal(plain(0), '0 %');
+  assert.equal(plain(0.0001), '< 0.1 %');
+  assert.equal(plain(0.1234), '12.3 %');
+  assert.equal(plain(1), '100 %');
+});
+
+test('long words are cut between letters, not inside one', () => {
+  assert.equal(shorten('cat'), 'cat');
+  assert.equal(shorten('🐈🐈🐈', 2), '🐈…');
+});
+
+test('the address chooses device and model, but no model of another site', () => {
+  const read = (query: string) => readAddress(new URL(`https://example.org/page/${query}`));
+  assert.deepEqual(read(''), {
+    device: 'auto',
+    model: 'https://example.org/page/models/doodle/',
+    notice: null,
+  });
+  assert.equal(read('?device=webgpu').device, 'webgpu');
+  assert.equal(read('?device=toaster').device, 'auto');
+  assert.equal(read('?model=models/clip').model, 'https://example.org/page/models/clip/');
+  for (const foreign of ['https://evil.example/m/', '//evil.example/m/', 'data:text/plain,x']) {
+    const { model, notice } = read(`?model=${encodeURIComponent(foreign)}`);
+    assert.equal(model, 'https://example.org/page/models/doodle/');
+    assert.notEqual(notice, null);
+  }
+});
+
+test('the store tells listeners of changes, and of nothing else', () => {
+  const store = createStore(initialState);
+  const seen: number[] = [];
+  store.subscribe((now) => seen.push(now.words.length));
+  store.dispatch({ type: 'remove', word: 'nothing' });
+  store.dispatch({ type: 'add', text: 'a,b' });
+  assert.deepEqual(seen, [2]);
+});
