@@ -143,19 +143,27 @@ async function buildPkg() {
   run(process.execPath, [compiler, '-p', 'pkg'], { failure: 'The package has type errors.' });
 }
 
-/** Bundles the unit tests of the package, which Node cannot read as TypeScript, and returns their paths. */
+/**
+ * Bundles the unit tests of the package and the page, which Node cannot read as TypeScript, and
+ * returns their paths.
+ */
 export async function bundleTests() {
-  const from = join(root, 'pkg', 'test');
   const to = join(root, 'node_modules', '.cache', 'wordmask-test');
-  const names = readdirSync(from).filter((name) => name.endsWith('.test.ts'));
   rmSync(to, { recursive: true, force: true });
-  await bundle({
-    entryPoints: names.map((name) => join(from, name)),
-    outdir: to,
-    platform: 'node',
-    sourcemap: 'inline',
-  });
-  return names.map((name) => join(to, name.replace(/ts$/, 'js')));
+  const paths = [];
+  for (const part of ['pkg', 'www']) {
+    const from = join(root, part, 'test');
+    const names = readdirSync(from).filter((name) => name.endsWith('.test.ts'));
+    await bundle({
+      entryPoints: names.map((name) => join(from, name)),
+      outdir: join(to, part),
+      outExtension: { '.js': '.mjs' },
+      platform: 'node',
+      sourcemap: 'inline',
+    });
+    paths.push(...names.map((name) => join(to, part, name.replace(/ts$/, 'mjs'))));
+  }
+  return paths;
 }
 
 async function buildWww() {

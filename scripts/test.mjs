@@ -111,7 +111,8 @@ if (isMain(import.meta.url)) {
   main(async () => {
     const asked = process.argv.slice(2);
     const unknown = asked.find((name) => !(name in suites));
-    if (unknown) throw new Error(`No suite ${unknown}; there are ${Object.keys(suites).join(', ')}.`);
+    if (unknown)
+      throw new Error(`No suite ${unknown}; there are ${Object.keys(suites).join(', ')}.`);
     const failed = await test(asked.length > 0 ? asked : Object.keys(suites));
     if (failed > 0) process.exitCode = 1;
   });

@@ -11,7 +11,9 @@ use crate::dense::{CellFeatures, ScoreKind, ScoreMap, maskclip};
 use crate::device::{Compute, Preference, read};
 use crate::error::{Error, Result};
 use crate::image::{MAX_CELLS, Picture, fit};
-use crate::mask::{LabelMap, Legend, cutout_png, label_png, overlay_png, to_coco, to_geojson, to_svg};
+use crate::mask::{
+    LabelMap, Legend, cutout_png, label_png, overlay_png, to_coco, to_geojson, to_svg,
+};
 use crate::prompt::{Class, PHOTO_BACKGROUND, TextBank};
 use crate::refine::Refinement;
 
@@ -318,11 +320,7 @@ impl Segmenter {
     /// # Errors
     ///
     /// Those of [`TextBank::vectors`].
-    pub async fn embed_names(
-        &self,
-        names: &[&str],
-        pace: &mut impl Pace,
-    ) -> Result<Vec<Vec<f32>>> {
+    pub async fn embed_names(&self, names: &[&str], pace: &mut impl Pace) -> Result<Vec<Vec<f32>>> {
         self.bank
             .vectors(names, &self.tokenizer, &self.text, pace)
             .await
@@ -444,12 +442,7 @@ impl Segmenter {
     }
 
     /// Each class takes, at each cell, the largest cosine of its names.
-    fn join_names(
-        &self,
-        grid: Grid,
-        groups: &[Vec<String>],
-        cosines: &[f32],
-    ) -> Result<ScoreMap> {
+    fn join_names(&self, grid: Grid, groups: &[Vec<String>], cosines: &[f32]) -> Result<ScoreMap> {
         let mut rows = cosines.chunks_exact(grid.cells());
         let mut values = Vec::with_capacity(groups.len() * grid.cells());
         for group in groups {
@@ -480,7 +473,11 @@ fn shares(labels: &LabelMap, legend: &Legend, probabilities: &ScoreMap) -> Vec<C
             color: entry.color,
             pixels: counts[class],
             fraction: counts[class] as f64 / pixels,
-            score: probabilities.class(class).iter().copied().fold(0.0, f32::max),
+            score: probabilities
+                .class(class)
+                .iter()
+                .copied()
+                .fold(0.0, f32::max),
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! The network, the dense path and the refinements against PyTorch `transformers`
 //! (`tests/fixtures/make_parity.py`), on the CPU.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, unreachable_pub)]
 
 #[path = "support/parity.rs"]
 mod parity;
@@ -27,9 +27,16 @@ macro_rules! fixture {
 
 fn check(fixture: &Fixture<'_>, least: usize) {
     let compared = pollster::block_on(compare(fixture, &Device::flex()));
-    assert!(compared.len() >= least, "only {} comparisons", compared.len());
+    assert!(
+        compared.len() >= least,
+        "only {} comparisons",
+        compared.len()
+    );
     let worst = compared.iter().map(|c| c.error).fold(0.0, f32::max);
-    println!("{} comparisons, largest relative error {worst:.2e}", compared.len());
+    println!(
+        "{} comparisons, largest relative error {worst:.2e}",
+        compared.len()
+    );
     for c in &compared {
         assert!(c.error <= TOLERANCE, "{} is off by {:.2e}", c.name, c.error);
     }

@@ -229,7 +229,10 @@ fn architecture(
             end_of_text: end_of_text(tokenizer)?,
         },
         projection,
-        logit_scale: logit_scale.first().ok_or_else(|| missing("logit_scale"))?.exp(),
+        logit_scale: logit_scale
+            .first()
+            .ok_or_else(|| missing("logit_scale"))?
+            .exp(),
         pixel_mean: preprocessor.image_mean.unwrap_or(CLIP_MEAN),
         pixel_std: preprocessor.image_std.unwrap_or(CLIP_STD),
     })

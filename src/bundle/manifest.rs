@@ -157,7 +157,10 @@ impl Manifest {
         let manifest: Self = serde_json::from_slice(json).map_err(|e| unreadable(&e))?;
         manifest.architecture.validate()?;
         if manifest.picture_size == 0 || manifest.picture_size > MAX_SIDE {
-            return Err(bad(format!("asks for pictures of {} pixels", manifest.picture_size)));
+            return Err(bad(format!(
+                "asks for pictures of {} pixels",
+                manifest.picture_size
+            )));
         }
         manifest.check_files()?;
         Ok(manifest)
@@ -177,7 +180,9 @@ impl Manifest {
         for (_, entry) in self.files() {
             let name = &entry.file;
             if !plain_name(name) {
-                return Err(bad(format!("names a file {name:?}, which is no plain file name")));
+                return Err(bad(format!(
+                    "names a file {name:?}, which is no plain file name"
+                )));
             }
             if !seen.insert(name) {
                 return Err(bad(format!("lists {name} twice")));
@@ -190,7 +195,10 @@ impl Manifest {
             }
         }
         if let Some(shard) = self.shards.iter().find(|s| s.part == Part::Tokenizer) {
-            return Err(bad(format!("calls the shard {} a tokenizer", shard.entry.file)));
+            return Err(bad(format!(
+                "calls the shard {} a tokenizer",
+                shard.entry.file
+            )));
         }
         Ok(())
     }
@@ -207,7 +215,9 @@ fn plain_name(name: &str) -> bool {
 }
 
 fn bad(what: String) -> Error {
-    Error::model(format!("the bundle's manifest {what}. Import the model again."))
+    Error::model(format!(
+        "the bundle's manifest {what}. Import the model again."
+    ))
 }
 
 fn unreadable(error: &serde_json::Error) -> Error {
@@ -255,10 +265,16 @@ mod tests {
     fn spoilt_manifests_are_refused() {
         let cases: [(&str, fn(&mut Manifest)); 7] = [
             ("format", |m| m.format = FORMAT + 1),
-            ("plain file name", |m| m.shards[0].entry.file = "../secret".into()),
-            ("plain file name", |m| m.shards[0].entry.file = "https://example.org/x".into()),
+            ("plain file name", |m| {
+                m.shards[0].entry.file = "../secret".into()
+            }),
+            ("plain file name", |m| {
+                m.shards[0].entry.file = "https://example.org/x".into()
+            }),
             ("plain file name", |m| m.tokenizer.file = ".hidden".into()),
-            ("twice", |m| m.tokenizer.file = "vision-00.safetensors".into()),
+            ("twice", |m| {
+                m.tokenizer.file = "vision-00.safetensors".into()
+            }),
             ("SHA-256", |m| m.tokenizer.sha256 = "zz".into()),
             ("bytes", |m| m.tokenizer.bytes = u64::MAX),
         ];

@@ -148,7 +148,11 @@ fn check_promises(manifest: &Manifest, expected: &BTreeMap<String, Expected>) ->
             match expected.get(name) {
                 Some(e) if e.part == shard.part => {}
                 Some(_) => return Err(bad(format!("puts {name} into {file}, of another tower"))),
-                None => return Err(bad(format!("names a tensor {name} in {file}, which such a model does not have"))),
+                None => {
+                    return Err(bad(format!(
+                        "names a tensor {name} in {file}, which such a model does not have"
+                    )));
+                }
             }
             if !promised.insert(name) {
                 return Err(bad(format!("promises the tensor {name} twice")));
@@ -196,7 +200,9 @@ fn read_shard(
                     .tensor(&scale_name)
                     .map_err(|_| bad(format!("lacks the scales of {name}")))?;
                 if scales.dtype() != Dtype::F32 || scales.shape() != [expected.shape[0]] {
-                    return Err(bad(format!("holds scales of {name} of a wrong type or shape")));
+                    return Err(bad(format!(
+                        "holds scales of {name} of a wrong type or shape"
+                    )));
                 }
                 used.insert(scale_name);
                 Stored::Q8 {
@@ -210,7 +216,9 @@ fn read_shard(
         tensors.insert(name.clone(), stored);
     }
     match shard.names().into_iter().find(|n| !used.contains(*n)) {
-        Some(extra) => Err(bad(format!("holds a tensor {extra} that the manifest does not promise"))),
+        Some(extra) => Err(bad(format!(
+            "holds a tensor {extra} that the manifest does not promise"
+        ))),
         None => Ok(tensors),
     }
 }

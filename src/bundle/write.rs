@@ -38,12 +38,7 @@ pub struct Imported {
 /// # Errors
 ///
 /// [`Error::Model`] if a tensor is missing, [`Error::Io`] if a file cannot be written.
-pub fn write(
-    out: &Path,
-    model: &HuggingFace,
-    scheme: Scheme,
-    about: Imported,
-) -> Result<Manifest> {
+pub fn write(out: &Path, model: &HuggingFace, scheme: Scheme, about: Imported) -> Result<Manifest> {
     std::fs::create_dir_all(out).map_err(|e| Error::io(out, &e))?;
     let save = |name: &str, contents: &[u8]| {
         let path = out.join(name);

@@ -94,11 +94,7 @@ impl TextTower {
     ///
     /// [`Error::Cancelled`] from `pace`, [`Error::Device`] if the result cannot be read,
     /// [`Error::Internal`] for an empty text or an id outside the vocabulary.
-    pub async fn embed(
-        &self,
-        texts: &[Vec<u32>],
-        pace: &mut impl Pace,
-    ) -> Result<Vec<Vec<f32>>> {
+    pub async fn embed(&self, texts: &[Vec<u32>], pace: &mut impl Pace) -> Result<Vec<Vec<f32>>> {
         // Texts of like length share a batch, so that little is computed behind end tokens.
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&i| texts[i].len());
@@ -127,9 +123,12 @@ impl TextTower {
                 .len()
                 .checked_sub(1)
                 .ok_or_else(|| Error::internal("a text without tokens"))?;
-            ends.push(i32::try_from(row * longest + end).map_err(|e| Error::internal(e.to_string()))?);
+            ends.push(
+                i32::try_from(row * longest + end).map_err(|e| Error::internal(e.to_string()))?,
+            );
             let out = &mut input[row * longest * self.width..];
-            for (place, (&id, out)) in ids.iter().zip(out.chunks_exact_mut(self.width)).enumerate() {
+            for (place, (&id, out)) in ids.iter().zip(out.chunks_exact_mut(self.width)).enumerate()
+            {
                 self.embed_token(id, place, out)?;
             }
         }
@@ -150,10 +149,9 @@ impl TextTower {
             let start = index.checked_mul(self.width)?;
             Some(table.get(start..start + self.width)?.to_vec())
         };
-        let (Some(token), Some(position)) = (
-            row(&self.tokens, id as usize),
-            row(&self.positions, place),
-        ) else {
+        let (Some(token), Some(position)) =
+            (row(&self.tokens, id as usize), row(&self.positions, place))
+        else {
             return Err(Error::internal(format!(
                 "token {id} at place {place} is outside the tables"
             )));

@@ -144,9 +144,7 @@ impl VisionTower {
     /// - output: `[tokens, projection]`
     #[must_use]
     pub fn project(&self, tokens: Tensor<2>) -> Tensor<2> {
-        self.post_norm
-            .forward(tokens)
-            .matmul(self.projection.val())
+        self.post_norm.forward(tokens).matmul(self.projection.val())
     }
 
     /// CLIP's embedding of whole pictures: the last block as trained, read at the class token.
@@ -162,7 +160,9 @@ impl VisionTower {
     pub fn pool(&self, tokens: Tensor<3>) -> Result<Tensor<2>> {
         let [batch, _, width] = tokens.dims();
         let out = self.last_block()?.forward(tokens, false);
-        let class = out.slice([0..batch, 0..1, 0..width]).reshape([batch, width]);
+        let class = out
+            .slice([0..batch, 0..1, 0..width])
+            .reshape([batch, width]);
         Ok(self.project(class))
     }
 

@@ -77,7 +77,9 @@ pub async fn evaluate_scenes(
         let picture = Picture::from_rgb(scene.width as u32, scene.height as u32, scene.rgb)?;
         if index == 0 {
             // The words are embedded once; a picture's time should not hold that.
-            let image = segmenter.encode(picture.clone(), size, &mut Unpaced).await?;
+            let image = segmenter
+                .encode(picture.clone(), size, &mut Unpaced)
+                .await?;
             segmenter
                 .segment(&image, &classes, options, &mut Unpaced)
                 .await?;
@@ -88,7 +90,12 @@ pub async fn evaluate_scenes(
             .segment(&image, &classes, options, &mut Unpaced)
             .await?;
         seconds += start.elapsed().as_secs_f64();
-        let answer: Vec<u8> = result.labels().labels().iter().map(|&l| as_truth(l)).collect();
+        let answer: Vec<u8> = result
+            .labels()
+            .labels()
+            .iter()
+            .map(|&l| as_truth(l))
+            .collect();
         confusion.add(&scene.truth, &answer)?;
         progress(index + 1);
     }

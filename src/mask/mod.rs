@@ -79,12 +79,6 @@ impl LabelMap {
         &self.labels
     }
 
-    /// Gives the labels away.
-    #[must_use]
-    pub fn into_labels(self) -> Vec<u8> {
-        self.labels
-    }
-
     /// How many pixels have each label; at index 255 those without one.
     #[must_use]
     pub fn counts(&self) -> [u64; 256] {

@@ -99,6 +99,9 @@ mod tests {
     fn long_rows_weigh_no_more_than_short_ones() {
         let mean = mean_direction(&[vec![100.0, 0.0], vec![0.0, 0.01]]);
         let half = std::f32::consts::FRAC_1_SQRT_2;
-        assert!((mean[0] - half).abs() < 1e-6 && (mean[1] - half).abs() < 1e-6, "{mean:?}");
+        assert!(
+            (mean[0] - half).abs() < 1e-6 && (mean[1] - half).abs() < 1e-6,
+            "{mean:?}"
+        );
     }
 }

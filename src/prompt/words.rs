@@ -181,14 +181,7 @@ mod tests {
 
     #[test]
     fn strange_but_honest_names_pass() {
-        let words = [
-            "__proto__",
-            "constructor",
-            "<script>",
-            "🐈‍⬛",
-            "a, b",
-            "\"'&",
-        ];
+        let words = ["__proto__", "constructor", "<script>", "🐈‍⬛", "a, b", "\"'&"];
         let classes = parse_words(&words).unwrap();
         assert!(
             classes

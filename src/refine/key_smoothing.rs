@@ -19,10 +19,7 @@ use crate::error::Result;
 /// [`Error::Device`](crate::Error::Device) if the device fails.
 pub(super) async fn smooth(scores: &ScoreMap, keys: &Tensor<2>) -> Result<ScoreMap> {
     let (classes, cells) = (scores.classes(), scores.grid().cells());
-    let probabilities = TensorData::new(
-        scores.probabilities().values().to_vec(),
-        [classes, cells],
-    );
+    let probabilities = TensorData::new(scores.probabilities().values().to_vec(), [classes, cells]);
     let probabilities: Tensor<2> = Tensor::from_data(probabilities, &keys.device());
     let smoothed = probabilities
         .matmul(keys.clone())

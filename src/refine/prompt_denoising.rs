@@ -40,8 +40,7 @@ mod tests {
     fn only_what_is_nowhere_likely_goes() {
         let grid = Grid { rows: 1, cols: 2 };
         let kind = ScoreKind::Cosine { scale: 100.0 };
-        let scores =
-            ScoreMap::new(3, grid, vec![0.3, 0.1, 0.1, 0.3, 0.2, 0.2], kind).unwrap();
+        let scores = ScoreMap::new(3, grid, vec![0.3, 0.1, 0.1, 0.3, 0.2, 0.2], kind).unwrap();
         let denoised = denoise(scores);
         assert_eq!(denoised.class(0), &[0.3, 0.1]);
         assert_eq!(denoised.class(1), &[0.1, 0.3]);

@@ -73,19 +73,29 @@ pub(super) fn from_js<T: Default + for<'a> Deserialize<'a>>(value: JsValue) -> R
     if value.is_undefined() || value.is_null() {
         return Ok(T::default());
     }
-    serde_wasm_bindgen::from_value(value)
-        .map_err(|e| throw(Error::input(format!("The options are not understood: {e}."))))
+    serde_wasm_bindgen::from_value(value).map_err(|e| {
+        throw(Error::input(format!(
+            "The options are not understood: {e}."
+        )))
+    })
 }
 
 /// Plain objects and arrays, as `JSON.parse` would make them.
 pub(super) fn to_js(value: &(impl Serialize + ?Sized)) -> Result<JsValue, JsValue> {
     value
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-        .map_err(|e| throw(Error::internal(format!("a result cannot be passed on: {e}"))))
+        .map_err(|e| {
+            throw(Error::internal(format!(
+                "a result cannot be passed on: {e}"
+            )))
+        })
 }
 
 /// An `Error` with the property `code`.
-#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err takes"
+)]
 pub(super) fn throw(error: Error) -> JsValue {
     let thrown = js_sys::Error::new(&error.to_string());
     // Setting a property of a fresh Error cannot fail.

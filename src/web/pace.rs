@@ -15,7 +15,11 @@ impl Pace for Checkpoint {
         let failed = |_| Error::input("The checkpoint callback failed.");
         let promise = self
             .0
-            .call2(&JsValue::NULL, &(done as f64).into(), &(total as f64).into())
+            .call2(
+                &JsValue::NULL,
+                &(done as f64).into(),
+                &(total as f64).into(),
+            )
             .map_err(failed)?
             .dyn_into::<Promise>()
             .map_err(failed)?;

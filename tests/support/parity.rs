@@ -60,7 +60,10 @@ pub async fn compare(fixture: &Fixture<'_>, device: &Device) -> Vec<Compared> {
 
 impl Bench<'_> {
     fn values(&self, name: &str) -> (Vec<f32>, Vec<usize>) {
-        let view = self.expected.tensor(name).unwrap_or_else(|_| panic!("no {name}"));
+        let view = self
+            .expected
+            .tensor(name)
+            .unwrap_or_else(|_| panic!("no {name}"));
         let (numbers, _) = view.data().as_chunks::<4>();
         let values = numbers.iter().map(|b| f32::from_le_bytes(*b)).collect();
         (values, view.shape().to_vec())
@@ -74,7 +77,13 @@ impl Bench<'_> {
         let error = actual
             .iter()
             .zip(&expected)
-            .map(|(a, e)| if a.is_finite() { (a - e).abs() / largest } else { f32::INFINITY })
+            .map(|(a, e)| {
+                if a.is_finite() {
+                    (a - e).abs() / largest
+                } else {
+                    f32::INFINITY
+                }
+            })
             .fold(0.0, f32::max);
         self.compared.push(Compared {
             name: name.into(),
@@ -123,7 +132,10 @@ impl Bench<'_> {
             })
             .collect();
         assert_eq!(tokenizer.encode("").expect("ids").len(), 2);
-        let rows = tower.embed(&texts, &mut Unpaced).await.expect("texts embed");
+        let rows = tower
+            .embed(&texts, &mut Unpaced)
+            .await
+            .expect("texts embed");
         self.check("text.embeddings", &rows.concat());
     }
 
@@ -135,24 +147,37 @@ impl Bench<'_> {
         let (cut, grid) = patches(&pixels, size[3], size[2], config.vision.patch, self.device)
             .expect("the picture fits the patches");
         let embedded = tower.embed(cut.clone(), grid).expect("patches embed");
-        self.check_tensor(&format!("{shape}.hidden.0"), embedded).await;
-        let tokens = tower.trunk(cut, grid, &mut Unpaced).await.expect("the trunk runs");
+        self.check_tensor(&format!("{shape}.hidden.0"), embedded)
+            .await;
+        let tokens = tower
+            .trunk(cut, grid, &mut Unpaced)
+            .await
+            .expect("the trunk runs");
         let before_last = config.vision.layers - 1;
         self.check_tensor(&format!("{shape}.hidden.{before_last}"), tokens.clone())
             .await;
-        let last = tower.last_block().expect("a last block").forward(tokens.clone(), false);
+        let last = tower
+            .last_block()
+            .expect("a last block")
+            .forward(tokens.clone(), false);
         self.check_tensor(&format!("{shape}.hidden.{}", config.vision.layers), last)
             .await;
         let pooled = tower.pool(tokens.clone()).expect("the tower pools");
-        self.check_tensor(&format!("{shape}.embedding"), pooled).await;
+        self.check_tensor(&format!("{shape}.embedding"), pooled)
+            .await;
         for (name, residual) in [("maskclip", false), ("maskclip-residual", true)] {
             let cells = maskclip(&tower, tokens.clone(), residual).expect("maskclip runs");
             self.check_tensor(&format!("{shape}.dense.{name}"), cells.features.clone())
                 .await;
             self.check_tensor(&format!("{shape}.keys"), cells.keys.clone())
                 .await;
-            if self.expected.tensor(&format!("{shape}.scores.{name}")).is_ok() {
-                self.refinements(shape, name, grid, &cells, config.logit_scale).await;
+            if self
+                .expected
+                .tensor(&format!("{shape}.scores.{name}"))
+                .is_ok()
+            {
+                self.refinements(shape, name, grid, &cells, config.logit_scale)
+                    .await;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The comparisons that need a browser: built to wasm as an example, run by `tests/wasm.test.mjs`.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, unreachable_pub)]
 #![cfg(target_arch = "wasm32")]
 
 mod parity;
@@ -19,7 +19,10 @@ fn start() {
 
 async fn open(device: &str) -> Device {
     let preference = device.parse().expect("a device");
-    Compute::choose(preference).await.expect("a device of that kind").device
+    Compute::choose(preference)
+        .await
+        .expect("a device of that kind")
+        .device
 }
 
 /// Compares with PyTorch's answers; a list of `[name, relative error]`.
@@ -29,9 +32,16 @@ pub async fn parity(device: String, files: Object) -> Vec<js_sys::Array> {
         let value = Reflect::get(&files, &name.into()).expect("an object of files");
         Uint8Array::new(&value).to_vec()
     };
-    let (config, weights, tokenizer) = (file("config.json"), file("model.safetensors"), file("tokenizer.json"));
-    let (preprocessor, expected, index) =
-        (file("preprocessor_config.json"), file("expected.safetensors"), file("expected.json"));
+    let (config, weights, tokenizer) = (
+        file("config.json"),
+        file("model.safetensors"),
+        file("tokenizer.json"),
+    );
+    let (preprocessor, expected, index) = (
+        file("preprocessor_config.json"),
+        file("expected.safetensors"),
+        file("expected.json"),
+    );
     let fixture = Fixture {
         config: &config,
         weights: &weights,
@@ -54,11 +64,20 @@ pub async fn parity(device: String, files: Object) -> Vec<js_sys::Array> {
 #[wasm_bindgen]
 pub async fn difference_at(device: String, side: usize) -> f32 {
     let device = open(&device).await;
-    let (here, there) = (tokens(&device, side).await, tokens(&Device::flex(), side).await);
+    let (here, there) = (
+        tokens(&device, side).await,
+        tokens(&Device::flex(), side).await,
+    );
     let largest = there.iter().fold(0.0f32, |m, v| m.max(v.abs()));
     here.iter()
         .zip(&there)
-        .map(|(a, b)| if a.is_finite() { (a - b).abs() / largest } else { f32::INFINITY })
+        .map(|(a, b)| {
+            if a.is_finite() {
+                (a - b).abs() / largest
+            } else {
+                f32::INFINITY
+            }
+        })
         .fold(0.0, f32::max)
 }
 
@@ -75,7 +94,9 @@ async fn tokens(device: &Device, side: usize) -> Vec<f32> {
     };
     let tower = VisionTower::load(&Waves, &config, 32, device).expect("a tower");
     let pixels = side * config.patch;
-    let planes: Vec<f32> = (0..3 * pixels * pixels).map(|i| (i as f32 * 0.37).sin()).collect();
+    let planes: Vec<f32> = (0..3 * pixels * pixels)
+        .map(|i| (i as f32 * 0.37).sin())
+        .collect();
     let (cut, grid) = patches(&planes, pixels, pixels, config.patch, device).expect("patches");
     let x: Tensor<3> = tower.trunk(cut, grid, &mut Unpaced).await.expect("tokens");
     let last = tower.last_block().expect("a block").forward(x, false);
@@ -91,7 +112,11 @@ impl WeightSource for Waves {
         let count: usize = shape.iter().product();
         let fan_in = shape.iter().skip(1).product::<usize>().max(4) as f32;
         let spread = (2.0 / fan_in).sqrt();
-        let offset = if name.contains("norm") && name.ends_with("weight") { 1.0 } else { 0.0 };
+        let offset = if name.contains("norm") && name.ends_with("weight") {
+            1.0
+        } else {
+            0.0
+        };
         Ok((0..count)
             .map(|i| offset + spread * (i as f32 * 1.618 + phase).sin())
             .collect())

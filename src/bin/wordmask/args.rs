@@ -133,7 +133,10 @@ pub(crate) struct Import {
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// A sentence on what the model has seen.
-    #[arg(long, default_value = "It was trained by someone else; see its source.")]
+    #[arg(
+        long,
+        default_value = "It was trained by someone else; see its source."
+    )]
     pub(crate) knows: String,
     /// The licence of the weights.
     #[arg(long, default_value = "unknown")]

@@ -195,7 +195,11 @@ pub(crate) fn info(args: &Info) -> Result<()> {
     println!("knows     {}", manifest.knows);
     println!("licence   {}", manifest.license);
     println!("source    {}", manifest.source.from);
-    println!("weights   {}, {:.2} MB", manifest.scheme, bytes as f64 / 1e6);
+    println!(
+        "weights   {}, {:.2} MB",
+        manifest.scheme,
+        bytes as f64 / 1e6
+    );
     println!(
         "vision    {} layers of width {}, patches of {} pixels, trained at {} pixels, dense at {}",
         vision.layers, vision.width, vision.patch, vision.image_size, manifest.picture_size
@@ -215,7 +219,10 @@ fn bundle(directory: Option<&Path>) -> Result<Bundle> {
 }
 
 fn load(model: &Model) -> Result<Segmenter> {
-    let segmenter = block_on(Segmenter::load(bundle(model.model.as_deref())?, model.device))?;
+    let segmenter = block_on(Segmenter::load(
+        bundle(model.model.as_deref())?,
+        model.device,
+    ))?;
     if let Some(note) = &segmenter.compute().note {
         eprintln!("{note}");
     }
@@ -226,7 +233,12 @@ fn options(model: &Model) -> Result<Options> {
     let background = match model.background.as_str() {
         "auto" => Background::Auto,
         "none" => Background::None,
-        words => Background::Words(parse_line(words)?.into_iter().flat_map(|c| c.names).collect()),
+        words => Background::Words(
+            parse_line(words)?
+                .into_iter()
+                .flat_map(|c| c.names)
+                .collect(),
+        ),
     };
     Ok(Options {
         residual: model.residual,

@@ -32,7 +32,8 @@ fn main() -> ExitCode {
 /// Tells of an error: a sentence for people, an object for machines.
 fn report(error: &wordmask::Error, json: bool) {
     if json {
-        let object = serde_json::json!({ "error": { "code": error.code(), "message": error.to_string() } });
+        let object =
+            serde_json::json!({ "error": { "code": error.code(), "message": error.to_string() } });
         eprintln!("{object}");
     } else {
         eprintln!("wordmask: {error}");

@@ -1,13 +1,17 @@
 """Trains the doodle CLIP on captioned windows of procedural scenes.
 
 No mask enters. A window comes with its captions and with the names of what somebody who looks at
-it would see. Three losses:
+it would see. The losses:
 
 - `captions`: CLIP's symmetric contrast between the class token of a window and its caption.
 - `names`: every cell is one of the things or grounds that the window shows, whichever (a softmax
   over all names, of which the true ones share the credit), and every one that is plain to see has
   some cells of its own (the best few).
-- `phrases`: the same for phrases with colours and materials, against near misses.
+- `kinds`: which of the things it is, for the cells that are taken for a thing; and `pictures`, the
+  same for the class token.
+- `texts`: a name alone is nearer to that name in a sentence than to any other. Without it the names
+  of all things start out alike, and neither tower has a reason to tell them apart.
+- `phrases`: the same as `names` for phrases with colours and materials, against near misses.
 
 The schedule follows the clock, not the step count, so that a run ends on time on any machine.
 """
@@ -35,8 +39,15 @@ from model import START, END, train_tokenizer, window_positions
 
 BATCH = {'small': 96, 'medium': 24, 'whole': 7}
 """Windows of a step, for each process."""
+WEIGHTS = {'names': 1.0, 'kinds': 1.5, 'phrases': 0.7, 'pictures': 0.5, 'captions': 0.3, 'texts': 0.5}
 BEST = {'small': 2, 'medium': 4, 'whole': 12}
 """Cells that a thing which is plain to see must have at least."""
+
+
+CROWDED = 0.6
+"""Share of the windows of a step that are drawn among those with a thing that is plain to see."""
+NOISE = 0.02
+"""Variance under which a direction of patches counts as noise and is not made louder."""
 
 
 class Windows:
@@ -46,14 +57,38 @@ class Windows:
         self.size = size
         self.pixels = np.load(folder / f'{size}.npy', mmap_mode='r')
         self.words = json.loads((folder / f'{size}.json').read_text())
+        plain = [any(thing[3] for thing in w['things']) for w in self.words]
+        self.with_things = np.flatnonzero(plain)
         self.mean, self.std = torch.tensor(MEAN), torch.tensor(STD)
 
     def draw(self, count: int) -> tuple[Tensor, list[dict]]:
         index = np.random.randint(0, len(self.pixels), count)
+        crowd = round(count * CROWDED)
+        index[:crowd] = np.random.choice(self.with_things, crowd)
         pixels = torch.from_numpy(self.pixels[index]).float() / 255
         pixels = pixels * (0.85 + 0.3 * torch.rand(count, 1, 1, 1))
         pixels = ((pixels - self.mean) / self.std).permute(0, 3, 1, 2)
         return pixels.contiguous(), [self.words[i] for i in index]
+
+
+@torch.no_grad()
+def whiten(model: CLIPModel, windows: Windows) -> None:
+    """Fixes the patch embedding to the whitening of patches.
+
+    A patch of 8 by 8 by 3 has as many values as the tower is wide, so that nothing is lost. Nearly
+    all variance of patches is their mean colour; with a random embedding a short training learns
+    colours and little else. Whitened, texture is as loud as colour from the first step.
+    """
+    state = np.random.get_state()
+    np.random.seed(0)
+    pixels, _ = windows.draw(2000)
+    np.random.set_state(state)
+    patches = F.unfold(pixels, PATCH, stride=PATCH).transpose(1, 2).flatten(0, 1)
+    variance, axes = torch.linalg.eigh(torch.cov(patches.T))
+    filters = (axes / (variance + NOISE).sqrt()).T
+    weight = model.vision_model.embeddings.patch_embedding.weight
+    weight.copy_(filters.reshape(weight.shape))
+    weight.requires_grad = False
 
 
 def shared_tokenizer(sizes: dict[str, Windows]) -> Tokenizer:
@@ -97,17 +132,29 @@ def cell_loss(logits: Tensor, true: Tensor, plain: Tensor, exclusive: bool, best
     return covered - top[plain].mean()
 
 
+def kind_loss(logits: Tensor, kinds: int, true: Tensor, plain: Tensor) -> Tensor:
+    """Which kind, given that it is a thing: every cell counts as much as the model itself takes it
+    for a thing, so that the whole body of a thing teaches and not only its best cells.
+    """
+    with torch.no_grad():
+        thing = logits.softmax(-1)[..., :kinds].sum(-1)
+        weight = thing / thing.sum(1, keepdim=True)
+    among = logits[..., :kinds].log_softmax(-1).masked_fill(~true[:, None], -1e4).logsumexp(-1)
+    return -(weight * among).sum(1)[plain.any(1)].mean()
+
+
 def step_loss(model: CLIPModel, tokenizer, drawn, names: list[words.Phrase], size: str) -> dict[str, Tensor]:
     pixels, windows = drawn
     side = pixels.shape[-1] // PATCH
     row, column = random.randint(0, GRID - side), random.randint(0, GRID - side)
     pictures, cells = class_and_cells(model, pixels, window_positions(model, side, row, column))
 
-    captions = [random.choice(w['captions']) for w in windows[:48]]
+    captions = [random.choice(w['captions']) for w in windows[:32]]
     unique = sorted(set(captions))
     combined = words.combinations(windows, 48)
     spoken = [words.spoken(p) for p in [*names, *combined]]
-    texts = sorted({*unique, *spoken})
+    bare = [name for _, _, name in names]
+    texts = sorted({*unique, *spoken, *bare})
     place = {text: i for i, text in enumerate(texts)}
     embedded = encode_texts(model, tokenizer, texts)
     scale = model.logit_scale.exp()
@@ -116,21 +163,29 @@ def step_loss(model: CLIPModel, tokenizer, drawn, names: list[words.Phrase], siz
     sentences = embedded[[place[c] for c in unique]]
     vocabulary = embedded[[place[s] for s in spoken]]
     logits = scale * cells @ vocabulary.T
-    losses = {'captions': caption_loss(pictures[: len(captions)], sentences, which, scale)}
     n = len(names)
+    losses = {
+        'captions': caption_loss(pictures[: len(captions)], sentences, which, scale),
+        'texts': caption_loss(embedded[[place[b] for b in bare]], vocabulary[:n], torch.arange(n), scale),
+    }
+    true, plain = map(torch.from_numpy, words.truth(names, windows))
+    kinds = n - len(words.GROUNDS)
+    losses['kinds'] = kind_loss(logits[..., :n], kinds, true[:, :kinds], plain[:, :kinds])
+    whole = (scale * pictures @ vocabulary[:kinds].T).log_softmax(-1)
+    losses['pictures'] = -whole[plain[:, :kinds]].mean()
     for name, phrases, part in (('names', names, logits[..., :n]), ('phrases', combined, logits[..., n:])):
         true, plain = map(torch.from_numpy, words.truth(phrases, windows))
         losses[name] = cell_loss(part, true, plain, name == 'names', BEST[size])
     return losses
 
 
-def share_gradients(model: CLIPModel, world: int) -> None:
+def share_gradients(learned: list[torch.nn.Parameter], world: int) -> None:
     """Averages the gradients over the processes."""
-    grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in model.parameters()]
+    grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in learned]
     flat = torch.cat([g.flatten() for g in grads])
     dist.all_reduce(flat)
     flat /= world
-    for parameter, mean in zip(model.parameters(), flat.split([g.numel() for g in grads])):
+    for parameter, mean in zip(learned, flat.split([g.numel() for g in grads])):
         parameter.grad = mean.view_as(parameter)
 
 
@@ -203,8 +258,10 @@ def main() -> None:
     names = [(None, None, name) for name in [*kinds, *words.GROUNDS]]
     tokenizer = shared_tokenizer(sizes)
     model = build(tokenizer)
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
+    whiten(model, sizes['small'])
+    learned = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in learned if p.ndim > 1]
+    others = [p for p in learned if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
         [{'params': decayed, 'weight_decay': 0.05}, {'params': others, 'weight_decay': 0.0}],
         betas=(0.9, 0.98), eps=1e-6,
@@ -228,11 +285,11 @@ def main() -> None:
         for group in optimiser.param_groups:
             group['lr'] = learning_rate(progress, args.peak)
         losses = step_loss(model, tokenizer, sizes[size].draw(BATCH[size]), names, size)
-        loss = losses['names'] + losses['phrases'] + 0.5 * losses['captions']
+        loss = sum(WEIGHTS[name] * value for name, value in losses.items())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        share_gradients(model, world)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        share_gradients(learned, world)
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimiser.step()
         step += 1
         with torch.no_grad():

@@ -1,0 +1,255 @@
+//! The command line as people use it: what it writes, prints and returns.
+
+#![allow(missing_docs)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use wordmask::image::Picture;
+use wordmask::scene;
+
+fn wordmask(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wordmask"))
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+/// Runs a command that must fail with this exit code and a sentence that contains `word`.
+fn fails(args: &[&str], code: i32, word: &str) {
+    let output = wordmask(args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?} said {said}");
+    assert!(said.contains(word), "{args:?} said {said}");
+    assert!(!said.contains("panicked"), "{args:?} said {said}");
+}
+
+fn path(directory: &tempfile::TempDir, name: &str) -> String {
+    directory.path().join(name).to_string_lossy().into_owned()
+}
+
+/// Writes the picture of a scene as a PNG.
+fn scene_file(directory: &tempfile::TempDir, seed: u64) -> String {
+    let scene = scene::generate(seed);
+    let file = path(directory, &format!("scene-{seed}.png"));
+    let (width, height) = (scene.width as u32, scene.height as u32);
+    image::save_buffer(&file, &scene.rgb, width, height, image::ColorType::Rgb8).unwrap();
+    file
+}
+
+#[test]
+fn segment_writes_labels_overlay_and_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let picture = scene_file(&directory, 3);
+    let out = path(&directory, "masks");
+    let output = wordmask(&[
+        "segment",
+        &picture,
+        "--words",
+        "cat, house/cottage",
+        "--out",
+        &out,
+        "--device",
+        "cpu",
+        "--json",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["device"], "cpu");
+    assert_eq!(answer["classes"][1]["name"], "house");
+    let size = |name: &str| {
+        let bytes = std::fs::read(Path::new(&out).join(name)).unwrap();
+        let picture = Picture::decode(&bytes).unwrap();
+        (picture.width(), picture.height())
+    };
+    let scene = scene::generate(3);
+    let expected = (scene.width as u32, scene.height as u32);
+    assert_eq!(size("scene-3.labels.png"), expected);
+    assert_eq!(size("scene-3.overlay.png"), expected);
+    assert!(Path::new(&out).join("scene-3.json").exists());
+}
+
+#[test]
+fn a_bad_picture_does_not_stop_the_batch() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = scene_file(&directory, 4);
+    let (text, empty, cut) = (
+        path(&directory, "text.jpg"),
+        path(&directory, "empty.png"),
+        path(&directory, "cut.png"),
+    );
+    std::fs::write(&text, "not a picture").unwrap();
+    std::fs::write(&empty, "").unwrap();
+    let whole = std::fs::read(&good).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let out = path(&directory, "masks");
+    let output = wordmask(&[
+        "segment", &text, &empty, &cut, &good, "--words", "cat", "--out", &out, "--device", "cpu",
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for name in ["text.jpg", "empty.png", "cut.png"] {
+        assert!(said.contains(name), "{said}");
+    }
+    assert!(said.contains("3 of 4"), "{said}");
+    assert!(Path::new(&out).join("scene-4.labels.png").exists());
+}
+
+#[test]
+fn bad_words_and_options_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let picture = scene_file(&directory, 5);
+    let out = path(&directory, "masks");
+    let with = |words: &str, word: &str| {
+        let args = ["segment", &picture, "--words", words, "--out", &out];
+        fails(&args, 1, word);
+    };
+    with("", "no words");
+    with(&"x".repeat(10_000), "characters");
+    with(
+        &(0..201).map(|i| format!("w{i},")).collect::<String>(),
+        "201 words",
+    );
+    with("cat, Cat", "at");
+    let base = [
+        "segment",
+        picture.as_str(),
+        "--words",
+        "cat",
+        "--out",
+        out.as_str(),
+    ];
+    let plus = |more: &[&str], code: i32, word: &str| {
+        let args: Vec<&str> = base.iter().chain(more).copied().collect();
+        fails(&args, code, word);
+    };
+    plus(&["--threshold", "2"], 1, "threshold");
+    plus(&["--device", "abacus"], 2, "abacus");
+    plus(&["--method", "magic"], 2, "magic");
+    plus(&["--refine", "polish"], 2, "polish");
+    plus(&["--model", "/nowhere"], 1, "wordmask.json");
+    fails(&["segment", &picture], 2, "--words");
+}
+
+#[test]
+fn strange_words_are_only_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let picture = scene_file(&directory, 6);
+    let out = path(&directory, "masks");
+    let words = "__proto__, 🦄, <script>, ÄÖÜ, 日本";
+    let output = wordmask(&[
+        "segment", &picture, "--words", words, "--out", &out, "--json",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["classes"][0]["name"], "__proto__");
+    assert_eq!(answer["classes"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn errors_are_json_where_json_was_asked_for() {
+    let output = wordmask(&["info", "/nowhere", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["error"]["code"], "io");
+}
+
+#[test]
+fn import_then_info() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = path(&directory, "bundle");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-clip");
+    for scheme in ["f32", "f16", "q8"] {
+        let output = wordmask(&["import", source, "--quant", scheme, "--out", &out]);
+        assert!(output.status.success(), "{output:?}");
+        let output = wordmask(&["info", &out, "--json"]);
+        let manifest: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(manifest["scheme"], scheme);
+        assert_eq!(manifest["architecture"]["vision"]["layers"], 3);
+    }
+    fails(&["import", "/nowhere", "--out", &out], 1, "config.json");
+    fails(&["import", source, "--quant", "q3", "--out", &out], 2, "q3");
+}
+
+#[test]
+fn eval_reports_and_keeps_to_held_out_seeds() {
+    let output = wordmask(&[
+        "eval", "--scenes", "2", "--seed", "7", "--device", "cpu", "--json",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in ["miou", "pixel_accuracy", "seconds_per_picture"] {
+        assert!(report[key].as_f64().unwrap() >= 0.0, "{report}");
+    }
+    assert_eq!(report["method"], "maskclip");
+    assert_eq!(
+        report["iou"].as_array().unwrap().len(),
+        1 + scene::THINGS.len()
+    );
+    fails(
+        &["eval", "--scenes", "2", "--seed", "999999"],
+        1,
+        "training",
+    );
+    fails(&["eval", "--scenes", "0"], 1, "at least one");
+}
+
+#[test]
+fn scenes_writes_pictures_masks_and_captions() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = path(&directory, "scenes");
+    let output = wordmask(&["scenes", "--count", "2", "--seed", "11", "--out", &out]);
+    assert!(output.status.success(), "{output:?}");
+    let scene = scene::generate(11);
+    let read = |folder: &str| {
+        let file = Path::new(&out).join(folder).join("000000.png");
+        image::open(file).unwrap()
+    };
+    assert_eq!(read("pictures").to_rgb8().into_raw(), scene.rgb);
+    assert_eq!(read("masks").to_luma8().into_raw(), scene.truth);
+    let lines = std::fs::read_to_string(Path::new(&out).join("scenes.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 2);
+}
+
+/// Splits a command line as a shell does, as far as the README's need it.
+fn split(line: &str) -> Vec<String> {
+    line.split('"')
+        .enumerate()
+        .flat_map(|(index, piece)| -> Vec<String> {
+            if index % 2 == 1 {
+                vec![piece.to_owned()]
+            } else {
+                piece.split_whitespace().map(str::to_owned).collect()
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn the_readmes_commands_work() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    // They name files of the repository, and write beside them: here, a copy of the samples.
+    let samples = directory.path().join("www/samples");
+    std::fs::create_dir_all(&samples).unwrap();
+    for entry in std::fs::read_dir(root.join("www/samples")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), samples.join(entry.file_name())).unwrap();
+    }
+    let commands: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("cargo run --release -- "))
+        // These stand for files that the reader has to bring.
+        .filter(|line| !line.contains("path/to") && !line.contains("photo.jpg"))
+        .collect();
+    assert!(commands.len() >= 4, "{commands:?}");
+    for command in commands {
+        let output = Command::new(env!("CARGO_BIN_EXE_wordmask"))
+            .args(split(command))
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}: {output:?}");
+    }
+}

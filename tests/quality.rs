@@ -1,0 +1,89 @@
+//! What the built-in model can do, with floors a little under what was measured
+//! (`docs/measurements.md`).
+
+#![allow(missing_docs)]
+
+use pollster::block_on;
+use wordmask::Segmenter;
+use wordmask::bundle::Bundle;
+use wordmask::clip::Unpaced;
+use wordmask::device::Preference;
+use wordmask::eval::evaluate_scenes;
+use wordmask::image::Picture;
+use wordmask::prompt::parse_words;
+use wordmask::scene::{self, Scene};
+use wordmask::segmenter::{Background, Options};
+
+/// Measured over the scenes with seeds 7 to 106: see `docs/measurements.md`.
+const MIOU_FLOOR: f64 = 0.05;
+
+/// Share of the pixels of two things of one kind that were given to the one of the right colour.
+const COMBINATION_FLOOR: f64 = 0.55;
+
+fn segmenter() -> Segmenter {
+    block_on(Segmenter::load(
+        Bundle::built_in().unwrap(),
+        Preference::Cpu,
+    ))
+    .unwrap()
+}
+
+#[test]
+fn mean_iou_on_held_out_scenes() {
+    let options = Options::default();
+    let report = block_on(evaluate_scenes(
+        &segmenter(),
+        7,
+        100,
+        &options,
+        None,
+        |_| (),
+    ))
+    .unwrap();
+    println!(
+        "mIoU {:.4}, pixel accuracy {:.4}",
+        report.miou, report.pixel_accuracy
+    );
+    assert!(report.miou >= MIOU_FLOOR, "mIoU fell to {:.4}", report.miou);
+}
+
+/// Held-out scenes that show two things of one kind in two colours, both plain to see.
+fn pairs() -> impl Iterator<Item = (Scene, [usize; 2])> {
+    (0u64..).map(scene::generate).filter_map(|scene| {
+        let seen = |thing: &scene::Thing| thing.visible > 0.7 && thing.pixels > 400;
+        let (a, b) = (0..scene.things.len())
+            .flat_map(|a| (0..a).map(move |b| (a, b)))
+            .find(|&(a, b)| {
+                let (a, b) = (&scene.things[a], &scene.things[b]);
+                a.kind == b.kind && a.colour != b.colour && seen(a) && seen(b)
+            })?;
+        Some((scene, [a, b]))
+    })
+}
+
+#[test]
+fn colours_tell_things_of_one_kind_apart() {
+    let segmenter = segmenter();
+    let options = Options {
+        background: Background::None,
+        ..Options::default()
+    };
+    let (mut right, mut all) = (0usize, 0usize);
+    for (scene, things) in pairs().take(40) {
+        let words = things.map(|i| format!("{} {}", scene.things[i].colour, scene.things[i].name));
+        let classes = parse_words(&words).unwrap();
+        let (width, height) = (scene.width as u32, scene.height as u32);
+        let picture = Picture::from_rgb(width, height, scene.rgb.clone()).unwrap();
+        let image = block_on(segmenter.encode(picture, None, &mut Unpaced)).unwrap();
+        let result = block_on(segmenter.segment(&image, &classes, &options, &mut Unpaced)).unwrap();
+        for (&instance, &label) in scene.instances.iter().zip(result.labels().labels()) {
+            if let Some(class) = things.iter().position(|&i| i + 1 == usize::from(instance)) {
+                all += 1;
+                right += usize::from(class == usize::from(label));
+            }
+        }
+    }
+    let share = right as f64 / all as f64;
+    println!("{:.3} of {all} pixels went to the right colour", share);
+    assert!(share >= COMBINATION_FLOOR, "only {share:.3}");
+}

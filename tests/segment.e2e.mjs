@@ -1,0 +1,110 @@
+/** The npm package in a browser: a held-out scene goes in, its label map is compared with the truth. */
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { root } from '../scripts/lib.mjs';
+import { serve } from '../scripts/serve.mjs';
+import { launch } from '../www/test/browser.mjs';
+
+const samples = JSON.parse(readFileSync(join(root, 'www/samples/samples.json'), 'utf8'));
+
+let folder;
+let server;
+let browser;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'wordmask-'));
+  cpSync(join(root, 'pkg/dist'), join(folder, 'pkg'), { recursive: true });
+  cpSync(join(root, 'weights/doodle'), join(folder, 'doodle'), { recursive: true });
+  cpSync(join(root, 'www/samples'), join(folder, 'samples'), { recursive: true });
+  cpSync(join(root, 'tests/fixtures/scenes'), join(folder, 'truth'), { recursive: true });
+  writeFileSync(join(folder, 'index.html'), '<!doctype html><title>test</title>');
+  server = await serve(folder, { port: 0 });
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * Segments a sample on a device, the words being the things that the truth knows, and returns the
+ * intersection over union of each.
+ */
+async function segment(device, scene) {
+  const page = await browser.newPage();
+  try {
+    await page.goto(server.url);
+    return await page.evaluate(
+      async ([choice, file, things]) => {
+        const { Segmenter } = await import('/pkg/index.js');
+        const fetchBlob = async (path) => (await fetch(path)).blob();
+        const segmenter = await Segmenter.load('/doodle/', { device: choice });
+        const picture = await segmenter.encode(await fetchBlob(`/samples/${file}`));
+        const result = await picture.segment(things.map(({ name }) => name));
+        const mask = await createImageBitmap(await fetchBlob(`/truth/${file}`), {
+          colorSpaceConversion: 'none',
+        });
+        const canvas = new OffscreenCanvas(mask.width, mask.height);
+        const context = canvas.getContext('2d');
+        context.drawImage(mask, 0, 0);
+        const { data } = context.getImageData(0, 0, mask.width, mask.height);
+        const iou = things.map(({ value }, index) => {
+          let both = 0;
+          let either = 0;
+          for (let i = 0; i < result.labels.length; i++) {
+            const truth = data[i * 4] === value;
+            const answer = result.labels[i] === index;
+            both += truth && answer ? 1 : 0;
+            either += truth || answer ? 1 : 0;
+          }
+          return both / either;
+        });
+        const answer = { kind: segmenter.device.kind, labels: [...result.labels], iou };
+        await segmenter.close();
+        return answer;
+      },
+      [device, scene.file, scene.things],
+    );
+  } finally {
+    await page.close();
+  }
+}
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+test('the masks of a scene are right on the CPU, and the same on WebGPU', async (t) => {
+  const [scene] = samples.scenes;
+  const onCpu = await segment('cpu', scene);
+  assert.equal(onCpu.kind, 'cpu');
+  t.diagnostic(`intersection over union ${onCpu.iou.map((x) => x.toFixed(2)).join(', ')}`);
+  assert.ok(mean(onCpu.iou) > 0.5, `only ${mean(onCpu.iou)}`);
+
+  const onGpu = await segment('webgpu', scene);
+  assert.equal(onGpu.kind, 'webgpu');
+  assert.ok(mean(onGpu.iou) > 0.5, `only ${mean(onGpu.iou)}`);
+  const same = onCpu.labels.filter((label, index) => label === onGpu.labels[index]).length;
+  assert.ok(same / onCpu.labels.length > 0.995, `only ${same} pixels agree`);
+});
+
+test('a software adapter is passed over by auto, which says so', async () => {
+  const page = await browser.newPage();
+  try {
+    await page.goto(server.url);
+    const device = await page.evaluate(async () => {
+      const { Segmenter } = await import('/pkg/index.js');
+      const segmenter = await Segmenter.load('/doodle/', { device: 'auto' });
+      const { device: chosen } = segmenter;
+      await segmenter.close();
+      return chosen;
+    });
+    assert.equal(device.kind, 'cpu');
+    assert.match(device.note, /software/);
+  } finally {
+    await page.close();
+  }
+});
