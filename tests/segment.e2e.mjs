@@ -8,7 +8,7 @@ import { root } from '../scripts/lib.mjs';
 import { serve } from '../scripts/serve.mjs';
 import { launch } from '../www/test/browser.mjs';
 
-const samples = JSON.parse(readFileSync(join(root, 'www/samples/samples.json'), 'utf8'));
+const truth = JSON.parse(readFileSync(join(root, 'tests/fixtures/scenes/truth.json'), 'utf8'));
 
 let folder;
 let server;
@@ -32,10 +32,10 @@ after(async () => {
 });
 
 /**
- * Segments a sample on a device, the words being the things that the truth knows, and returns the
+ * Segments the scene on a device, the words being the things that the truth knows, and returns the
  * intersection over union of each.
  */
-async function segment(device, scene) {
+async function segment(device) {
   const page = await browser.newPage();
   try {
     await page.goto(server.url);
@@ -57,10 +57,10 @@ async function segment(device, scene) {
           let both = 0;
           let either = 0;
           for (let i = 0; i < result.labels.length; i++) {
-            const truth = data[i * 4] === value;
-            const answer = result.labels[i] === index;
-            both += truth && answer ? 1 : 0;
-            either += truth || answer ? 1 : 0;
+            const isThere = data[i * 4] === value;
+            const isFound = result.labels[i] === index;
+            both += isThere && isFound ? 1 : 0;
+            either += isThere || isFound ? 1 : 0;
           }
           return both / either;
         });
@@ -68,7 +68,7 @@ async function segment(device, scene) {
         await segmenter.close();
         return answer;
       },
-      [device, scene.file, scene.things],
+      [device, truth.file, truth.things],
     );
   } finally {
     await page.close();
@@ -78,13 +78,12 @@ async function segment(device, scene) {
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 test('the masks of a scene are right on the CPU, and the same on WebGPU', async (t) => {
-  const [scene] = samples.scenes;
-  const onCpu = await segment('cpu', scene);
+  const onCpu = await segment('cpu');
   assert.equal(onCpu.kind, 'cpu');
   t.diagnostic(`intersection over union ${onCpu.iou.map((x) => x.toFixed(2)).join(', ')}`);
   assert.ok(mean(onCpu.iou) > 0.5, `only ${mean(onCpu.iou)}`);
 
-  const onGpu = await segment('webgpu', scene);
+  const onGpu = await segment('webgpu');
   assert.equal(onGpu.kind, 'webgpu');
   assert.ok(mean(onGpu.iou) > 0.5, `only ${mean(onGpu.iou)}`);
   const same = onCpu.labels.filter((label, index) => label === onGpu.labels[index]).length;
