@@ -16,8 +16,6 @@
 //! nothing of segmentation. Only `web` knows JavaScript; only the binary, [`mod@bundle`]'s
 //! command-line half and `eval` know files.
 
-#![cfg_attr(docsrs, feature(doc_cfg))]
-
 pub mod bundle;
 pub mod clip;
 pub mod dense;

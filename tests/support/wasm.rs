@@ -12,11 +12,6 @@ use wasm_bindgen::prelude::*;
 use wordmask::clip::{Activation, Unpaced, VisionConfig, VisionTower, WeightSource, patches};
 use wordmask::device::{Compute, read};
 
-#[wasm_bindgen(start)]
-fn start() {
-    console_error_panic_hook::set_once();
-}
-
 async fn open(device: &str) -> Device {
     let preference = device.parse().expect("a device");
     Compute::choose(preference)

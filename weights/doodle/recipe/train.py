@@ -240,6 +240,7 @@ def main() -> None:
     parser.add_argument('out', type=Path, help='folder for latest/ and final/')
     parser.add_argument('--minutes', type=float, default=65)
     parser.add_argument('--peak', type=float, default=1.5e-3, help='highest learning rate')
+    parser.add_argument('--continue-from', type=Path, metavar='MODEL', help='go on from this model instead of from nothing')
     parser.add_argument('--seed', type=int, default=1)
     args = parser.parse_args()
     # One thread a process and one meeting a step: threads that meet at every operation stall on a
@@ -256,9 +257,14 @@ def main() -> None:
     sizes = {size: Windows(args.windows, size) for size in BATCH}
     kinds = sorted({t[2] for w in sizes['whole'].words for t in w['things']})
     names = [(None, None, name) for name in [*kinds, *words.GROUNDS]]
-    tokenizer = shared_tokenizer(sizes)
-    model = build(tokenizer)
-    whiten(model, sizes['small'])
+    if args.continue_from:
+        tokenizer = Tokenizer.from_file(str(args.continue_from / 'tokenizer.json'))
+        model = CLIPModel.from_pretrained(args.continue_from)
+        model.vision_model.embeddings.patch_embedding.weight.requires_grad = False
+    else:
+        tokenizer = shared_tokenizer(sizes)
+        model = build(tokenizer)
+        whiten(model, sizes['small'])
     learned = [p for p in model.parameters() if p.requires_grad]
     decayed = [p for p in learned if p.ndim > 1]
     others = [p for p in learned if p.ndim <= 1]
@@ -281,7 +287,8 @@ def main() -> None:
         if elapsed >= args.minutes:
             break
         progress = elapsed / args.minutes
-        size = choose_size(progress, dice)
+        # What goes on has seen its share of small windows.
+        size = choose_size((1 + progress) / 2 if args.continue_from else progress, dice)
         for group in optimiser.param_groups:
             group['lr'] = learning_rate(progress, args.peak)
         losses = step_loss(model, tokenizer, sizes[size].draw(BATCH[size]), names, size)
