@@ -1,6 +1,6 @@
 //! Bundles that were damaged on the way, each in its own manner.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::path::Path;
 
@@ -121,7 +121,8 @@ fn a_sound_bundle_gives_back_its_weights() {
 
 #[test]
 fn a_changed_or_cut_file_is_an_integrity_error_that_names_it() {
-    let cases: [(&str, fn(&mut Vec<u8>)); 3] = [
+    type Spoil = fn(&mut Vec<u8>);
+    let cases: [(&str, Spoil); 3] = [
         (SHARD, |c| c[5000] ^= 1),
         (SHARD, |c| c.truncate(1000)),
         ("tokenizer.json", |c| c.push(b' ')),
@@ -207,7 +208,8 @@ fn headers_that_lie_are_refused() {
 
 #[test]
 fn manifests_that_do_not_fit_their_architecture_are_refused() {
-    let cases: [(&str, fn(&mut Value)); 5] = [
+    type Spoil = fn(&mut Value);
+    let cases: [(&str, Spoil); 5] = [
         ("format", |m| m["format"] = 2.into()),
         ("heads", |m| m["architecture"]["vision"]["heads"] = 7.into()),
         ("shard holds", |m| {

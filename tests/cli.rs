@@ -1,6 +1,6 @@
 //! The command line as people use it: what it writes, prints and returns.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,7 +1,7 @@
 //! What the built-in model can do, with floors a little under what was measured
 //! (`docs/measurements.md`).
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use pollster::block_on;
 use wordmask::Segmenter;
@@ -84,6 +84,6 @@ fn colours_tell_things_of_one_kind_apart() {
         }
     }
     let share = right as f64 / all as f64;
-    println!("{:.3} of {all} pixels went to the right colour", share);
+    println!("{share:.3} of {all} pixels went to the right colour");
     assert!(share >= COMBINATION_FLOOR, "only {share:.3}");
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 
 /// CLIP's own pixel statistics, for a model without a `preprocessor_config.json`.
 const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_1];
+const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
 /// A model in the Hugging Face layout.
 #[derive(Debug)]

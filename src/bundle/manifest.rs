@@ -157,7 +157,7 @@ impl Manifest {
         let manifest: Self = serde_json::from_slice(json).map_err(|e| unreadable(&e))?;
         manifest.architecture.validate()?;
         if manifest.picture_size == 0 || manifest.picture_size > MAX_SIDE {
-            return Err(bad(format!(
+            return Err(bad(&format!(
                 "asks for pictures of {} pixels",
                 manifest.picture_size
             )));
@@ -174,28 +174,28 @@ impl Manifest {
 
     fn check_files(&self) -> Result<()> {
         if self.shards.len() > MOST_FILES {
-            return Err(bad(format!("lists {} files", self.shards.len())));
+            return Err(bad(&format!("lists {} files", self.shards.len())));
         }
         let mut seen = std::collections::BTreeSet::new();
         for (_, entry) in self.files() {
             let name = &entry.file;
             if !plain_name(name) {
-                return Err(bad(format!(
+                return Err(bad(&format!(
                     "names a file {name:?}, which is no plain file name"
                 )));
             }
             if !seen.insert(name) {
-                return Err(bad(format!("lists {name} twice")));
+                return Err(bad(&format!("lists {name} twice")));
             }
             if entry.bytes == 0 || entry.bytes > LARGEST_FILE {
-                return Err(bad(format!("says that {name} has {} bytes", entry.bytes)));
+                return Err(bad(&format!("says that {name} has {} bytes", entry.bytes)));
             }
             if entry.sha256.len() != 64 || !entry.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return Err(bad(format!("has no SHA-256 for {name}")));
+                return Err(bad(&format!("has no SHA-256 for {name}")));
             }
         }
         if let Some(shard) = self.shards.iter().find(|s| s.part == Part::Tokenizer) {
-            return Err(bad(format!(
+            return Err(bad(&format!(
                 "calls the shard {} a tokenizer",
                 shard.entry.file
             )));
@@ -214,7 +214,7 @@ fn plain_name(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
 
-fn bad(what: String) -> Error {
+fn bad(what: &str) -> Error {
     Error::model(format!(
         "the bundle's manifest {what}. Import the model again."
     ))
@@ -263,17 +263,18 @@ mod tests {
 
     #[test]
     fn spoilt_manifests_are_refused() {
-        let cases: [(&str, fn(&mut Manifest)); 7] = [
+        type Spoil = fn(&mut Manifest);
+        let cases: [(&str, Spoil); 7] = [
             ("format", |m| m.format = FORMAT + 1),
             ("plain file name", |m| {
-                m.shards[0].entry.file = "../secret".into()
+                m.shards[0].entry.file = "../secret".into();
             }),
             ("plain file name", |m| {
-                m.shards[0].entry.file = "https://example.org/x".into()
+                m.shards[0].entry.file = "https://example.org/x".into();
             }),
             ("plain file name", |m| m.tokenizer.file = ".hidden".into()),
             ("twice", |m| {
-                m.tokenizer.file = "vision-00.safetensors".into()
+                m.tokenizer.file = "vision-00.safetensors".into();
             }),
             ("SHA-256", |m| m.tokenizer.sha256 = "zz".into()),
             ("bytes", |m| m.tokenizer.bytes = u64::MAX),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::import::HuggingFace;
@@ -122,13 +123,13 @@ fn encode_shard(group: &[&Expected], model: &HuggingFace, scheme: Scheme) -> Res
         let stored = Stored::encode(&values, shape[0], tensor.matrix, scheme);
         stored.check(name)?;
         let (dtype, bytes) = match stored {
-            Stored::F32(values) => (Dtype::F32, le(&values, |v| v.to_le_bytes())),
-            Stored::F16(values) => (Dtype::F16, le(&values, |v| v.to_le_bytes())),
+            Stored::F32(values) => (Dtype::F32, le(&values, f32::to_le_bytes)),
+            Stored::F16(values) => (Dtype::F16, le(&values, f16::to_le_bytes)),
             Stored::Q8 { values, scales } => {
                 let scales_shape = vec![scales.len()];
-                let scales = le(&scales, |v| v.to_le_bytes());
+                let scales = le(&scales, f32::to_le_bytes);
                 parts.insert(format!("{name}.scale"), (Dtype::F32, scales_shape, scales));
-                (Dtype::I8, le(&values, |v| v.to_le_bytes()))
+                (Dtype::I8, le(&values, i8::to_le_bytes))
             }
         };
         parts.insert(name.clone(), (dtype, shape.clone(), bytes));

@@ -146,7 +146,7 @@ impl Block {
     }
 }
 
-/// A linear layer from `NAME.weight` `[output, input]`, as `PyTorch` stores it, and `NAME.bias`.
+/// A linear layer from `NAME.weight` `[output, input]`, as PyTorch stores it, and `NAME.bias`.
 ///
 /// # Errors
 ///

@@ -12,9 +12,9 @@ const LARGEST: usize = 1 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// `x · sigmoid(1.702 x)`: `OpenAI`'s CLIPs.
+    /// `x · sigmoid(1.702 x)`: OpenAI's CLIPs.
     QuickGelu,
-    /// The exact `x · Φ(x)`: most of `OpenCLIP`'s.
+    /// The exact `x · Φ(x)`: most of OpenCLIP's.
     Gelu,
 }
 
@@ -82,7 +82,7 @@ pub struct ClipConfig {
     pub text: TextConfig,
     /// Numbers of the space that both towers project into.
     pub projection: usize,
-    /// The factor on cosines before a softmax, already exponentiated: 100 for `OpenAI`'s CLIPs.
+    /// The factor on cosines before a softmax, already exponentiated: 100 for OpenAI's CLIPs.
     pub logit_scale: f32,
     /// Mean of each colour channel, of values in 0..1.
     pub pixel_mean: [f32; 3],

@@ -191,7 +191,7 @@ impl VisionTower {
             .forward(Tensor::cat(vec![class, cells_embedded], 1)))
     }
 
-    /// Position embeddings of a grid, `[cells, width]`: bicubic, as `PyTorch`'s
+    /// Position embeddings of a grid, `[cells, width]`: bicubic, as PyTorch's
     /// `interpolate(mode="bicubic", align_corners=False)`.
     fn positions_for(&self, grid: Grid) -> Tensor<2> {
         let trained = self.positions.val();

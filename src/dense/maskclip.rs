@@ -1,4 +1,4 @@
-//! `MaskCLIP` (arXiv 2112.01071, section 3.2): the last block's values, without attention.
+//! MaskCLIP (arXiv 2112.01071, section 3.2): the last block's values, without attention.
 
 use burn::tensor::Tensor;
 
