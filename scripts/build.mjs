@@ -2,7 +2,8 @@
  * Builds the engine, the npm package and the page:
  * `node scripts/build.mjs [--profile web|web-test] [--only engine|pkg|www]`.
  *
- * `web` is the engine as it ships; `web-test` links in a fraction of the time and skips wasm-opt.
+ * `web` is the engine as it ships; `web-test`, for `npm start` and the tests, links in a fraction of
+ * the time and skips wasm-opt.
  */
 
 import {
