@@ -18,7 +18,7 @@ use wordmask::segmenter::{Background, Options};
 const MIOU_FLOOR: f64 = 0.42;
 
 /// Share of the pixels of two things of one kind that were given to the one of the right colour.
-const COMBINATION_FLOOR: f64 = 0.75;
+const COMBINATION_FLOOR: f64 = 0.9;
 
 fn segmenter() -> Segmenter {
     block_on(Segmenter::load(
