@@ -12,7 +12,7 @@
 //! that, because a new word never runs the vision tower again.
 //!
 //! Arrows between the modules point down only: [`segmenter`] → [`dense`] → [`clip`], [`prompt`],
-//! [`refine`] → Burn. [`mask`] knows nothing of models, [`image`] nothing of CLIP, [`clip`]
+//! [`refine`], [`proposal`] → Burn. [`mask`] knows nothing of models, [`image`] nothing of CLIP, [`clip`]
 //! nothing of segmentation. Only `web` knows JavaScript; only the binary, [`mod@bundle`]'s
 //! command-line half and `eval` know files.
 
@@ -26,6 +26,9 @@ pub mod eval;
 pub mod image;
 pub mod mask;
 pub mod prompt;
+pub mod proposal;
+#[cfg(test)]
+mod reference;
 pub mod refine;
 #[cfg(feature = "scenes")]
 pub mod scene;

@@ -32,6 +32,7 @@ impl Files {
             },
             picture_size: None,
             background: vec![],
+            setting: None,
         };
         write(directory.path(), &model, scheme, about).unwrap();
         Self { directory }

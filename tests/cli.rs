@@ -160,12 +160,25 @@ fn import_then_info() {
     let out = path(&directory, "bundle");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-clip");
     for scheme in ["f32", "f16", "q8"] {
-        let output = wordmask(&["import", source, "--quant", scheme, "--out", &out]);
+        let output = wordmask(&[
+            "import",
+            source,
+            "--quant",
+            scheme,
+            "--words",
+            "sky, grass",
+            "--setting",
+            "naclip+tlp",
+            "--out",
+            &out,
+        ]);
         assert!(output.status.success(), "{output:?}");
         let output = wordmask(&["info", &out, "--json"]);
         let manifest: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(manifest["scheme"], scheme);
         assert_eq!(manifest["architecture"]["vision"]["layers"], 3);
+        assert_eq!(manifest["words"]["file"], "words-00.safetensors");
+        assert_eq!(manifest["setting"], "naclip+tlp");
     }
     fails(&["import", "/nowhere", "--out", &out], 1, "config.json");
     fails(&["import", source, "--quant", "q3", "--out", &out], 2, "q3");
@@ -181,7 +194,7 @@ fn eval_reports_and_keeps_to_held_out_seeds() {
     for key in ["miou", "pixel_accuracy", "seconds_per_picture"] {
         assert!(report[key].as_f64().unwrap() >= 0.0, "{report}");
     }
-    assert_eq!(report["method"], "maskclip");
+    assert_eq!(report["setting"], "maskclip");
     assert_eq!(
         report["iou"].as_array().unwrap().len(),
         1 + scene::THINGS.len()
@@ -192,6 +205,141 @@ fn eval_reports_and_keeps_to_held_out_seeds() {
         "training",
     );
     fails(&["eval", "--scenes", "0"], 1, "at least one");
+}
+
+#[test]
+fn eval_compares_settings_and_goes_on_where_it_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let (state, overlays) = (path(&directory, "state.json"), path(&directory, "overlays"));
+    let eval = |count: &str, settings: &str| {
+        wordmask(&[
+            "eval",
+            "--scenes",
+            count,
+            "--seed",
+            "7",
+            "--device",
+            "cpu",
+            "--json",
+            "--method",
+            settings,
+            "--background",
+            "auto",
+            "--background",
+            "none",
+            "--crops",
+            "10",
+            "--regions",
+            "4",
+            "--resume",
+            &state,
+            "--save",
+            &overlays,
+        ])
+    };
+    let settings = "naclip+tlp,clip-diy,two-stage+pamr";
+    let first = eval("2", settings);
+    assert!(first.status.success(), "{first:?}");
+    let reports: Vec<serde_json::Value> = String::from_utf8(first.stdout.clone())
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let named: Vec<_> = reports
+        .iter()
+        .map(|r| {
+            (
+                r["setting"].as_str().unwrap(),
+                r["background"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        named[..3],
+        [
+            ("naclip+tlp", "auto"),
+            ("naclip+tlp", "none"),
+            ("clip-diy", "auto")
+        ]
+    );
+    assert_eq!(reports.len(), 6);
+    // Without a background class it is not counted.
+    assert_eq!(
+        reports[0]["iou"].as_array().unwrap().len(),
+        1 + scene::THINGS.len()
+    );
+    assert_eq!(
+        reports[1]["iou"].as_array().unwrap().len(),
+        scene::THINGS.len()
+    );
+    assert_eq!(std::fs::read_dir(&overlays).unwrap().count(), 12);
+    // All is done already, so the state alone gives the same answer.
+    assert_eq!(eval("2", settings).stdout, first.stdout);
+    let other = eval("2", "maskclip");
+    assert_eq!(other.status.code(), Some(1), "{other:?}");
+    assert!(String::from_utf8_lossy(&other.stderr).contains("go on from"));
+}
+
+#[test]
+fn classify_names_masks() {
+    let directory = tempfile::tempdir().unwrap();
+    let scene = scene::generate(11);
+    let picture = path(&directory, "scene.png");
+    let size = (scene.width as u32, scene.height as u32);
+    image::RgbImage::from_raw(size.0, size.1, scene.rgb.clone())
+        .unwrap()
+        .save(&picture)
+        .unwrap();
+    let masks = path(&directory, "masks.png");
+    let labels = scene
+        .instances
+        .iter()
+        .map(|&i| if i == 0 { 255 } else { i })
+        .collect();
+    image::GrayImage::from_raw(size.0, size.1, labels)
+        .unwrap()
+        .save(&masks)
+        .unwrap();
+    let words = scene::THINGS.map(|kind| kind.name).join(",");
+    let args = [
+        "classify", &picture, "--masks", &masks, "--words", &words, "--device", "cpu",
+    ];
+    let output = wordmask(&[&args[..], &["--json"]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let mut masks_seen = 0;
+    for line in lines.lines() {
+        let named: serde_json::Value = serde_json::from_str(line).unwrap();
+        let scores: Vec<f64> = named["names"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| n["score"].as_f64().unwrap())
+            .collect();
+        assert_eq!(scores.len(), scene::THINGS.len());
+        assert!(scores.windows(2).all(|w| w[0] >= w[1]));
+        assert!((scores.iter().sum::<f64>() - 1.0).abs() < 1e-4);
+        masks_seen += 1;
+    }
+    assert!(masks_seen > 0);
+    let wrong = path(&directory, "wrong.png");
+    image::GrayImage::from_pixel(3, 3, image::Luma([1]))
+        .save(&wrong)
+        .unwrap();
+    fails(
+        &[
+            "classify", &picture, "--masks", &wrong, "--words", "cat", "--device", "cpu",
+        ],
+        1,
+        "picture's size",
+    );
+    fails(
+        &[
+            "classify", &picture, "--masks", &picture, "--words", "cat", "--device", "cpu",
+        ],
+        1,
+        "8-bit PNG",
+    );
 }
 
 #[test]

@@ -1,60 +1,39 @@
 /** The engine's network against PyTorch's answers, in a browser: in wasm and on WebGPU. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { root, targetDir } from '../scripts/lib.mjs';
-import { serve } from '../scripts/serve.mjs';
-import { launch } from '../www/test/browser.mjs';
+import { site } from '../www/test/browser.mjs';
 
 /** The mark; what was measured stays far below. */
 const tolerance = 1e-3;
 
-let folder;
-let server;
-let browser;
-
-before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'wordmask-'));
+const here = site((folder) => {
   cpSync(join(targetDir, 'browser-tests'), folder, { recursive: true });
   cpSync(join(root, 'tests', 'fixtures'), join(folder, 'fixtures'), { recursive: true });
-  writeFileSync(join(folder, 'index.html'), '<!doctype html><title>test</title>');
-  server = await serve(folder, { port: 0 });
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  rmSync(folder, { recursive: true, force: true });
+  cpSync(join(root, 'weights', 'doodle'), join(folder, 'doodle'), { recursive: true });
+  cpSync(join(root, 'www', 'samples'), join(folder, 'samples'), { recursive: true });
 });
 
 /** Calls a function of the tests that were compiled to wasm, in a page of its own. */
-async function call(name, ...args) {
-  const page = await browser.newPage();
-  try {
-    await page.goto(server.url);
-    return await page.evaluate(
-      async ([wanted, given]) => {
-        const engine = await import('/wordmask.js');
-        await engine.default({ module_or_path: '/wordmask_bg.wasm' });
-        if (wanted !== 'parity') return engine[wanted](...given);
-        const [device, fixture] = given;
-        const names = ['config.json', 'model.safetensors', 'tokenizer.json'];
-        names.push('preprocessor_config.json', 'expected.safetensors', 'expected.json');
-        const files = {};
-        for (const file of names) {
-          const response = await fetch(`/fixtures/${fixture}/${file}`);
-          files[file] = new Uint8Array(await response.arrayBuffer());
-        }
-        return engine.parity(device, files);
-      },
-      [name, args],
-    );
-  } finally {
-    await page.close();
-  }
+function call(name, ...args) {
+  return here.evaluate(
+    async ([wanted, given]) => {
+      const engine = await import('/wordmask.js');
+      await engine.default({ module_or_path: '/wordmask_bg.wasm' });
+      if (wanted !== 'parity') return engine[wanted](...given);
+      const [device, fixture] = given;
+      const names = ['config.json', 'model.safetensors', 'tokenizer.json'];
+      names.push('preprocessor_config.json', 'expected.safetensors', 'expected.json');
+      const bytes = async (path) =>
+        new Uint8Array(await (await fetch(`/fixtures/${path}`)).arrayBuffer());
+      const files = { methods: await bytes('methods/expected.safetensors') };
+      for (const file of names) files[file] = await bytes(`${fixture}/${file}`);
+      return engine.parity(device, fixture, files);
+    },
+    [name, args],
+  );
 }
 
 for (const device of ['cpu', 'webgpu']) {
@@ -79,3 +58,30 @@ for (const side of [14, 28]) {
     assert.ok(difference <= tolerance, `off by ${difference}`);
   });
 }
+
+test('every method and refinement answers alike on webgpu and cpu', {
+  timeout: 600_000,
+}, async (t) => {
+  const truth = JSON.parse(readFileSync(join(root, 'tests/fixtures/scenes/truth.json'), 'utf8'));
+  const compared = await here.evaluate(
+    async ([scene, words, background]) => {
+      const engine = await import('/wordmask.js');
+      await engine.default({ module_or_path: '/wordmask_bg.wasm' });
+      const bytes = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
+      const manifest = await (await fetch('/doodle/wordmask.json')).json();
+      const files = {};
+      const names = manifest.shards.map(({ file }) => file);
+      for (const file of ['wordmask.json', manifest.tokenizer.file, ...names]) {
+        files[file] = await bytes(`/doodle/${file}`);
+      }
+      return engine.agreement(files, await bytes(`/samples/${scene}`), words, background);
+    },
+    [truth.file, truth.things.map(({ name }) => name), truth.grounds],
+  );
+  assert.equal(compared.length, 13);
+  for (const [setting, alike, difference] of compared) {
+    t.diagnostic(`${setting}: ${(100 * alike).toFixed(2)} %, ${difference.toExponential(1)}`);
+    assert.ok(alike >= 0.995, `${setting}: only ${alike} of the pixels are labelled alike`);
+    assert.ok(difference <= 1e-2, `${setting}: a score differs by ${difference}`);
+  }
+});

@@ -21,6 +21,8 @@ macro_rules! fixture {
             preprocessor: include_bytes!(concat!("fixtures/", $name, "/preprocessor_config.json")),
             expected: include_bytes!(concat!("fixtures/", $name, "/expected.safetensors")),
             index: include_bytes!(concat!("fixtures/", $name, "/expected.json")),
+            name: $name,
+            methods: include_bytes!("fixtures/methods/expected.safetensors"),
         }
     };
 }

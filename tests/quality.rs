@@ -8,11 +8,11 @@ use wordmask::Segmenter;
 use wordmask::bundle::Bundle;
 use wordmask::clip::Unpaced;
 use wordmask::device::Preference;
-use wordmask::eval::evaluate_scenes;
+use wordmask::eval::{Evaluation, TestSet};
 use wordmask::image::Picture;
 use wordmask::prompt::parse_words;
 use wordmask::scene::{self, Scene};
-use wordmask::segmenter::{Background, Options};
+use wordmask::segmenter::{Background, EncodeOptions, Options};
 
 /// Measured over the scenes with seeds 7 to 106: see `docs/measurements.md`.
 const MIOU_FLOOR: f64 = 0.42;
@@ -30,16 +30,18 @@ fn segmenter() -> Segmenter {
 
 #[test]
 fn mean_iou_on_held_out_scenes() {
-    let options = Options::default();
-    let report = block_on(evaluate_scenes(
-        &segmenter(),
-        7,
-        100,
-        &options,
-        None,
-        |_| (),
-    ))
-    .unwrap();
+    let segmenter = segmenter();
+    let evaluation = Evaluation {
+        segmenter: &segmenter,
+        set: &TestSet::scenes(7, 100).unwrap(),
+        settings: vec![segmenter.default_setting().clone()],
+        backgrounds: vec![Background::Auto],
+        options: Options::default(),
+        encode: EncodeOptions::default(),
+        state: None,
+        save: None,
+    };
+    let report = block_on(evaluation.run(|_| ())).unwrap().remove(0);
     println!(
         "mIoU {:.4}, pixel accuracy {:.4}",
         report.miou, report.pixel_accuracy
@@ -74,7 +76,8 @@ fn colours_tell_things_of_one_kind_apart() {
         let classes = parse_words(&words).unwrap();
         let (width, height) = (scene.width as u32, scene.height as u32);
         let picture = Picture::from_rgb(width, height, scene.rgb.clone()).unwrap();
-        let image = block_on(segmenter.encode(picture, None, &mut Unpaced)).unwrap();
+        let image =
+            block_on(segmenter.encode(picture, &EncodeOptions::default(), &mut Unpaced)).unwrap();
         let result = block_on(segmenter.segment(&image, &classes, &options, &mut Unpaced)).unwrap();
         for (&instance, &label) in scene.instances.iter().zip(result.labels().labels()) {
             if let Some(class) = things.iter().position(|&i| i + 1 == usize::from(instance)) {

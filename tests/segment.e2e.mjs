@@ -1,34 +1,18 @@
 /** The npm package in a browser: a held-out scene goes in, its label map is compared with the truth. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { root } from '../scripts/lib.mjs';
-import { serve } from '../scripts/serve.mjs';
-import { launch } from '../www/test/browser.mjs';
+import { site } from '../www/test/browser.mjs';
 
 const truth = JSON.parse(readFileSync(join(root, 'tests/fixtures/scenes/truth.json'), 'utf8'));
 
-let folder;
-let server;
-let browser;
-
-before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'wordmask-'));
+const here = site((folder) => {
   cpSync(join(root, 'pkg/dist'), join(folder, 'pkg'), { recursive: true });
   cpSync(join(root, 'weights/doodle'), join(folder, 'doodle'), { recursive: true });
   cpSync(join(root, 'www/samples'), join(folder, 'samples'), { recursive: true });
   cpSync(join(root, 'tests/fixtures/scenes'), join(folder, 'truth'), { recursive: true });
-  writeFileSync(join(folder, 'index.html'), '<!doctype html><title>test</title>');
-  server = await serve(folder, { port: 0 });
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /**
@@ -36,47 +20,41 @@ after(async () => {
  * intersection over union of each. The background is that of the scene alone: the fewer words, the
  * sooner a software GPU is done.
  */
-async function segment(device) {
-  const page = await browser.newPage();
-  try {
-    await page.goto(server.url);
-    return await page.evaluate(
-      async ([choice, file, things, grounds]) => {
-        const { Segmenter } = await import('/pkg/index.js');
-        const fetchBlob = async (path) => (await fetch(path)).blob();
-        const segmenter = await Segmenter.load('/doodle/', { device: choice });
-        const picture = await segmenter.encode(await fetchBlob(`/samples/${file}`));
-        const result = await picture.segment(
-          things.map(({ name }) => name),
-          { background: grounds },
-        );
-        const mask = await createImageBitmap(await fetchBlob(`/truth/${file}`), {
-          colorSpaceConversion: 'none',
-        });
-        const canvas = new OffscreenCanvas(mask.width, mask.height);
-        const context = canvas.getContext('2d');
-        context.drawImage(mask, 0, 0);
-        const { data } = context.getImageData(0, 0, mask.width, mask.height);
-        const iou = things.map(({ value }, index) => {
-          let both = 0;
-          let either = 0;
-          for (let i = 0; i < result.labels.length; i++) {
-            const isThere = data[i * 4] === value;
-            const isFound = result.labels[i] === index;
-            both += isThere && isFound ? 1 : 0;
-            either += isThere || isFound ? 1 : 0;
-          }
-          return both / either;
-        });
-        const answer = { kind: segmenter.device.kind, labels: [...result.labels], iou };
-        await segmenter.close();
-        return answer;
-      },
-      [device, truth.file, truth.things, truth.grounds],
-    );
-  } finally {
-    await page.close();
-  }
+function segment(device) {
+  return here.evaluate(
+    async ([choice, file, things, grounds]) => {
+      const { Segmenter } = await import('/pkg/index.js');
+      const fetchBlob = async (path) => (await fetch(path)).blob();
+      const segmenter = await Segmenter.load('/doodle/', { device: choice });
+      const picture = await segmenter.encode(await fetchBlob(`/samples/${file}`));
+      const result = await picture.segment(
+        things.map(({ name }) => name),
+        { background: grounds },
+      );
+      const mask = await createImageBitmap(await fetchBlob(`/truth/${file}`), {
+        colorSpaceConversion: 'none',
+      });
+      const canvas = new OffscreenCanvas(mask.width, mask.height);
+      const context = canvas.getContext('2d');
+      context.drawImage(mask, 0, 0);
+      const { data } = context.getImageData(0, 0, mask.width, mask.height);
+      const iou = things.map(({ value }, index) => {
+        let both = 0;
+        let either = 0;
+        for (let i = 0; i < result.labels.length; i++) {
+          const isThere = data[i * 4] === value;
+          const isFound = result.labels[i] === index;
+          both += isThere && isFound ? 1 : 0;
+          either += isThere || isFound ? 1 : 0;
+        }
+        return both / either;
+      });
+      const answer = { kind: segmenter.device.kind, labels: [...result.labels], iou };
+      await segmenter.close();
+      return answer;
+    },
+    [device, truth.file, truth.things, truth.grounds],
+  );
 }
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -95,19 +73,13 @@ test('the masks of a scene are right on the CPU, and the same on WebGPU', async 
 });
 
 test('a software adapter is passed over by auto, which says so', async () => {
-  const page = await browser.newPage();
-  try {
-    await page.goto(server.url);
-    const device = await page.evaluate(async () => {
-      const { Segmenter } = await import('/pkg/index.js');
-      const segmenter = await Segmenter.load('/doodle/', { device: 'auto' });
-      const { device: chosen } = segmenter;
-      await segmenter.close();
-      return chosen;
-    });
-    assert.equal(device.kind, 'cpu');
-    assert.match(device.note, /software/);
-  } finally {
-    await page.close();
-  }
+  const device = await here.evaluate(async () => {
+    const { Segmenter } = await import('/pkg/index.js');
+    const segmenter = await Segmenter.load('/doodle/', { device: 'auto' });
+    const { device: chosen } = segmenter;
+    await segmenter.close();
+    return chosen;
+  });
+  assert.equal(device.kind, 'cpu');
+  assert.match(device.note, /software/);
 });

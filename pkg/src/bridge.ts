@@ -23,6 +23,14 @@ interface Pending {
   resolve(answer: CallAnswer): void;
   reject(error: unknown): void;
   onProgress: ProgressListener | undefined;
+  onPartial: PartialListener | undefined;
+}
+
+/** Hears of coarse answers by the handle under which each lives. */
+export type PartialListener = (segmentation: number, answer: CallAnswer<'segment'>) => void;
+
+interface Listeners extends CallOptions {
+  onPartial?: PartialListener | undefined;
 }
 
 /** One worker from its start to its end. Once it has ended, every call is refused. */
@@ -51,13 +59,13 @@ export class Connection {
   /** Rejects with what the engine says, with the signal's reason, or because the worker has died. */
   call<K extends CallKind>(
     request: CallRequest<K>,
-    { signal, onProgress }: CallOptions = {},
+    { signal, onProgress, onPartial }: Listeners = {},
   ): Promise<CallAnswer<K>> {
     if (this.#end) return Promise.reject(this.#end);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const id = this.#nextId++;
     const answer = new Promise<CallAnswer>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, onProgress });
+      this.#pending.set(id, { resolve, reject, onProgress, onPartial });
     });
     this.#worker.postMessage({ type: 'call', id, request: request as CallRequest });
     const abort = () => {
@@ -104,6 +112,12 @@ export class Connection {
       case 'progress':
         this.#pending.get(message.id)?.onProgress?.(message.progress);
         break;
+      case 'partial': {
+        const { onPartial } = this.#pending.get(message.id) ?? {};
+        if (onPartial) onPartial(message.segmentation, message.answer);
+        else this.free(message.segmentation); // The call was aborted meanwhile.
+        break;
+      }
       case 'done':
         this.#settle(message.id)?.resolve(message.answer);
         break;

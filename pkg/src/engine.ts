@@ -13,6 +13,41 @@ export interface BundleInfo {
   scheme: string;
 }
 
+/** How cells of the patch grid get their scores. */
+export type Method =
+  | 'maskclip'
+  | 'clearclip'
+  | 'sclip'
+  | 'naclip'
+  | 'pearl'
+  | 'scclip'
+  | 'clip-diy'
+  | 'two-stage';
+
+/** A step on the scores. */
+export type Refinement = 'prompt-denoising' | 'key-smoothing' | 'tlp' | 'pamr';
+
+/** How many crops `clip-diy` looks at: 1 + 9, 1 + 9 + 16 or 1 + 9 + 49, from coarse to fine. */
+export type Crops = 10 | 26 | 59;
+
+/** What tells `clip-diy` the foreground: nothing, or the model's own features. */
+export type Guidance = 'none' | 'features';
+
+/** How the picture goes through the vision tower: in one piece, or in square windows; in pixels. */
+export type Windows = 'auto' | 'whole' | { size: number; stride: number };
+
+/** What `segment` does where it is not told. */
+export interface Methods {
+  default: Method;
+  refine: Refinement[];
+}
+
+/** A name and how well it fits, 0 to 1. */
+export interface NamedScore {
+  name: string;
+  score: number;
+}
+
 /** Where the network runs. */
 export interface Device {
   kind: 'webgpu' | 'cpu';
@@ -49,14 +84,32 @@ export type Checkpoint = (done: number, total: number) => Promise<boolean>;
 
 export interface EngineEncodeOptions {
   size?: number;
+  /** What to prepare for. Any method works afterwards. */
+  method?: Method;
+  windows?: Windows;
 }
 
 export interface EngineSegmentOptions {
-  method?: string;
+  method?: Method;
   residual?: boolean;
   background?: 'auto' | 'none' | string[];
-  refine?: string[];
+  refine?: Refinement[];
   threshold?: number;
+  crops?: Crops;
+  guidance?: Guidance;
+  /** 1 to 200. */
+  regions?: number;
+}
+
+/** A mask as COCO's compressed run lengths. */
+export interface EngineMask {
+  size: [height: number, width: number];
+  counts: string;
+}
+
+export interface EngineRegion extends EngineMask {
+  area: number;
+  bbox: [x: number, y: number, width: number, height: number];
 }
 
 export interface EnginePicture {
@@ -84,6 +137,7 @@ export interface EngineSegmentation {
 export interface Engine {
   device(): Device;
   info(): BundleInfo;
+  methods(): Methods;
   encode(
     bytes: Uint8Array,
     options: EngineEncodeOptions,
@@ -101,7 +155,18 @@ export interface Engine {
     words: string[],
     options: EngineSegmentOptions,
     checkpoint: Checkpoint,
+    /** Gets coarse answers before the final one, and has to free each. */
+    onPartial?: (partial: EngineSegmentation) => void,
   ): Promise<EngineSegmentation>;
+  /** For each mask the words, best first; the scores of a mask add up to 1. */
+  classify(
+    picture: EnginePicture,
+    masks: EngineMask[],
+    words: string[],
+    checkpoint: Checkpoint,
+  ): Promise<NamedScore[][]>;
+  /** The region around a pixel, whatever it shows. */
+  regionAt(picture: EnginePicture, x: number, y: number): EngineRegion;
   free(): void;
 }
 

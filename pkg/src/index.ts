@@ -1,16 +1,32 @@
-export type { BundleInfo, ClassSummary, Device } from './engine.js';
+export type {
+  BundleInfo,
+  ClassSummary,
+  Crops,
+  Device,
+  Guidance,
+  Method,
+  Methods,
+  NamedScore,
+  Refinement,
+} from './engine.js';
 export { type ErrorCode, WordmaskError } from './errors.js';
 export { clearCache } from './fetch.js';
+export type { BitmapMask, LabelMap, Mask, PolygonMask, RleMask } from './masks.js';
 export type {
   CallOptions,
   DeviceChoice,
   EncodeOptions,
   LoadOptions,
-  Method,
   Progress,
   ProgressListener,
-  Refinement,
+  RegionOptions,
   SegmentOptions,
 } from './options.js';
-export { type EncodedPicture, type Segmentation, Segmenter, type Timing } from './segmenter.js';
+export {
+  type EncodedPicture,
+  type Region,
+  type Segmentation,
+  Segmenter,
+  type Timing,
+} from './segmenter.js';
 export type { PictureSource } from './source.js';

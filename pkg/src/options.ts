@@ -1,20 +1,17 @@
+import type { Crops, Guidance, Method, Refinement, Windows } from './engine.js';
 import { WordmaskError } from './errors.js';
+import type { Segmentation } from './segmenter.js';
 
 /** `auto` takes a hardware WebGPU adapter that passes the self-test, else the CPU. */
 export type DeviceChoice = 'auto' | 'webgpu' | 'cpu';
-
-/** How cells of the patch grid get their scores. */
-export type Method = 'maskclip';
-
-/** A step on the scores. */
-export type Refinement = 'prompt-denoising' | 'key-smoothing';
 
 /** How far a call has come: bytes of all files while downloading, steps while computing. */
 export type Progress =
   | { phase: 'download'; file: string; loaded: number; total: number }
   | { phase: 'prepare' }
   | { phase: 'encode'; done: number; total: number }
-  | { phase: 'segment'; done: number; total: number };
+  | { phase: 'segment'; done: number; total: number }
+  | { phase: 'classify'; done: number; total: number };
 
 export type ProgressListener = (progress: Progress) => void;
 
@@ -38,53 +35,91 @@ export interface LoadOptions extends CallOptions {
 export interface EncodeOptions extends CallOptions {
   /** The length of the picture's shorter side in pixels as the network sees it. Default: chosen by the model. */
   size?: number | undefined;
+  /** The method to prepare for; others work as well. Default: that of `segmenter.methods`. */
+  method?: Method | undefined;
+  /**
+   * Whether the network sees the picture in one piece or in overlapping square windows, whose size
+   * and stride are in pixels of the resized picture. Default `auto`: chosen by the model.
+   */
+  windows?: 'auto' | 'whole' | { readonly size: number; readonly stride: number } | undefined;
 }
 
 export interface SegmentOptions extends CallOptions {
-  /** Default `maskclip`. */
+  /** Default: that of `segmenter.methods`. */
   method?: Method | undefined;
   /** Whether the last block keeps its residual connection. Default: chosen by the method. */
   residual?: boolean | undefined;
   /** What the words do not name: chosen words (`auto`), nothing, or your own background words. Default `auto`. */
   background?: 'auto' | 'none' | readonly string[] | undefined;
-  /** Steps on the scores, in this order. Default: none. */
+  /** Steps on the scores, in this order. Default: those of `segmenter.methods`. */
   refine?: readonly Refinement[] | undefined;
   /** Pixels with a score below this, 0 to 1, stay unlabelled. */
   threshold?: number | undefined;
+  /** Of `clip-diy`: how many crops it looks at. Default: chosen for the device. */
+  crops?: Crops | undefined;
+  /** Of `clip-diy`: what tells it the foreground. Default: chosen by the method. */
+  guidance?: Guidance | undefined;
+  /** Of `two-stage`: how many regions it names at most, 1 to 200. Default: chosen by the method. */
+  regions?: number | undefined;
+  /**
+   * Gets coarse answers of `clip-diy` that sharpen, while the call goes on. Each is freed when the
+   * next one or the final one is there; `labels`, `classes` and `toImageData` stay of use. If the
+   * call is stopped or fails, the last one lives on until you free it.
+   */
+  onPartial?: ((result: Segmentation) => void) | undefined;
 }
+
+/** Options of `EncodedPicture.regionAt`. */
+export type RegionOptions = Pick<CallOptions, 'signal'>;
 
 const deviceChoices: readonly DeviceChoice[] = ['auto', 'webgpu', 'cpu'];
 const cacheModes = ['default', 'none'] as const;
-const methods: readonly Method[] = ['maskclip'];
-const refinements: readonly Refinement[] = ['prompt-denoising', 'key-smoothing'];
+const methods: readonly Method[] = [
+  'maskclip',
+  'clearclip',
+  'sclip',
+  'naclip',
+  'pearl',
+  'scclip',
+  'clip-diy',
+  'two-stage',
+];
+const refinements: readonly Refinement[] = ['prompt-denoising', 'key-smoothing', 'tlp', 'pamr'];
+const cropCounts: readonly Crops[] = [10, 26, 59];
+const guidances: readonly Guidance[] = ['none', 'features'];
+const mostRegions = 200;
 
 /** Options of `Segmenter.load`, checked. */
-export interface CheckedLoad {
+export interface CheckedLoad extends CheckedCall {
   device: DeviceChoice;
   cache: 'default' | 'none';
-  signal: AbortSignal | undefined;
-  onProgress: ProgressListener | undefined;
   workerUrl: string | URL | undefined;
   engineUrl: string | URL | undefined;
 }
 
-/** Options of `Segmenter.encode`, checked; `engine` holds what the engine gets. */
-export interface CheckedEncode {
+/** What every call takes, checked. */
+export interface CheckedCall {
   signal: AbortSignal | undefined;
   onProgress: ProgressListener | undefined;
-  engine: { size?: number };
+}
+
+/** Options of `Segmenter.encode`, checked; `engine` holds what the engine gets. */
+export interface CheckedEncode extends CheckedCall {
+  engine: { size?: number; method?: Method; windows?: Windows };
 }
 
 /** Options of `EncodedPicture.segment`, checked; `engine` holds what the engine gets. */
-export interface CheckedSegment {
-  signal: AbortSignal | undefined;
-  onProgress: ProgressListener | undefined;
+export interface CheckedSegment extends CheckedCall {
+  onPartial: ((result: Segmentation) => void) | undefined;
   engine: {
     method?: Method;
     residual?: boolean;
     background?: 'auto' | 'none' | string[];
     refine?: Refinement[];
     threshold?: number;
+    crops?: Crops;
+    guidance?: Guidance;
+    regions?: number;
   };
 }
 
@@ -107,9 +142,19 @@ export function checkLoad(options: unknown): CheckedLoad {
 }
 
 export function checkEncode(options: unknown): CheckedEncode {
-  const given = ownEntries(options, 'encode', ['size', 'signal', 'onProgress']);
+  const given = ownEntries(options, 'encode', [
+    'size',
+    'method',
+    'windows',
+    'signal',
+    'onProgress',
+  ]);
   return {
-    engine: defined({ size: optional(given, 'size', positiveInteger) }),
+    engine: defined({
+      size: optional(given, 'size', positiveInteger),
+      method: optional(given, 'method', oneOf(methods)),
+      windows: optional(given, 'windows', windows),
+    }),
     ...callOptions(given),
   };
 }
@@ -121,8 +166,12 @@ export function checkSegment(options: unknown): CheckedSegment {
     'background',
     'refine',
     'threshold',
+    'crops',
+    'guidance',
+    'regions',
     'signal',
     'onProgress',
+    'onPartial',
   ]);
   return {
     engine: defined({
@@ -131,9 +180,37 @@ export function checkSegment(options: unknown): CheckedSegment {
       background: optional(given, 'background', background),
       refine: optional(given, 'refine', listOf(oneOf(refinements))),
       threshold: optional(given, 'threshold', fraction),
+      crops: optional(given, 'crops', oneOf(cropCounts)),
+      guidance: optional(given, 'guidance', oneOf(guidances)),
+      regions: optional(given, 'regions', regionCount),
     }),
+    onPartial: optional(given, 'onPartial', listener<Segmentation>),
     ...callOptions(given),
   };
+}
+
+export function checkClassify(options: unknown): CheckedCall {
+  return callOptions(ownEntries(options, 'classify', ['signal', 'onProgress']));
+}
+
+export function checkRegion(options: unknown): Pick<CheckedCall, 'signal'> {
+  const given = ownEntries(options, 'regionAt', ['signal']);
+  return { signal: optional(given, 'signal', abortSignal) };
+}
+
+/** The pixel at a place in a picture of this size, given in pixels from its upper left corner. */
+export function checkPoint(
+  x: unknown,
+  y: unknown,
+  { width, height }: { width: number; height: number },
+): { x: number; y: number } {
+  const pixel = (value: unknown, name: string, size: number): number => {
+    if (typeof value !== 'number' || !(value >= 0 && value < size)) {
+      throw wrong(name, `a number from 0 to below ${size}, the size of the picture`);
+    }
+    return Math.floor(value);
+  };
+  return { x: pixel(x, 'x', width), y: pixel(y, 'y', height) };
 }
 
 /** The words of a call; what they mean is for the engine to judge. */
@@ -179,13 +256,10 @@ function optional<T>(
   return value === undefined ? undefined : check(value, name);
 }
 
-function callOptions(given: ReadonlyMap<string, unknown>): {
-  signal: AbortSignal | undefined;
-  onProgress: ProgressListener | undefined;
-} {
+function callOptions(given: ReadonlyMap<string, unknown>): CheckedCall {
   return {
     signal: optional(given, 'signal', abortSignal),
-    onProgress: optional(given, 'onProgress', listener),
+    onProgress: optional(given, 'onProgress', listener<Progress>),
   };
 }
 
@@ -199,7 +273,7 @@ function wrong(name: string, expected: string): WordmaskError {
   return new WordmaskError('input', `"${name}" must be ${expected}.`);
 }
 
-function oneOf<T extends string>(choices: readonly T[]): Check<T> {
+function oneOf<T extends string | number>(choices: readonly T[]): Check<T> {
   return (value, name) => {
     const choice = choices.find((candidate) => candidate === value);
     if (choice === undefined) throw wrong(name, quoted(choices));
@@ -207,8 +281,8 @@ function oneOf<T extends string>(choices: readonly T[]): Check<T> {
   };
 }
 
-function quoted(choices: readonly string[]): string {
-  return choices.map((choice) => `"${choice}"`).join(' or ');
+function quoted(choices: readonly (string | number)[]): string {
+  return choices.map((choice) => JSON.stringify(choice)).join(' or ');
 }
 
 function listOf<T>(check: Check<T>): Check<T[]> {
@@ -242,6 +316,25 @@ const fraction: Check<number> = (value, name) => {
   return value;
 };
 
+const regionCount: Check<number> = (value, name) => {
+  const count = positiveInteger(value, name);
+  if (count > mostRegions) throw wrong(name, `a whole number from 1 to ${mostRegions}`);
+  return count;
+};
+
+const windows: Check<Windows> = (value, name) => {
+  if (value === 'auto' || value === 'whole') return value;
+  if (typeof value !== 'object' || value === null) {
+    throw wrong(name, '"auto", "whole" or { size, stride }');
+  }
+  const given = ownEntries(value, name, ['size', 'stride']);
+  const size = positiveInteger(given.get('size'), `${name}.size`);
+  const stride = positiveInteger(given.get('stride'), `${name}.stride`);
+  // Wider steps would leave gaps between the windows.
+  if (stride > size) throw wrong(`${name}.stride`, `at most ${name}.size, ${size}`);
+  return { size, stride };
+};
+
 const background: Check<'auto' | 'none' | string[]> = (value, name) => {
   if (value === 'auto' || value === 'none') return value;
   if (!Array.isArray(value)) throw wrong(name, '"auto", "none" or an array of words');
@@ -259,7 +352,7 @@ const abortSignal: Check<AbortSignal> = (value, name) => {
   return value;
 };
 
-const listener: Check<ProgressListener> = (value, name) => {
+function listener<T>(value: unknown, name: string): (news: T) => void {
   if (typeof value !== 'function') throw wrong(name, 'a function');
-  return value as ProgressListener;
-};
+  return value as (news: T) => void;
+}

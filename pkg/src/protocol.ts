@@ -1,11 +1,18 @@
 /** What the page and the worker say to each other. Both sides import this and nothing else of each other. */
 
-import type { BundleInfo, ClassSummary, Device } from './engine.js';
+import type {
+  BundleInfo,
+  ClassSummary,
+  Device,
+  EngineMask,
+  Methods,
+  NamedScore,
+} from './engine.js';
 import type { ErrorCode } from './errors.js';
 import type { CheckedEncode, CheckedSegment, DeviceChoice, Progress } from './options.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
 export interface PictureData {
@@ -21,7 +28,10 @@ export type PngForm =
 
 export type TextFormat = 'coco' | 'geojson' | 'svg';
 
-/** Every call: what it asks, and what it answers. Handles are numbers that the page gives out. */
+/**
+ * Every call: what it asks, and what it answers. Handles are positive numbers that the page gives
+ * out; those of coarse answers are negative and come from the worker.
+ */
 export interface Calls {
   load: {
     request: {
@@ -33,7 +43,13 @@ export interface Calls {
       /** The manifest of an earlier load, so that a new worker holds the same model as the old one. */
       manifest?: string;
     };
-    answer: { device: Device; info: BundleInfo; manifest: string; cached: boolean };
+    answer: {
+      device: Device;
+      info: BundleInfo;
+      methods: Methods;
+      manifest: string;
+      cached: boolean;
+    };
   };
   encode: {
     request: { picture: number; data: PictureData; options: CheckedEncode['engine'] };
@@ -45,6 +61,8 @@ export interface Calls {
       segmentation: number;
       words: string[];
       options: CheckedSegment['engine'];
+      /** Whether coarse answers are wanted on the way. */
+      partials: boolean;
     };
     answer: {
       width: number;
@@ -52,6 +70,21 @@ export interface Calls {
       labels: Uint8Array;
       classes: ClassSummary[];
       milliseconds: number;
+    };
+  };
+  classify: {
+    request: { picture: number; masks: EngineMask[]; words: string[] };
+    /** For each mask. */
+    answer: { names: NamedScore[][] };
+  };
+  region: {
+    request: { picture: number; x: number; y: number };
+    answer: {
+      width: number;
+      height: number;
+      mask: Uint8Array;
+      area: number;
+      bbox: [x: number, y: number, width: number, height: number];
     };
   };
   pixels: { request: { picture: number }; answer: Uint8Array };
@@ -76,6 +109,8 @@ export type ToWorker =
 export type FromWorker =
   | { type: 'hello'; protocol: number }
   | { type: 'progress'; id: number; progress: Progress }
+  /** A coarse answer, which lives under a handle of the worker's own until the next one is there. */
+  | { type: 'partial'; id: number; segmentation: number; answer: CallAnswer<'segment'> }
   | { type: 'done'; id: number; answer: CallAnswer }
   /** `fatal`: the engine cannot be used any more, so the worker has to be replaced. */
   | { type: 'failed'; id: number; code: ErrorCode; message: string; fatal: boolean }

@@ -1,25 +1,51 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { abortable, Bridge, type Connection, type LoadRequest, Resident } from './bridge.js';
-import type { BundleInfo, ClassSummary, Device } from './engine.js';
+import type {
+  BundleInfo,
+  ClassSummary,
+  Device,
+  EngineMask,
+  Methods,
+  NamedScore,
+} from './engine.js';
 import { messageOf, WordmaskError } from './errors.js';
+import { engineMasks, type LabelMap, type Mask } from './masks.js';
 import {
+  type CallOptions,
+  checkClassify,
   checkEncode,
   checkLoad,
   checkOpacity,
+  checkPoint,
+  checkRegion,
   checkSegment,
   checkWords,
   type EncodeOptions,
   type LoadOptions,
+  type RegionOptions,
   type SegmentOptions,
 } from './options.js';
 import { paint } from './overlay.js';
 import type { CallAnswer, CallRequest, PngForm, TextFormat } from './protocol.js';
 import { type PictureSource, pictureData } from './source.js';
+import { turn } from './turn.js';
 
 /** How long the network took, without waiting and copying. */
 export interface Timing {
   encodeMs: number;
   segmentMs: number;
+}
+
+/** A part of a picture that looks like one thing, whatever it is. */
+export interface Region {
+  readonly width: number;
+  readonly height: number;
+  /** One value per pixel of the picture, row by row: 1 inside, 0 outside. */
+  readonly mask: Uint8Array;
+  /** How many pixels are inside. */
+  readonly area: number;
+  /** The smallest rectangle around them. */
+  readonly bbox: readonly [x: number, y: number, width: number, height: number];
 }
 
 /** What is freed when its owner is collected. A safety net: `free()` is prompt, this is not. */
@@ -67,6 +93,12 @@ export class Segmenter {
   /** The model, for showing to people. */
   get info(): BundleInfo {
     return { ...this.#bridge.loaded.info };
+  }
+
+  /** What `segment` does where it is not told; differs by device. */
+  get methods(): Methods {
+    const { default: method, refine } = this.#bridge.loaded.methods;
+    return { default: method, refine: [...refine] };
   }
 
   /** Whether the whole bundle is kept for the next visit. */
@@ -132,7 +164,7 @@ export class EncodedPicture {
    * @param words One entry for each class; an entry may hold several names, `tv/monitor/screen`.
    */
   async segment(words: readonly string[], options?: SegmentOptions): Promise<Segmentation> {
-    const { engine, signal, onProgress } = checkSegment(options);
+    const { engine, signal, onProgress, onPartial } = checkSegment(options);
     signal?.throwIfAborted();
     const picture = this.#resident;
     usable(picture);
@@ -142,21 +174,81 @@ export class EncodedPicture {
       segmentation: this.#bridge.newHandle(),
       words: checkWords(words),
       options: engine,
+      partials: onPartial !== undefined,
     };
     const connection = await picture.home(signal);
+    const coarse: Segmentation[] = [];
+    const show = (handle: number, partial: CallAnswer<'segment'>) => {
+      coarse.pop()?.free();
+      const resident = new Resident(this.#bridge, handle, lost);
+      const result = this.#segmentation(resident, connection, request.words, partial);
+      coarse.push(result);
+      onPartial?.(result);
+    };
     const answer = await orFree(connection, request.segmentation, () =>
-      connection.call<'segment'>(request, { signal, onProgress }),
+      connection.call<'segment'>(request, { signal, onProgress, onPartial: show }),
     );
+    coarse.pop()?.free();
     const resident = new Resident(this.#bridge, request.segmentation, async (home) => {
       await picture.home();
-      await home.call<'segment'>(request);
+      await home.call<'segment'>({ ...request, partials: false });
       if (picture.freed) picture.free();
     });
-    resident.settle(connection);
-    return new Segmentation(resident, request.words, answer, {
-      encodeMs: this.#encodeMs,
-      segmentMs: answer.milliseconds,
-    });
+    return this.#segmentation(resident, connection, request.words, answer);
+  }
+
+  /**
+   * Says which of the words fit a mask.
+   *
+   * @param masks Masks of the size of the picture, or one label map, such as a `Segmentation`.
+   * @param words As for `segment`; without background words.
+   * @returns For each mask, or for each label from 0 on, the words with their scores, best first.
+   * The scores of a mask add up to 1. A mask without a pixel has no scores.
+   */
+  async classify(
+    masks: readonly Mask[] | LabelMap,
+    words: readonly string[],
+    options?: CallOptions,
+  ): Promise<NamedScore[][]> {
+    const { signal, onProgress } = checkClassify(options);
+    signal?.throwIfAborted();
+    usable(this.#resident);
+    const names = checkWords(words);
+    const packed: (EngineMask | undefined)[] = [];
+    for (const mask of engineMasks(masks, this)) {
+      packed.push(mask);
+      // Large masks take their time, and the page has other things to do as well.
+      await turn();
+      signal?.throwIfAborted();
+    }
+    const given = packed.filter((mask) => mask !== undefined);
+    if (given.length === 0) return packed.map(() => []);
+    usable(this.#resident);
+    const connection = await this.#resident.home(signal);
+    const answer = await connection.call<'classify'>(
+      { kind: 'classify', picture: this.#resident.handle, masks: given, words: names },
+      { signal, onProgress },
+    );
+    const scores = answer.names.values();
+    return packed.map((mask) => (mask && scores.next().value) ?? []);
+  }
+
+  /**
+   * The region around a point, whatever it shows; `classify` says what.
+   *
+   * @param x Pixels from the left edge of the picture.
+   * @param y Pixels from its upper edge.
+   */
+  async regionAt(x: number, y: number, options?: RegionOptions): Promise<Region> {
+    const { signal } = checkRegion(options);
+    signal?.throwIfAborted();
+    usable(this.#resident);
+    const point = checkPoint(x, y, this);
+    const connection = await this.#resident.home(signal);
+    return connection.call<'region'>(
+      { kind: 'region', picture: this.#resident.handle, ...point },
+      { signal },
+    );
   }
 
   /** The pixels that were encoded: turned upright, at the size of the answers. */
@@ -178,6 +270,17 @@ export class EncodedPicture {
   /** The same as `free`, for `using`. */
   [Symbol.dispose](): void {
     this.free();
+  }
+
+  #segmentation(
+    resident: Resident,
+    home: Connection,
+    words: readonly string[],
+    answer: CallAnswer<'segment'>,
+  ): Segmentation {
+    resident.settle(home);
+    const timing = { encodeMs: this.#encodeMs, segmentMs: answer.milliseconds };
+    return new Segmentation(resident, words, answer, timing);
   }
 }
 
@@ -294,6 +397,14 @@ export class Segmentation {
     const named = this.classes.findIndex((candidate) => candidate.name === name);
     return named >= 0 ? named : this.#words.indexOf(name);
   }
+}
+
+/** Stands for making a coarse answer anew, which only the call that made it could. */
+async function lost(): Promise<void> {
+  throw new WordmaskError(
+    'input',
+    'This coarse result was lost with the engine that made it. Segment the picture again.',
+  );
 }
 
 function usable(resident: Resident): void {

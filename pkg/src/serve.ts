@@ -20,6 +20,8 @@ import {
   type TextFormat,
   type ToWorker,
 } from './protocol.js';
+import { decompress, pixelsOfRuns } from './rle.js';
+import { turn } from './turn.js';
 
 /** The page, as the worker sees it. */
 export interface Port {
@@ -36,9 +38,23 @@ export interface Surroundings extends Net {
 interface Running {
   signal: AbortSignal;
   report(progress: Progress): void;
+  /** Shows a coarse answer that lives under this handle. */
+  show(segmentation: number, answer: CallAnswer<'segment'>): void;
 }
 
-/** Answers the calls that come through the port, one after the other, with this engine. */
+/** Calls that only read what is finished. They need not wait for what the engine is doing. */
+const reads: ReadonlySet<CallKind> = new Set<CallKind>([
+  'pixels',
+  'region',
+  'scores',
+  'png',
+  'text',
+]);
+
+/**
+ * Answers the calls that come through the port with this engine: one after the other, but for those
+ * that only read, which are answered at the running call's next step.
+ */
 export function serve(module: EngineModule, port: Port, surroundings: Surroundings): void {
   const desk = new Desk(port, new Host(module, surroundings));
   port.onmessage = ({ data }) => desk.take(data);
@@ -61,7 +77,8 @@ class Desk {
     switch (message.type) {
       case 'call':
         this.#controllers.set(message.id, new AbortController());
-        this.#enqueue(() => this.#answer(message.id, message.request));
+        if (reads.has(message.request.kind)) void this.#answer(message.id, message.request);
+        else this.#enqueue(() => this.#answer(message.id, message.request));
         break;
       case 'abort':
         this.#controllers.get(message.id)?.abort();
@@ -83,9 +100,13 @@ class Desk {
     const signal = this.#controllers.get(id)?.signal ?? AbortSignal.abort();
     const report = (progress: Progress) =>
       this.#port.postMessage({ type: 'progress', id, progress }, []);
+    const show = (segmentation: number, answer: CallAnswer<'segment'>) => {
+      const message: FromWorker = { type: 'partial', id, segmentation, answer };
+      this.#port.postMessage(message, transferable(answer));
+    };
     try {
       signal.throwIfAborted();
-      const answer = await this.#host.run(request, { signal, report });
+      const answer = await this.#host.run(request, { signal, report, show });
       this.#port.postMessage({ type: 'done', id, answer }, transferable(answer));
     } catch (error) {
       this.#port.postMessage(this.#failure(id, request.kind, error, signal), []);
@@ -117,6 +138,7 @@ class Host {
   #device: Device | undefined;
   readonly #pictures = new Map<number, EnginePicture>();
   readonly #segmentations = new Map<number, EngineSegmentation>();
+  #nextCoarse = -1;
 
   constructor(module: EngineModule, surroundings: Surroundings) {
     this.#module = module;
@@ -136,6 +158,10 @@ class Host {
         return this.#encode(request, running);
       case 'segment':
         return this.#segment(request, running);
+      case 'classify':
+        return this.#classify(request, running);
+      case 'region':
+        return this.#region(request);
       case 'pixels':
         return found(this.#pictures, request.picture).rgba();
       case 'scores':
@@ -175,11 +201,17 @@ class Host {
       before += file.bytes;
     }
     running.report({ phase: 'prepare' });
-    await macrotask();
+    await turn();
     running.signal.throwIfAborted();
     this.#engine = await loader.finish(request.device);
     this.#device = this.#engine.device();
-    return { device: this.#device, info: this.#engine.info(), manifest, cached: store.keptAll };
+    return {
+      device: this.#device,
+      info: this.#engine.info(),
+      methods: this.#engine.methods(),
+      manifest,
+      cached: store.keptAll,
+    };
   }
 
   async #start(engineUrl: string, signal: AbortSignal): Promise<void> {
@@ -212,17 +244,50 @@ class Host {
   }
 
   async #segment(
-    { picture, segmentation, words, options }: CallRequest<'segment'>,
+    { picture, segmentation, words, options, partials }: CallRequest<'segment'>,
     running: Running,
   ): Promise<CallAnswer<'segment'>> {
     const engine = this.#loaded();
     const encoded = found(this.#pictures, picture);
+    const checkpoint = checkpoints('segment', running);
     const begin = performance.now();
-    const made = await engine.segment(encoded, words, options, checkpoints('segment', running));
+    // A coarse answer gives way to the next one; zero is no handle, and freeing it does nothing.
+    // Should the call be stopped, the last one is the page's to free.
+    let coarse = 0;
+    const onPartial = (made: EngineSegmentation) => {
+      this.free(coarse);
+      coarse = this.#nextCoarse--;
+      this.#segmentations.set(coarse, made);
+      running.show(coarse, summary(made, performance.now() - begin));
+    };
+    const wanted = partials ? onPartial : undefined;
+    const made = await engine.segment(encoded, words, options, checkpoint, wanted);
     const milliseconds = performance.now() - begin;
+    this.free(coarse);
     this.#segmentations.set(segmentation, made);
-    const { width, height } = made;
-    return { width, height, labels: made.labels(), classes: made.classes(), milliseconds };
+    return summary(made, milliseconds);
+  }
+
+  async #classify(
+    { picture, masks, words }: CallRequest<'classify'>,
+    running: Running,
+  ): Promise<CallAnswer<'classify'>> {
+    const engine = this.#loaded();
+    const encoded = found(this.#pictures, picture);
+    const checkpoint = checkpoints('classify', running);
+    return { names: await engine.classify(encoded, masks, words, checkpoint) };
+  }
+
+  #region({ picture, x, y }: CallRequest<'region'>): CallAnswer<'region'> {
+    const { size, counts, area, bbox } = this.#loaded().regionAt(
+      found(this.#pictures, picture),
+      x,
+      y,
+    );
+    const [height, width] = size;
+    const runs = decompress(counts);
+    if (!runs) throw new WordmaskError('internal', 'The engine gave a region that cannot be read.');
+    return { width, height, mask: pixelsOfRuns(runs, width, height), area, bbox };
   }
 
   #loaded(): Engine {
@@ -274,6 +339,11 @@ function found<T>(map: ReadonlyMap<number, T>, handle: number): T {
   return value;
 }
 
+function summary(made: EngineSegmentation, milliseconds: number): CallAnswer<'segment'> {
+  const { width, height } = made;
+  return { width, height, labels: made.labels(), classes: made.classes(), milliseconds };
+}
+
 function png(segmentation: EngineSegmentation, form: PngForm): Uint8Array {
   switch (form.kind) {
     case 'labels':
@@ -297,29 +367,21 @@ function text(segmentation: EngineSegmentation, format: TextFormat): string {
 }
 
 /** Reports a step, lets waiting messages in, and says whether one of them was the abort. */
-function checkpoints(phase: 'encode' | 'segment', { signal, report }: Running): Checkpoint {
+function checkpoints(
+  phase: 'encode' | 'segment' | 'classify',
+  { signal, report }: Running,
+): Checkpoint {
   return async (done, total) => {
     report({ phase, done, total });
-    await macrotask();
+    await turn();
     return signal.aborted;
   };
-}
-
-/** A turn of the event loop; timers would be held back to 4 ms each. */
-function macrotask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }
 
 /** The buffers of an answer that may move to the page instead of being copied. */
 function transferable(answer: CallAnswer): Transferable[] {
   if (typeof answer === 'string') return [];
   if (ArrayBuffer.isView(answer)) return [answer.buffer as ArrayBuffer];
-  return 'labels' in answer ? [answer.labels.buffer as ArrayBuffer] : [];
+  if ('labels' in answer) return [answer.labels.buffer as ArrayBuffer];
+  return 'mask' in answer ? [answer.mask.buffer as ArrayBuffer] : [];
 }

@@ -5,9 +5,13 @@ import type {
   Checkpoint,
   ClassSummary,
   Engine,
+  EngineMask,
   EngineModule,
   EnginePicture,
+  EngineRegion,
   EngineSegmentation,
+  Methods,
+  NamedScore,
 } from '../src/engine.js';
 import type { FromWorker, ToWorker } from '../src/protocol.js';
 import { type Port, type Surroundings, serve } from '../src/serve.js';
@@ -96,6 +100,8 @@ export interface Script {
   compile: () => void;
   /** Stands in for the work of a call, told by its name and its argument. */
   work: (call: string, argument: string, checkpoint: Checkpoint) => Promise<void>;
+  /** How many coarse answers come before the final one, if they are wanted. */
+  partials: number;
   /** What the engines did, in order. */
   log: string[];
   /** Engines that have been finished. */
@@ -107,6 +113,7 @@ export function script(): Script {
     device: 'cpu',
     compile: () => undefined,
     work: async () => undefined,
+    partials: 0,
     log: [],
     started: 0,
   };
@@ -172,6 +179,11 @@ class FakeEngine implements Engine {
     return info;
   }
 
+  methods(): Methods {
+    const method = this.#kind === 'cpu' ? 'clip-diy' : 'pearl';
+    return { default: method, refine: ['tlp'] };
+  }
+
   async encode(bytes: Uint8Array, _options: object, checkpoint: Checkpoint) {
     return this.#picture(new TextDecoder().decode(bytes), checkpoint);
   }
@@ -191,9 +203,35 @@ class FakeEngine implements Engine {
     words: string[],
     _options: object,
     checkpoint: Checkpoint,
+    onPartial?: (partial: EngineSegmentation) => void,
   ): Promise<EngineSegmentation> {
-    await this.#work('segment', words.join('+'), checkpoint);
-    return new FakeSegmentation(this.#script, words);
+    const name = words.join('+');
+    await this.#work('segment', name, async (done, total) => {
+      if (done <= this.#script.partials) {
+        onPartial?.(new FakeSegmentation(this.#script, words, `${name} ${done}`));
+      }
+      return checkpoint(done, total);
+    });
+    return new FakeSegmentation(this.#script, words, name);
+  }
+
+  /** Takes the first word for the mask's best, and logs the masks as they came. */
+  async classify(
+    _picture: EnginePicture,
+    masks: EngineMask[],
+    words: string[],
+    checkpoint: Checkpoint,
+  ): Promise<NamedScore[][]> {
+    const given = masks.map(({ size, counts }) => `${size.join('x')}:${counts}`);
+    await this.#work('classify', `${given.join(' ')} as ${words.join('+')}`, checkpoint);
+    return masks.map((_, mask) => words.map((name, word) => ({ name, score: mask - word })));
+  }
+
+  /** The pixel alone. */
+  regionAt(_picture: EnginePicture, x: number, y: number): EngineRegion {
+    this.#script.log.push(`region ${x},${y}`);
+    const counts = x === 0 ? '011' : '11';
+    return { size: [1, 2], counts, area: 1, bbox: [x, y, 1, 1] };
   }
 
   free() {}
@@ -216,10 +254,12 @@ class FakeSegmentation implements EngineSegmentation {
   readonly height = 1;
   readonly #script: Script;
   readonly #words: string[];
+  readonly #name: string;
 
-  constructor(script: Script, words: string[]) {
+  constructor(script: Script, words: string[], name: string) {
     this.#script = script;
     this.#words = words;
+    this.#name = name;
   }
 
   labels() {
@@ -265,7 +305,7 @@ class FakeSegmentation implements EngineSegmentation {
   }
 
   free() {
-    this.#script.log.push(`free ${this.#words.join('+')}`);
+    this.#script.log.push(`free ${this.#name}`);
   }
 }
 

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WordmaskError } from '../src/errors.js';
-import { checkEncode, checkLoad, checkOpacity, checkSegment, checkWords } from '../src/options.js';
+import {
+  checkClassify,
+  checkEncode,
+  checkLoad,
+  checkOpacity,
+  checkPoint,
+  checkRegion,
+  checkSegment,
+  checkWords,
+} from '../src/options.js';
 
 function refused(body: () => unknown, part: string): void {
   assert.throws(body, (error) => {
@@ -25,16 +34,30 @@ test('everything that may be given arrives', () => {
   const signal = new AbortController().signal;
   const onProgress = () => undefined;
   const engine = {
-    method: 'maskclip',
+    method: 'clip-diy',
     residual: true,
     background: ['sky'],
-    refine: ['key-smoothing', 'prompt-denoising'],
+    refine: ['pamr', 'tlp', 'key-smoothing', 'prompt-denoising'],
     threshold: 0,
+    crops: 26,
+    guidance: 'features',
+    regions: 200,
   };
-  const checked = checkSegment({ ...engine, signal, onProgress });
-  assert.deepEqual(checked, { engine, signal, onProgress });
-  assert.equal(checkEncode({ size: 448 }).engine.size, 448);
+  const onPartial = () => undefined;
+  const checked = checkSegment({ ...engine, signal, onProgress, onPartial });
+  assert.deepEqual(checked, { engine, signal, onProgress, onPartial });
+  const encode = { size: 448, method: 'two-stage', windows: { size: 224, stride: 112 } };
+  assert.deepEqual(checkEncode(encode).engine, encode);
+  assert.equal(checkEncode({ windows: 'whole' }).engine.windows, 'whole');
+  assert.deepEqual(checkClassify({ signal, onProgress }), { signal, onProgress });
+  assert.deepEqual(checkRegion({ signal }), { signal });
   assert.equal(checkLoad({ device: 'webgpu', cache: 'none' }).device, 'webgpu');
+});
+
+test('every method is a method', () => {
+  const methods = ['maskclip', 'clearclip', 'sclip', 'naclip', 'pearl', 'scclip', 'clip-diy'];
+  for (const method of [...methods, 'two-stage'])
+    assert.equal(checkSegment({ method }).engine.method, method);
 });
 
 test('unknown options are refused by name, with the known ones beside', () => {
@@ -43,6 +66,9 @@ test('unknown options are refused by name, with the known ones beside', () => {
   refused(() => checkLoad({ devices: 'cpu' }), '"devices"');
   refused(() => checkEncode(JSON.parse('{"__proto__": 1}')), '"__proto__"');
   refused(() => checkOpacity({ alpha: 1 }, 'overlay'), '"alpha"');
+  refused(() => checkClassify({ background: 'none' }), '"background"');
+  refused(() => checkRegion({ onProgress: () => undefined }), '"onProgress"');
+  refused(() => checkEncode({ windows: { size: 224, step: 112 } }), '"step"');
 });
 
 test('inherited properties are not options', () => {
@@ -62,7 +88,15 @@ test('wrong values are refused by name', () => {
   refused(() => checkSegment({ background: 'sky' }), '"background"');
   refused(() => checkSegment({ background: ['sky', 3] }), '"background[1]"');
   refused(() => checkSegment({ refine: 'pamr' }), '"refine"');
-  refused(() => checkSegment({ refine: ['pamr'] }), '"refine[0]"');
+  refused(() => checkSegment({ refine: ['pamr', 'crf'] }), '"refine[1]"');
+  for (const crops of [11, '10', 0]) refused(() => checkSegment({ crops }), '10 or 26 or 59');
+  refused(() => checkSegment({ guidance: 'found' }), '"guidance"');
+  for (const regions of [0, 201, 1.5]) refused(() => checkSegment({ regions }), '"regions"');
+  refused(() => checkSegment({ onPartial: 'draw' }), '"onPartial"');
+  refused(() => checkEncode({ method: 'denseclip' }), '"method"');
+  refused(() => checkEncode({ windows: 'slide' }), '"windows"');
+  refused(() => checkEncode({ windows: { size: 224 } }), '"windows.stride"');
+  refused(() => checkEncode({ windows: { size: 112, stride: 224 } }), '"windows.stride"');
   refused(() => checkOpacity({ opacity: 1.5 }, 'overlay'), '"opacity"');
   for (const threshold of [-0.1, 1.1, Number.NaN, '0.5']) {
     refused(() => checkSegment({ threshold }), '"threshold"');
@@ -80,4 +114,19 @@ test('words are an array of strings, copied', () => {
   refused(() => checkWords(['cat', null]), '"words[1]"');
   // A hole in an array must not slip through.
   refused(() => checkWords(new Array(1)), '"words[0]"');
+});
+
+test('a point is the pixel that it lies in, and lies in the picture', () => {
+  const size = { width: 20, height: 10 };
+  assert.deepEqual(checkPoint(19.99, 0, size), { x: 19, y: 0 });
+  for (const [x, y, name] of [
+    [20, 0, '"x"'],
+    [-0.1, 0, '"x"'],
+    [Number.NaN, 0, '"x"'],
+    ['3', 0, '"x"'],
+    [0, 10, '"y"'],
+    [0, undefined, '"y"'],
+  ] as const) {
+    refused(() => checkPoint(x, y, size), name);
+  }
 });

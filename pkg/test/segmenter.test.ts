@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { type ErrorCode, WordmaskError } from '../src/errors.js';
-import { type Progress, Segmenter } from '../src/index.js';
+import { type Progress, type Segmentation, Segmenter } from '../src/index.js';
 import {
   bundleNet,
   bundleUrl,
@@ -222,6 +222,209 @@ test('what finishes in spite of an abort is freed', async () => {
   assert.ok(engine.log.includes('free a'), engine.log.join(', '));
 });
 
+test('the methods are those of the device', async () => {
+  const segmenter = await load();
+  assert.deepEqual(segmenter.methods, { default: 'clip-diy', refine: ['tlp'] });
+  segmenter.methods.refine.push('pamr');
+  assert.deepEqual(segmenter.methods.refine, ['tlp']);
+  engine.device = 'webgpu';
+  assert.equal((await load()).methods.default, 'pearl');
+});
+
+test('coarse answers come in full, and each goes when the next one is there', async () => {
+  const picture = await (await load()).encode(file('a'));
+  engine.partials = 2;
+  engine.work = (_call, _argument, checkpoint) => steps(3, checkpoint);
+  const seen: Segmentation[] = [];
+  const drawn: Promise<string>[] = [];
+  const result = await picture.segment(['cat'], {
+    onPartial: (partial) => {
+      seen.push(partial);
+      // Answered while the call goes on, or it would be too late.
+      drawn.push(partial.toSvg());
+    },
+  });
+  assert.equal(seen.length, 2);
+  for (const partial of [...seen, result]) {
+    assert.deepEqual(partial.labels, Uint8Array.of(0, 255));
+    assert.equal(partial.classes[0]?.name, 'cat');
+    assert.ok(partial.timing.segmentMs >= 0);
+  }
+  assert.deepEqual(await Promise.all(drawn), ['<svg/>', '<svg/>']);
+  for (const partial of seen) await fails(partial.toSvg(), 'input', 'freed');
+  assert.equal(await result.toSvg(), '<svg/>');
+  const frees = engine.log.filter((line) => /free|done/.test(line));
+  assert.deepEqual(frees.slice(1), ['free cat 1', 'segment cat done', 'free cat 2']);
+});
+
+test('coarse answers are not made for nobody, nor when an answer is made anew', async () => {
+  const picture = await (await load()).encode(file('a'));
+  engine.partials = 1;
+  engine.work = (_call, _argument, checkpoint) => steps(2, checkpoint);
+  await picture.segment(['cat']);
+  let partials = 0;
+  const result = await picture.segment(['dog'], { onPartial: () => partials++ });
+  FakeWorker.all[0]?.crash('unreachable');
+  await result.toSvg();
+  assert.equal(partials, 1);
+  assert.ok(!engine.log.includes('free cat 1'));
+  assert.equal(engine.log.filter((line) => line === 'free dog 1').length, 1);
+});
+
+test('a call that is stopped leaves its last coarse answer', async () => {
+  const picture = await (await load()).encode(file('a'));
+  engine.partials = 2;
+  engine.work = (_call, _argument, checkpoint) => steps(1000, checkpoint);
+  const controller = new AbortController();
+  const seen: Segmentation[] = [];
+  const promise = picture.segment(['cat'], {
+    signal: controller.signal,
+    onPartial: (partial) => {
+      if (seen.push(partial) === 2) controller.abort();
+    },
+  });
+  await assert.rejects(promise, { name: 'AbortError' });
+  engine.work = async () => undefined;
+  await fails(seen[0]?.toSvg() ?? assert.fail(), 'input', 'freed');
+  assert.equal(await seen[1]?.toSvg(), '<svg/>');
+  seen[1]?.free();
+  await picture.segment(['dog']);
+  assert.ok(engine.log.includes('free cat 2'), engine.log.join(', '));
+  assert.ok(!engine.log.includes('segment cat done'));
+});
+
+test('a coarse answer that comes after the abort is freed', async () => {
+  const picture = await (await load()).encode(file('a'));
+  engine.partials = 5;
+  // Never looks at the checkpoint's answer, so that it cannot be stopped.
+  engine.work = async (call, _argument, checkpoint) => {
+    for (let done = 1; call === 'segment' && done <= 5; done++) await checkpoint(done, 5);
+  };
+  const controller = new AbortController();
+  let partials = 0;
+  const promise = picture.segment(['cat'], {
+    signal: controller.signal,
+    onPartial: (partial) => {
+      partials++;
+      partial.free();
+      controller.abort();
+    },
+  });
+  await assert.rejects(promise, { name: 'AbortError' });
+  await picture.segment(['dog']);
+  assert.equal(partials, 1);
+  for (let made = 1; made <= 5; made++) {
+    assert.equal(engine.log.filter((line) => line === `free cat ${made}`).length, 1);
+  }
+});
+
+test('a coarse answer does not outlive its engine', async () => {
+  const picture = await (await load()).encode(file('a'));
+  engine.partials = 1;
+  engine.work = async (call, _argument, checkpoint) => {
+    if (call === 'encode') return;
+    await checkpoint(1, 2);
+    throw trap();
+  };
+  const seen: Segmentation[] = [];
+  const promise = picture.segment(['cat'], { onPartial: (partial) => seen.push(partial) });
+  await fails(promise, 'internal');
+  await fails(seen[0]?.toSvg() ?? assert.fail(), 'input', 'lost');
+  assert.deepEqual(seen[0]?.labels, Uint8Array.of(0, 255));
+});
+
+test('what is finished can be read while the engine is at work', async () => {
+  const picture = await (await load()).encode(file('a'));
+  const result = await picture.segment(['cat']);
+  let finished = false;
+  engine.work = (_call, _argument, checkpoint) => steps(500, checkpoint);
+  const promise = picture.segment(['dog']).then(() => {
+    finished = true;
+  });
+  assert.equal(await result.toSvg(), '<svg/>');
+  assert.equal((await picture.regionAt(0, 0)).area, 1);
+  assert.ok(!finished);
+  await promise;
+});
+
+test('masks of every form are named in one call, empty ones not at all', async () => {
+  const picture = await (await load()).encode(file('a'));
+  const seen: Progress[] = [];
+  engine.work = (_call, _argument, checkpoint) => steps(1, checkpoint);
+  engine.log.length = 0;
+  const names = await picture.classify(
+    [
+      { width: 2, height: 1, data: Uint8Array.of(0, 9) },
+      { width: 2, height: 1, data: Uint8Array.of(0, 0) },
+      { size: [1, 2], counts: [0, 1, 1] },
+      { width: 2, height: 1, polygons: [[0, 0, 2, 0, 2, 1, 0, 1]] },
+    ],
+    ['cat', 'dog'],
+    { onProgress: (progress) => seen.push(progress) },
+  );
+  assert.deepEqual(called(), ['classify 1x2:11 1x2:011 1x2:02 as cat+dog']);
+  assert.deepEqual(
+    names.map((list) => list.map(({ name, score }) => `${name} ${score}`)),
+    [['cat 0', 'dog -1'], [], ['cat 1', 'dog 0'], ['cat 2', 'dog 1']],
+  );
+  assert.deepEqual(seen, [{ phase: 'classify', done: 1, total: 1 }]);
+});
+
+test('an answer is a label map that can be named; nothing is asked about nothing', async () => {
+  const picture = await (await load()).encode(file('a'));
+  const result = await picture.segment(['cat']);
+  engine.log.length = 0;
+  assert.equal((await picture.classify(result, ['cat'])).length, 1);
+  const labels = Uint8Array.of(255, 255);
+  assert.deepEqual(await picture.classify({ width: 2, height: 1, labels }, ['cat']), []);
+  assert.deepEqual(await picture.classify([{ size: [1, 2], counts: '2' }], ['cat']), [[]]);
+  assert.deepEqual(called(), ['classify 1x2:011 as cat']);
+});
+
+test('naming stops on abort', async () => {
+  const picture = await (await load()).encode(file('a'));
+  const mask = { size: [1, 2] as const, counts: '02' };
+  const reason = new Error('enough');
+  const signal = AbortSignal.abort(reason);
+  await assert.rejects(picture.classify([mask], ['cat'], { signal }), reason);
+  await assert.rejects(picture.regionAt(0, 0, { signal }), reason);
+
+  engine.work = (_call, _argument, checkpoint) => steps(1000, checkpoint);
+  const controller = new AbortController();
+  const promise = picture.classify([mask], ['cat'], {
+    signal: controller.signal,
+    onProgress: () => controller.abort(reason),
+  });
+  await assert.rejects(promise, reason);
+  engine.work = async () => undefined;
+  await picture.segment(['cat']);
+  assert.ok(!engine.log.some((line) => /^classify.*done$/.test(line)));
+});
+
+test('a region comes as pixels of the picture', async () => {
+  const picture = await (await load()).encode(file('a'));
+  const region = { width: 2, height: 1, area: 1 };
+  assert.deepEqual(await picture.regionAt(1.9, 0.5), {
+    ...region,
+    mask: Uint8Array.of(0, 1),
+    bbox: [1, 0, 1, 1],
+  });
+  assert.deepEqual((await picture.regionAt(0, 0)).mask, Uint8Array.of(1, 0));
+  await fails(picture.regionAt(2, 0), 'input', '"x"');
+  await fails(picture.regionAt(0, -1), 'input', '"y"');
+  picture.free();
+  await fails(picture.regionAt(0, 0), 'input', 'freed');
+  await fails(picture.classify([], []), 'input', 'freed');
+});
+
+test('a picture is made anew for its region when the engine has died', async () => {
+  const picture = await (await load()).encode(file('a'));
+  FakeWorker.all[0]?.crash('unreachable');
+  engine.log.length = 0;
+  await picture.regionAt(1, 0);
+  assert.deepEqual(called(), ['encode a', 'region 1,0']);
+});
+
 test('an input error leaves the engine as it was', async () => {
   const segmenter = await load();
   const picture = await segmenter.encode(file('a'));
@@ -401,6 +604,10 @@ test('words and options are checked before anything is sent', async () => {
   await fails(picture.segment('cat' as never), 'input', 'words');
   await fails(picture.segment(['cat'], { treshold: 1 } as never), 'input', 'treshold');
   await fails(segmenter.encode(file('a'), { sizes: 1 } as never), 'input', 'sizes');
+  await fails(picture.classify('cat' as never, ['cat']), 'input', 'masks');
+  await fails(picture.classify([], 'cat' as never), 'input', 'words');
+  const other = { width: 3, height: 1, data: new Uint8Array(3) };
+  await fails(picture.classify([other], ['cat']), 'input', '3 × 1');
   await fails(Segmenter.load('not absolute, and no page'), 'input', 'not a URL');
   assert.deepEqual(called(), ['encode a']);
 });

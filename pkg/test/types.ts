@@ -4,7 +4,11 @@ import {
   type Device,
   type EncodedPicture,
   type ErrorCode,
+  type Mask,
+  type Method,
+  type NamedScore,
   type Progress,
+  type Region,
   type Segmentation,
   Segmenter,
   WordmaskError,
@@ -29,6 +33,34 @@ export async function use(file: File, canvas: HTMLCanvasElement, bytes: Uint8Arr
   const png: Blob = await result.cutout(0);
   console.log(device.note?.length, heat.length, png.size, result.classes[0]?.color[2]);
 
+  const method: Method = segmenter.methods.default;
+  await segmenter.encode(file, { method, windows: { size: 224, stride: 112 } });
+  await picture.segment(words, {
+    method: 'clip-diy',
+    refine: segmenter.methods.refine,
+    crops: 59,
+    guidance: 'features',
+    onPartial: (partial: Segmentation) => console.log(partial.labels.length),
+  });
+  const { width, height, mask }: Region = await picture.regionAt(3, 4, { signal });
+  const masks: Mask[] = [
+    { width, height, data: mask },
+    { size: [height, width], counts: 'd0' },
+    { size: [height, width], counts: [3, 1] },
+    { width, height, polygons: [[0, 0, 8, 0, 8, 8]] },
+  ];
+  const named: NamedScore[][] = await picture.classify(masks, words, { onProgress: report });
+  await picture.classify(result, words);
+  console.log(named[0]?.[0]?.score);
+
+  // @ts-expect-error: a method that does not exist
+  await picture.segment(words, { method: 'denseclip' });
+  // @ts-expect-error: a number of crops that does not exist
+  await picture.segment(words, { crops: 11 });
+  // @ts-expect-error: windows need a stride
+  await segmenter.encode(file, { windows: { size: 224 } });
+  // @ts-expect-error: one mask is not a list of masks
+  await picture.classify({ width, height, data: mask }, words);
   // @ts-expect-error: a device that does not exist
   await Segmenter.load('models/doodle/', { device: 'gpu' });
   // @ts-expect-error: a misspelt option
@@ -53,6 +85,7 @@ function report(progress: Progress): number {
       return 1;
     case 'encode':
     case 'segment':
+    case 'classify':
       // @ts-expect-error: steps are not bytes
       console.log(progress.loaded);
       return progress.done / progress.total;

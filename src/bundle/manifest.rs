@@ -39,6 +39,8 @@ pub enum Part {
     Text,
     /// The tokenizer.
     Tokenizer,
+    /// Ready text embeddings.
+    Words,
 }
 
 /// A file with the means to check it.
@@ -130,8 +132,15 @@ pub struct Manifest {
     /// empty for the common names of photographs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub background: Vec<String>,
+    /// The method and refinements that suit the model best, such as `maskclip+pamr`; left out for
+    /// what suits CLIPs for photographs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setting: Option<String>,
     /// The tokenizer.
     pub tokenizer: FileEntry,
+    /// Ready text embeddings of common words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<FileEntry>,
     /// The weights.
     pub shards: Vec<Shard>,
 }
@@ -169,6 +178,7 @@ impl Manifest {
     /// Every file of the bundle but the manifest, in the order to fetch them.
     pub fn files(&self) -> impl Iterator<Item = (Part, &FileEntry)> {
         std::iter::once((Part::Tokenizer, &self.tokenizer))
+            .chain(self.words.iter().map(|entry| (Part::Words, entry)))
             .chain(self.shards.iter().map(|s| (s.part, &s.entry)))
     }
 
@@ -194,9 +204,10 @@ impl Manifest {
                 return Err(bad(&format!("has no SHA-256 for {name}")));
             }
         }
-        if let Some(shard) = self.shards.iter().find(|s| s.part == Part::Tokenizer) {
+        let of_a_tower = |s: &&Shard| matches!(s.part, Part::Vision | Part::Text);
+        if let Some(shard) = self.shards.iter().find(|s| !of_a_tower(s)) {
             return Err(bad(&format!(
-                "calls the shard {} a tokenizer",
+                "does not say which tower the shard {} belongs to",
                 shard.entry.file
             )));
         }
@@ -246,7 +257,9 @@ mod tests {
             scheme: Scheme::F32,
             picture_size: 32,
             background: vec![],
+            setting: None,
             tokenizer: entry("tokenizer.json"),
+            words: None,
             shards: vec![Shard {
                 entry: entry("vision-00.safetensors"),
                 part: Part::Vision,

@@ -5,6 +5,7 @@
 //! vision-00.safetensors …   the vision tower, at most 16 MiB a shard
 //! text-00.safetensors …     the text tower
 //! tokenizer.json            the Hugging Face format
+//! words-00.safetensors      if it is there, ready text embeddings of common words
 //! ```
 //!
 //! Shards are plain safetensors. Tensor names are those of the Hugging Face `CLIPModel`. A
@@ -19,6 +20,7 @@ mod layout;
 mod manifest;
 mod quant;
 mod weights;
+mod words;
 #[cfg(feature = "cli")]
 mod write;
 
@@ -26,5 +28,6 @@ pub use import::HuggingFace;
 pub use manifest::{FORMAT, FileEntry, Manifest, Part, Shard, Source};
 pub use quant::Scheme;
 pub use weights::Bundle;
+pub use words::ReadyWords;
 #[cfg(feature = "cli")]
-pub use write::{Imported, write};
+pub use write::{Imported, add_words, write};

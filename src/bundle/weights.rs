@@ -9,6 +9,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::layout::{Expected, expected};
 use super::manifest::Manifest;
 use super::quant::Stored;
+use super::words::{ReadyWords, read_words};
 use crate::clip::{Tokenizer, WeightSource};
 use crate::error::{Error, Result};
 
@@ -22,6 +23,7 @@ pub struct Bundle {
     expected: BTreeMap<String, Expected>,
     tensors: BTreeMap<String, Stored>,
     tokenizer: Option<Vec<u8>>,
+    words: ReadyWords,
     missing: BTreeSet<String>,
 }
 
@@ -45,6 +47,7 @@ impl Bundle {
             expected,
             tensors: BTreeMap::new(),
             tokenizer: None,
+            words: ReadyWords::default(),
             missing,
         })
     }
@@ -90,6 +93,9 @@ impl Bundle {
         if file == self.manifest.tokenizer.file {
             self.manifest.tokenizer.check(contents)?;
             self.tokenizer = Some(contents.to_vec());
+        } else if let Some(words) = self.manifest.words.as_ref().filter(|w| w.file == file) {
+            words.check(contents)?;
+            self.words = read_words(file, contents, self.manifest.architecture.projection)?;
         } else {
             let shard = self
                 .manifest
@@ -103,6 +109,12 @@ impl Bundle {
         }
         self.missing.remove(file);
         Ok(())
+    }
+
+    /// Ready text embeddings; none if the bundle has no such shard.
+    #[must_use]
+    pub fn words(&self) -> &ReadyWords {
+        &self.words
     }
 
     /// The tokenizer.

@@ -10,11 +10,14 @@ use super::import::HuggingFace;
 use super::layout::{Expected, expected};
 use super::manifest::{FORMAT, FileEntry, Manifest, Part, Shard, Source};
 use super::quant::{Scheme, Stored};
+use super::words::{ReadyWords, encode_words};
 use crate::clip::WeightSource;
 use crate::error::{Error, Result};
 
 /// The largest shard: static hosts serve it, progress is smooth and memory stays flat.
 const SHARD_BYTES: usize = 16 << 20;
+
+const WORDS_FILE: &str = "words-00.safetensors";
 
 /// What a written bundle says of itself beside what the model tells.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ pub struct Imported {
     pub picture_size: Option<u32>,
     /// [`Manifest::background`]
     pub background: Vec<String>,
+    /// [`Manifest::setting`]
+    pub setting: Option<String>,
 }
 
 /// Writes a model as a bundle into a directory, which is made if it is not there.
@@ -73,14 +78,37 @@ pub fn write(out: &Path, model: &HuggingFace, scheme: Scheme, about: Imported) -
             .picture_size
             .unwrap_or(model.config().vision.image_size as u32 * 3 / 2),
         background: about.background,
+        setting: about.setting,
         tokenizer: FileEntry::of("tokenizer.json", model.tokenizer()),
+        words: None,
         shards,
     };
-    let json = serde_json::to_string_pretty(&manifest)
-        .map_err(|e| Error::internal(format!("the manifest cannot be written: {e}")))?;
     // Last, so that a directory with a manifest is a finished bundle.
-    save("wordmask.json", format!("{json}\n").as_bytes())?;
+    save("wordmask.json", manifest_json(&manifest)?.as_bytes())?;
     Ok(manifest)
+}
+
+/// Adds ready text embeddings to a bundle that was written into this directory.
+///
+/// # Errors
+///
+/// [`Error::Io`] if a file cannot be written.
+pub fn add_words(out: &Path, mut manifest: Manifest, ready: &ReadyWords) -> Result<Manifest> {
+    let save = |name: &str, contents: &[u8]| {
+        let path = out.join(name);
+        std::fs::write(&path, contents).map_err(|e| Error::io(&path, &e))
+    };
+    let contents = encode_words(ready)?;
+    save(WORDS_FILE, &contents)?;
+    manifest.words = Some(FileEntry::of(WORDS_FILE, &contents));
+    save("wordmask.json", manifest_json(&manifest)?.as_bytes())?;
+    Ok(manifest)
+}
+
+fn manifest_json(manifest: &Manifest) -> Result<String> {
+    serde_json::to_string_pretty(manifest)
+        .map(|json| json + "\n")
+        .map_err(|e| Error::internal(format!("the manifest cannot be written: {e}")))
 }
 
 /// Splits the tensors of a tower into shards. A single tensor larger than a shard gets its own.

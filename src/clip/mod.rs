@@ -80,6 +80,22 @@ impl Pace for Unpaced {
     }
 }
 
+/// A part of a longer computation: its steps are counted on from those already done.
+pub struct Within<'a, P> {
+    /// The whole computation's pace.
+    pub pace: &'a mut P,
+    /// Steps done before this part.
+    pub done: usize,
+    /// Steps of the whole.
+    pub total: usize,
+}
+
+impl<P: Pace> Pace for Within<'_, P> {
+    async fn step(&mut self, done: usize, _total: usize) -> Result<()> {
+        self.pace.step(self.done + done, self.total).await
+    }
+}
+
 /// The rows of a matrix divided by their Euclidean length; a row of zeros stays zero.
 ///
 /// # Shapes

@@ -45,6 +45,12 @@ pub struct VisionTower {
 }
 
 impl VisionTower {
+    /// Blocks that [`VisionTower::trunk`] runs, each a step of its pace.
+    #[must_use]
+    pub fn trunk_blocks(&self) -> usize {
+        self.blocks.len().saturating_sub(1)
+    }
+
     /// Builds the tower on `device` from weights in the Hugging Face layout.
     ///
     /// # Errors
@@ -116,12 +122,42 @@ impl VisionTower {
         grid: Grid,
         pace: &mut impl Pace,
     ) -> Result<Tensor<3>> {
+        self.run(patches, grid, pace, |_| ()).await
+    }
+
+    /// The same, keeping what every block puts out: the embeddings first, then each block's tokens,
+    /// the last of them what [`VisionTower::trunk`] returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`VisionTower::trunk`].
+    pub async fn states(
+        &self,
+        patches: Tensor<3>,
+        grid: Grid,
+        pace: &mut impl Pace,
+    ) -> Result<Vec<Tensor<3>>> {
+        let mut states = Vec::with_capacity(self.blocks.len());
+        let keep = |x: &Tensor<3>| states.push(x.clone());
+        self.run(patches, grid, pace, keep).await?;
+        Ok(states)
+    }
+
+    async fn run(
+        &self,
+        patches: Tensor<3>,
+        grid: Grid,
+        pace: &mut impl Pace,
+        mut visit: impl FnMut(&Tensor<3>),
+    ) -> Result<Tensor<3>> {
         let mut x = self.embed(patches, grid)?;
+        visit(&x);
         let (_, trunk) = self.last_and_trunk()?;
         let total = trunk.len();
         for (done, block) in trunk.iter().enumerate() {
             pace.step(done, total).await?;
             x = block.forward(x, false);
+            visit(&x);
         }
         pace.step(total, total).await?;
         Ok(x)

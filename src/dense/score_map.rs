@@ -157,6 +157,19 @@ impl ScoreMap {
         out
     }
 
+    /// The same map on another grid, interpolated bilinearly.
+    #[must_use]
+    pub fn resample(&self, grid: Grid) -> Self {
+        let values = (0..self.classes)
+            .flat_map(|class| self.upsample(class, grid.cols, grid.rows))
+            .collect();
+        Self {
+            values,
+            grid,
+            ..*self
+        }
+    }
+
     /// Calls `visit` with each pixel row's number and its scores, `[classes, cols]`.
     fn for_each_row(&self, height: usize, mut visit: impl FnMut(usize, &[f32])) {
         let Grid { rows, cols } = self.grid;

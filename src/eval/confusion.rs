@@ -1,13 +1,18 @@
 //! The confusion matrix, and what is read off it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
+use crate::mask::UNLABELLED;
 
 /// How often each true class was answered with each class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {
     classes: usize,
     /// `[truth, answer]`
     counts: Vec<u64>,
+    /// Pixels of each true class that were left unlabelled.
+    unlabelled: Vec<u64>,
 }
 
 impl Confusion {
@@ -17,11 +22,13 @@ impl Confusion {
         Self {
             classes,
             counts: vec![0; classes * classes],
+            unlabelled: vec![0; classes],
         }
     }
 
     /// Counts a picture: pairs of true and answered class of its pixels. Pixels whose true class
-    /// is outside the matrix are not counted, as data sets mark what is undecided so.
+    /// is outside the matrix are not counted, as data sets mark what is undecided so. An answer of
+    /// [`UNLABELLED`] is a wrong one.
     ///
     /// # Errors
     ///
@@ -37,6 +44,10 @@ impl Confusion {
         for (&truth, &answer) in truth.iter().zip(answer) {
             let (truth, answer) = (usize::from(truth), usize::from(answer));
             if truth >= self.classes {
+                continue;
+            }
+            if answer == usize::from(UNLABELLED) {
+                self.unlabelled[truth] += 1;
                 continue;
             }
             if answer >= self.classes {
@@ -56,7 +67,7 @@ impl Confusion {
         (0..self.classes)
             .map(|class| {
                 let hit = self.counts[class * self.classes + class];
-                let truth: u64 = self.row(class).iter().sum();
+                let truth = self.unlabelled[class] + self.row(class).iter().sum::<u64>();
                 let answer: u64 = self.counts.iter().skip(class).step_by(self.classes).sum();
                 let union = truth + answer - hit;
                 (union > 0).then(|| hit as f64 / union as f64)
@@ -75,7 +86,8 @@ impl Confusion {
     #[must_use]
     pub fn pixel_accuracy(&self) -> f64 {
         let hits: u64 = self.counts.iter().step_by(self.classes + 1).sum();
-        hits as f64 / self.counts.iter().sum::<u64>().max(1) as f64
+        let all: u64 = self.counts.iter().chain(&self.unlabelled).sum();
+        hits as f64 / all.max(1) as f64
     }
 
     fn row(&self, class: usize) -> &[u64] {
@@ -95,6 +107,16 @@ mod tests {
         confusion.add(&[0, 0, 1, 1, 255], &[0, 1, 1, 1, 0]).unwrap();
         assert_eq!(confusion.iou(), vec![Some(0.5), Some(2.0 / 3.0), None]);
         assert!((confusion.mean_iou() - 7.0 / 12.0).abs() < 1e-12);
+        assert!((confusion.pixel_accuracy() - 0.75).abs() < 1e-12);
+    }
+
+    #[test]
+    fn unlabelled_pixels_are_misses() {
+        let mut confusion = Confusion::new(2);
+        confusion
+            .add(&[0, 0, 1, 1], &[0, UNLABELLED, 1, 1])
+            .unwrap();
+        assert_eq!(confusion.iou(), vec![Some(0.5), Some(1.0)]);
         assert!((confusion.pixel_accuracy() - 0.75).abs() < 1e-12);
     }
 

@@ -1,7 +1,10 @@
 //! Measuring: label maps against the truth.
 
 mod confusion;
-mod scenes;
+pub mod datasets;
+mod run;
+mod set;
 
 pub use confusion::Confusion;
-pub use scenes::{Report, evaluate_scenes};
+pub use run::{ClassIou, Evaluation, Report};
+pub use set::{Sample, TestSet};

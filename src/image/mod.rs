@@ -157,7 +157,7 @@ impl Picture {
 }
 
 /// Checks dimensions against the limits and returns the number of pixels.
-fn check_size(width: u32, height: u32) -> Result<usize> {
+pub(crate) fn check_size(width: u32, height: u32) -> Result<usize> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 {
         return Err(Error::input(format!(

@@ -15,7 +15,7 @@ pub use coco::to_coco;
 pub use contour::{Point, Polygon, Ring, polygons};
 pub use geojson::to_geojson;
 pub use legend::{Entry, Legend, color};
-pub use png::{cutout_png, label_png, overlay_png};
+pub use png::{cutout_png, label_png, overlay_png, read_label_png};
 pub use rle::Rle;
 pub use svg::to_svg;
 

@@ -1,9 +1,13 @@
 //! PNG files: the labels themselves, an overlay on the picture, a cut-out of one class.
 
-use ::png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
+use std::io::Cursor;
+
+use ::png::{
+    BitDepth, ColorType, Compression, Decoder, DecodingError, Encoder, EncodingError, Filter,
+};
 
 use super::{LabelMap, Legend, UNLABELLED};
-use crate::image::{Picture, allocate};
+use crate::image::{Picture, allocate, check_size};
 use crate::{Error, Result};
 
 /// The label map as an indexed 8-bit PNG: index = class, palette = the legend's colours, index
@@ -24,6 +28,37 @@ pub fn label_png(map: &LabelMap, legend: &Legend) -> Result<Vec<u8>> {
         encoder.set_trns(alpha);
         encoder.set_filter(Filter::NoFilter);
     })
+}
+
+/// Reads a label map from an 8-bit PNG, grey or with a palette: the numbers, not the colours, are
+/// the labels. What [`label_png`] writes gives back the same map.
+///
+/// # Errors
+/// [`Error::Input`] if it is no such PNG, is broken, or has more pixels than a picture may have;
+/// [`Error::OutOfMemory`].
+pub fn read_label_png(bytes: &[u8]) -> Result<LabelMap> {
+    let broken = |error: DecodingError| {
+        Error::input(format!(
+            "this label map is no PNG that can be read ({error})."
+        ))
+    };
+    let mut reader = Decoder::new(Cursor::new(bytes))
+        .read_info()
+        .map_err(broken)?;
+    let (width, height) = reader.info().size();
+    let kind = (reader.info().color_type, reader.info().bit_depth);
+    if !matches!(
+        kind,
+        (ColorType::Grayscale | ColorType::Indexed, BitDepth::Eight)
+    ) {
+        return Err(Error::input(
+            "a label map is an 8-bit PNG, grey or with a palette; this one has other pixels.",
+        ));
+    }
+    let pixels = check_size(width, height)?;
+    let mut labels = allocate(pixels)?;
+    reader.next_frame(&mut labels).map_err(broken)?;
+    LabelMap::new(width, height, labels)
 }
 
 /// The picture with every class painted over it in its colour, as an RGB PNG of the picture's

@@ -65,6 +65,17 @@ impl TextBank {
             .collect()
     }
 
+    /// Whether the vectors of all these names are there already.
+    pub fn knows<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> bool {
+        let known = self.lock();
+        names.all(|name| known.contains_key(name))
+    }
+
+    /// Takes ready vectors, so that these names do not cost the text tower anything.
+    pub fn insert(&self, vectors: impl IntoIterator<Item = (String, Vec<f32>)>) {
+        self.lock().extend(vectors);
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<f32>>> {
         // A vector is inserted whole or not at all, so a poisoned map is still a sound one.
         self.vectors.lock().unwrap_or_else(PoisonError::into_inner)

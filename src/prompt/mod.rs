@@ -2,10 +2,12 @@
 
 mod background;
 mod bank;
+mod coverage;
 mod templates;
 mod words;
 
-pub use background::PHOTO_BACKGROUND;
+pub use background::{PHOTO_BACKGROUND, photo_lexicon};
 pub use bank::TextBank;
-pub use templates::{fill, templates};
+pub use coverage::choose;
+pub use templates::{fill, templates, templates_id};
 pub use words::{Class, MAX_CLASSES, MAX_NAME_CHARACTERS, MAX_NAMES, parse_line, parse_words};

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use sha2::{Digest, Sha256};
+
 /// The hole in a template.
 const HOLE: &str = "{}";
 
@@ -14,6 +16,15 @@ static TEMPLATES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 #[must_use]
 pub fn templates() -> &'static [&'static str] {
     &TEMPLATES
+}
+
+/// What these templates are called where vectors made with them are kept: their number and the
+/// start of their SHA-256.
+#[must_use]
+pub fn templates_id() -> String {
+    let hash = Sha256::digest(templates().join("\n"));
+    let start: String = hash.iter().take(4).map(|b| format!("{b:02x}")).collect();
+    format!("{}-{start}", templates().len())
 }
 
 /// The template with the name in its hole.

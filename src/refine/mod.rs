@@ -1,34 +1,141 @@
 //! Steps on the scores, in the order in which the caller gives them: one file a refinement.
 
 mod key_smoothing;
+mod pamr;
 mod prompt_denoising;
+mod tlp;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dense::{CellFeatures, ScoreMap};
+use crate::clip::Grid;
+use crate::dense::{CellFeatures, Method, ScoreMap};
 use crate::error::{Error, Result};
+use crate::image::Picture;
 
 /// A refinement by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refinement {
-    /// Removes classes that are nowhere likely (MaskCLIP).
+    /// Removes classes that are nowhere likely (MaskCLIP, arXiv 2112.01071).
     PromptDenoising,
     /// Lets cells with like keys share their scores (MaskCLIP).
     KeySmoothing,
+    /// Smooths scores where the picture is smooth, on a coarse grid (PEARL, arXiv 2603.21528).
+    Tlp,
+    /// Lets each pixel share with those of like colour around it (arXiv 2005.08104).
+    Pamr,
+}
+
+/// As published.
+const PAMR_ITERATIONS: usize = 10;
+
+/// What refinements look at beside the scores.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The cells that were scored, if the method has such.
+    pub cells: Option<&'a CellFeatures>,
+    /// The picture.
+    pub picture: &'a Picture,
 }
 
 impl Refinement {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::PromptDenoising,
+        Self::KeySmoothing,
+        Self::Tlp,
+        Self::Pamr,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PromptDenoising => "prompt-denoising",
+            Self::KeySmoothing => "key-smoothing",
+            Self::Tlp => "tlp",
+            Self::Pamr => "pamr",
+        }
+    }
+
+    /// Whether these steps can follow each other on this method's scores.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] if key smoothing has no keys, or no longer those of the grid.
+    pub fn check(steps: &[Self], method: Method) -> Result<()> {
+        let Some(at) = steps.iter().position(|step| *step == Self::KeySmoothing) else {
+            return Ok(());
+        };
+        if !method.is_dense() {
+            return Err(Error::input(format!(
+                "key-smoothing compares the keys of cells, which {method} has not. Leave it out or choose another method."
+            )));
+        }
+        if steps[..at]
+            .iter()
+            .any(|s| matches!(s, Self::Tlp | Self::Pamr))
+        {
+            return Err(Error::input(
+                "key-smoothing works on the grid of cells, so it has to come before tlp and pamr.",
+            ));
+        }
+        Ok(())
+    }
+
     /// Applies it.
     ///
     /// # Errors
     ///
-    /// [`Error::Device`] if the device fails.
-    pub async fn apply(self, scores: ScoreMap, cells: &CellFeatures) -> Result<ScoreMap> {
+    /// [`Error::Device`] if the device fails, [`Error::Internal`] for a step that
+    /// [`Refinement::check`] refuses.
+    pub async fn apply(self, scores: ScoreMap, context: &Context<'_>) -> Result<ScoreMap> {
         match self {
             Self::PromptDenoising => Ok(prompt_denoising::denoise(scores)),
-            Self::KeySmoothing => key_smoothing::smooth(&scores, &cells.keys).await,
+            Self::KeySmoothing => {
+                let cells = context
+                    .cells
+                    .ok_or_else(|| Error::internal("key smoothing without keys"))?;
+                key_smoothing::smooth(&scores, &cells.keys).await
+            }
+            Self::Tlp => {
+                let Grid { rows, cols } = scores.grid();
+                let (values, rows, cols) = tlp::smooth(
+                    scores.values(),
+                    scores.classes(),
+                    rows,
+                    cols,
+                    context.picture,
+                )?;
+                ScoreMap::new(scores.classes(), Grid { rows, cols }, values, scores.kind())
+            }
+            Self::Pamr => refine_pixels(&scores, context.picture),
         }
+    }
+}
+
+/// PAMR at its working size.
+fn refine_pixels(scores: &ScoreMap, picture: &Picture) -> Result<ScoreMap> {
+    let (width, height) = pamr::working_size(picture.width(), picture.height());
+    let grid = Grid {
+        rows: height as usize,
+        cols: width as usize,
+    };
+    let values = pamr::refine(
+        scores.resample(grid).values(),
+        scores.classes(),
+        grid.cols,
+        grid.rows,
+        &picture.resize(width, height)?,
+        pamr::dilations(width.min(height)),
+        PAMR_ITERATIONS,
+    )?;
+    ScoreMap::new(scores.classes(), grid, values, scores.kind())
+}
+
+impl std::fmt::Display for Refinement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -36,12 +143,12 @@ impl std::str::FromStr for Refinement {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "prompt-denoising" => Ok(Self::PromptDenoising),
-            "key-smoothing" => Ok(Self::KeySmoothing),
-            _ => Err(Error::input(format!(
-                "{name:?} is no refinement. Choose prompt-denoising or key-smoothing."
-            ))),
-        }
+        Self::ALL
+            .into_iter()
+            .find(|step| step.name() == name)
+            .ok_or_else(|| {
+                let names = Self::ALL.map(Self::name).join(", ");
+                Error::input(format!("{name:?} is no refinement. Choose of {names}."))
+            })
     }
 }

@@ -3,15 +3,52 @@
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
+use crate::dense::Method;
+use crate::dense::clip_diy::Budget;
 use crate::error::{Error, Result};
+use crate::mask::Rle;
 use crate::refine::Refinement;
-use crate::segmenter::{Background, Options};
+use crate::segmenter::{self, Background, Guidance, Options, Windows};
 
 /// Options of `encode`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct EncodeOptions {
-    pub(super) size: Option<u32>,
+    size: Option<u32>,
+    method: Option<Method>,
+    windows: Option<WindowsOption>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum WindowsOption {
+    Named(String),
+    Slide { size: u32, stride: u32 },
+}
+
+impl TryFrom<EncodeOptions> for segmenter::EncodeOptions {
+    type Error = Error;
+
+    fn try_from(given: EncodeOptions) -> Result<Self> {
+        let windows = match given.windows {
+            None => Windows::default(),
+            Some(WindowsOption::Slide { size, stride }) => Windows::Slide { size, stride },
+            Some(WindowsOption::Named(name)) => match name.as_str() {
+                "auto" => Windows::Auto,
+                "whole" => Windows::Whole,
+                _ => {
+                    return Err(Error::input(format!(
+                        "{name:?} are no windows. Give auto, whole or a size and a stride."
+                    )));
+                }
+            },
+        };
+        Ok(Self {
+            size: given.size,
+            method: given.method,
+            windows,
+        })
+    }
 }
 
 /// Options of `segment`.
@@ -19,16 +56,13 @@ pub(super) struct EncodeOptions {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SegmentOptions {
     method: Option<Method>,
-    residual: Option<bool>,
+    residual: bool,
     background: Option<BackgroundOption>,
     refine: Option<Vec<Refinement>>,
     threshold: Option<f32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Method {
-    Maskclip,
+    crops: Option<Budget>,
+    guidance: Option<Guidance>,
+    regions: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,9 +77,6 @@ impl TryFrom<SegmentOptions> for Options {
 
     fn try_from(given: SegmentOptions) -> Result<Self> {
         let default = Self::default();
-        let residual = match given.method {
-            None | Some(Method::Maskclip) => given.residual.unwrap_or(default.residual),
-        };
         let background = match given.background {
             None => default.background,
             Some(BackgroundOption::Words(words)) => Background::Words(words),
@@ -60,11 +91,51 @@ impl TryFrom<SegmentOptions> for Options {
             },
         };
         Ok(Self {
-            residual,
+            method: given.method,
+            residual: given.residual,
             background,
-            refine: given.refine.unwrap_or_default(),
-            threshold: given.threshold.unwrap_or_default(),
+            refine: given.refine,
+            threshold: given.threshold.unwrap_or(default.threshold),
+            crops: given.crops.unwrap_or(default.crops),
+            guidance: given.guidance.unwrap_or(default.guidance),
+            regions: given.regions.unwrap_or(default.regions),
         })
+    }
+}
+
+/// A mask as COCO writes it: `size` is height and width, `counts` the compressed runs.
+#[derive(Debug, Deserialize)]
+pub(super) struct MaskGiven {
+    size: [u32; 2],
+    counts: String,
+}
+
+impl TryFrom<MaskGiven> for Rle {
+    type Error = Error;
+
+    fn try_from(given: MaskGiven) -> Result<Self> {
+        let [height, width] = given.size;
+        Self::from_coco_string(width, height, &given.counts)
+    }
+}
+
+/// A region under a pixel.
+#[derive(Debug, Serialize)]
+pub(super) struct RegionFound {
+    size: [u32; 2],
+    counts: String,
+    area: u64,
+    bbox: [u32; 4],
+}
+
+impl From<&Rle> for RegionFound {
+    fn from(mask: &Rle) -> Self {
+        Self {
+            size: [mask.height(), mask.width()],
+            counts: mask.to_coco_string(),
+            area: mask.area(),
+            bbox: mask.bounding_box(),
+        }
     }
 }
 

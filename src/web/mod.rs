@@ -10,11 +10,14 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::bundle::{Bundle, Manifest, Part, Scheme};
+use crate::dense::Method;
 use crate::error::Result;
 use crate::image::Picture;
+use crate::mask::Rle;
 use crate::prompt::parse_words;
+use crate::refine::Refinement;
 use crate::segmenter::{self, EncodedImage, Segmenter};
-use convert::{EncodeOptions, SegmentOptions, from_js, throw, to_js};
+use convert::{EncodeOptions, MaskGiven, RegionFound, SegmentOptions, from_js, throw, to_js};
 use pace::Checkpoint;
 
 #[wasm_bindgen(start)]
@@ -60,6 +63,20 @@ struct DeviceInfo<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
+}
+
+/// What `segment` does when it is not told.
+#[derive(Serialize)]
+struct Methods<'a> {
+    default: Method,
+    refine: &'a [Refinement],
+}
+
+/// What a mask may show.
+#[derive(Serialize)]
+struct Name<'a> {
+    name: &'a str,
+    score: f32,
 }
 
 /// Gathers the files of a bundle, checking each.
@@ -162,25 +179,88 @@ impl Engine {
         self.encode_picture(picture, options, checkpoint).await
     }
 
-    /// A mask for each word.
+    /// What `segment` does when it is not told.
+    pub fn methods(&self) -> Result<JsValue, JsValue> {
+        let setting = self.segmenter.default_setting();
+        to_js(&Methods {
+            default: setting.method,
+            refine: &setting.refine,
+        })
+    }
+
+    /// A mask for each word. `on_partial` is handed each coarser answer that comes first, and
+    /// frees it.
     pub async fn segment(
         &self,
         picture: &EncodedPicture,
         words: Vec<String>,
         options: JsValue,
         checkpoint: Function,
+        on_partial: Option<Function>,
     ) -> Result<Segmentation, JsValue> {
         let options: SegmentOptions = from_js(options)?;
         let image = Rc::clone(&picture.image);
+        let mut partial = |result| {
+            if let Some(on_partial) = &on_partial {
+                // What the callback throws is its own affair; the answer is still on its way.
+                let _ = on_partial.call1(&JsValue::NULL, &Segmentation { result }.into());
+            }
+        };
         let segment = async {
             let classes = parse_words(&words)?;
             let options = options.try_into()?;
+            let mut pace = Checkpoint(checkpoint);
             self.segmenter
-                .segment(&image, &classes, &options, &mut Checkpoint(checkpoint))
+                .segment_sharpening(&image, &classes, &options, &mut pace, &mut partial)
                 .await
         };
         let result = segment.await.map_err(throw)?;
         Ok(Segmentation { result })
+    }
+
+    /// The names of each mask, most likely first.
+    pub async fn classify(
+        &self,
+        picture: &EncodedPicture,
+        masks: JsValue,
+        words: Vec<String>,
+        checkpoint: Function,
+    ) -> Result<JsValue, JsValue> {
+        let masks: Vec<MaskGiven> = from_js(masks)?;
+        let image = Rc::clone(&picture.image);
+        let classify = async {
+            let classes = parse_words(&words)?;
+            let masks = masks
+                .into_iter()
+                .map(Rle::try_from)
+                .collect::<Result<Vec<_>>>()?;
+            let scores = self
+                .segmenter
+                .classify(&image, &masks, &classes, &mut Checkpoint(checkpoint))
+                .await?;
+            Ok((classes, scores))
+        };
+        let (classes, scores) = classify.await.map_err(throw)?;
+        let named = |scores: Vec<f32>| {
+            let names = classes.iter().map(|class| class.name.as_str());
+            let mut names: Vec<Name<'_>> = names
+                .zip(scores)
+                .map(|(name, score)| Name { name, score })
+                .collect();
+            names.sort_by(|a, b| b.score.total_cmp(&a.score));
+            names
+        };
+        to_js(&scores.into_iter().map(named).collect::<Vec<_>>())
+    }
+
+    /// The region that a person means who points at a pixel.
+    #[wasm_bindgen(js_name = regionAt)]
+    pub fn region_at(&self, picture: &EncodedPicture, x: u32, y: u32) -> Result<JsValue, JsValue> {
+        let region = self
+            .segmenter
+            .region_at(&picture.image, x, y)
+            .map_err(throw)?;
+        to_js(&RegionFound::from(&region))
     }
 
     async fn encode_picture(
@@ -190,9 +270,10 @@ impl Engine {
         checkpoint: Function,
     ) -> Result<EncodedPicture, JsValue> {
         let options: EncodeOptions = from_js(options)?;
+        let options = options.try_into().map_err(throw)?;
         let image = self
             .segmenter
-            .encode(picture, options.size, &mut Checkpoint(checkpoint))
+            .encode(picture, &options, &mut Checkpoint(checkpoint))
             .await
             .map_err(throw)?;
         Ok(EncodedPicture {

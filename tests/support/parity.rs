@@ -5,9 +5,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use wordmask::bundle::HuggingFace;
 use wordmask::clip::{Grid, TextTower, Tokenizer, Unpaced, VisionTower, normalise_rows, patches};
-use wordmask::dense::{CellFeatures, ScoreKind, ScoreMap, maskclip};
+use wordmask::dense::{CellFeatures, Method, ScoreKind, ScoreMap, features};
 use wordmask::device::read;
-use wordmask::refine::Refinement;
+use wordmask::image::Picture;
+use wordmask::refine::{Context, Refinement};
 
 /// The files of a fixture directory.
 pub struct Fixture<'a> {
@@ -18,6 +19,10 @@ pub struct Fixture<'a> {
     pub expected: &'a [u8],
     /// `expected.json`
     pub index: &'a [u8],
+    /// The fixture's name, by which `methods` calls its answers.
+    pub name: &'a str,
+    /// `methods/expected.safetensors`: answers for the methods beyond the plain ones.
+    pub methods: &'a [u8],
 }
 
 /// One comparison: largest difference over largest expected value.
@@ -28,6 +33,8 @@ pub struct Compared {
 
 struct Bench<'a> {
     expected: SafeTensors<'a>,
+    methods: SafeTensors<'a>,
+    name: &'a str,
     device: &'a Device,
     compared: Vec<Compared>,
 }
@@ -43,6 +50,8 @@ pub async fn compare(fixture: &Fixture<'_>, device: &Device) -> Vec<Compared> {
     .expect("the fixture is a model");
     let mut bench = Bench {
         expected: SafeTensors::deserialize(fixture.expected).expect("the answers can be read"),
+        methods: SafeTensors::deserialize(fixture.methods).expect("the answers can be read"),
+        name: fixture.name,
         device,
         compared: Vec::new(),
     };
@@ -55,14 +64,22 @@ pub async fn compare(fixture: &Fixture<'_>, device: &Device) -> Vec<Compared> {
             bench.vision(&model, shape).await;
         }
     }
+    for shape in ["square", "wide", "tall", "large"] {
+        let answer = format!("{}.{shape}.dense.pearl", fixture.name);
+        if bench.methods.tensor(&answer).is_ok() {
+            bench.dense(&model, shape).await;
+        }
+    }
     bench.compared
 }
 
 impl Bench<'_> {
+    /// From the fixture's own answers, or those of all methods.
     fn values(&self, name: &str) -> (Vec<f32>, Vec<usize>) {
         let view = self
             .expected
             .tensor(name)
+            .or_else(|_| self.methods.tensor(name))
             .unwrap_or_else(|_| panic!("no {name}"));
         let (numbers, _) = view.data().as_chunks::<4>();
         let values = numbers.iter().map(|b| f32::from_le_bytes(*b)).collect();
@@ -149,10 +166,11 @@ impl Bench<'_> {
         let embedded = tower.embed(cut.clone(), grid).expect("patches embed");
         self.check_tensor(&format!("{shape}.hidden.0"), embedded)
             .await;
-        let tokens = tower
-            .trunk(cut, grid, &mut Unpaced)
+        let states = tower
+            .states(cut, grid, &mut Unpaced)
             .await
             .expect("the trunk runs");
+        let tokens = states.last().expect("a state").clone();
         let before_last = config.vision.layers - 1;
         self.check_tensor(&format!("{shape}.hidden.{before_last}"), tokens.clone())
             .await;
@@ -165,8 +183,16 @@ impl Bench<'_> {
         let pooled = tower.pool(tokens.clone()).expect("the tower pools");
         self.check_tensor(&format!("{shape}.embedding"), pooled)
             .await;
-        for (name, residual) in [("maskclip", false), ("maskclip-residual", true)] {
-            let cells = maskclip(&tower, tokens.clone(), residual).expect("maskclip runs");
+        for (name, method, residual) in [
+            ("maskclip", Method::MaskClip, false),
+            ("maskclip-residual", Method::MaskClip, true),
+            ("clearclip", Method::ClearClip, false),
+            ("sclip", Method::Sclip, false),
+            ("naclip", Method::NaClip, false),
+        ] {
+            let cells = features(method, residual, &tower, &states, grid)
+                .await
+                .expect("the method runs");
             self.check_tensor(&format!("{shape}.dense.{name}"), cells.features.clone())
                 .await;
             self.check_tensor(&format!("{shape}.keys"), cells.keys.clone())
@@ -179,6 +205,34 @@ impl Bench<'_> {
                 self.refinements(shape, name, grid, &cells, config.logit_scale)
                     .await;
             }
+        }
+    }
+
+    /// The methods whose answers are with all the others'.
+    async fn dense(&mut self, model: &HuggingFace, shape: &str) {
+        let config = model.config();
+        let tower = VisionTower::load(model, &config.vision, config.projection, self.device)
+            .expect("the vision tower builds");
+        let pixels = [
+            format!("{shape}.pixels"),
+            format!("{}.{shape}.pixels", self.name),
+        ]
+        .into_iter()
+        .find(|name| self.expected.tensor(name).is_ok() || self.methods.tensor(name).is_ok())
+        .expect("the pixels");
+        let (pixels, size) = self.values(&pixels);
+        let (cut, grid) = patches(&pixels, size[3], size[2], config.vision.patch, self.device)
+            .expect("the picture fits the patches");
+        let states = tower
+            .states(cut, grid, &mut Unpaced)
+            .await
+            .expect("the trunk runs");
+        for method in [Method::Pearl, Method::ScClip] {
+            let cells = features(method, false, &tower, &states, grid)
+                .await
+                .expect("the method runs");
+            let name = format!("{}.{shape}.dense.{method}", self.name);
+            self.check_tensor(&name, cells.features).await;
         }
     }
 
@@ -202,14 +256,19 @@ impl Bench<'_> {
             &format!("{shape}.probabilities.{method}"),
             scores.probabilities().values(),
         );
+        let picture = Picture::from_rgb(1, 1, vec![0; 3]).expect("a picture");
+        let context = Context {
+            cells: Some(cells),
+            picture: &picture,
+        };
         let denoised = Refinement::PromptDenoising
-            .apply(scores.clone(), cells)
+            .apply(scores.clone(), &context)
             .await
             .expect("denoising runs");
         self.check(&format!("{shape}.denoised.{method}"), denoised.values());
         for (name, scores) in [("smoothed", scores), ("denoised-smoothed", denoised)] {
             let smoothed = Refinement::KeySmoothing
-                .apply(scores, cells)
+                .apply(scores, &context)
                 .await
                 .expect("smoothing runs");
             self.check(&format!("{shape}.{name}.{method}"), smoothed.values());

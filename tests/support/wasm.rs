@@ -1,4 +1,4 @@
-//! The comparisons that need a browser: built to wasm as an example, run by `tests/wasm.test.mjs`.
+//! The comparisons that need a browser: built to wasm as an example, run by `tests/parity.e2e.mjs`.
 
 #![allow(missing_docs, unreachable_pub)]
 #![cfg(target_arch = "wasm32")]
@@ -9,8 +9,16 @@ use burn::tensor::{Device, Tensor};
 use js_sys::{Object, Reflect, Uint8Array};
 use parity::{Fixture, compare};
 use wasm_bindgen::prelude::*;
+use wordmask::Segmenter;
+use wordmask::bundle::Bundle;
 use wordmask::clip::{Activation, Unpaced, VisionConfig, VisionTower, WeightSource, patches};
-use wordmask::device::{Compute, read};
+use wordmask::dense::Method;
+use wordmask::dense::clip_diy::Budget;
+use wordmask::device::{Compute, Preference, read};
+use wordmask::image::Picture;
+use wordmask::prompt::parse_words;
+use wordmask::refine::Refinement;
+use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Options, Setting};
 
 async fn open(device: &str) -> Device {
     let preference = device.parse().expect("a device");
@@ -22,7 +30,7 @@ async fn open(device: &str) -> Device {
 
 /// Compares with PyTorch's answers; a list of `[name, relative error]`.
 #[wasm_bindgen]
-pub async fn parity(device: String, files: Object) -> Vec<js_sys::Array> {
+pub async fn parity(device: String, name: String, files: Object) -> Vec<js_sys::Array> {
     let file = |name: &str| {
         let value = Reflect::get(&files, &name.into()).expect("an object of files");
         Uint8Array::new(&value).to_vec()
@@ -37,6 +45,7 @@ pub async fn parity(device: String, files: Object) -> Vec<js_sys::Array> {
         file("expected.safetensors"),
         file("expected.json"),
     );
+    let methods = file("methods");
     let fixture = Fixture {
         config: &config,
         weights: &weights,
@@ -44,6 +53,8 @@ pub async fn parity(device: String, files: Object) -> Vec<js_sys::Array> {
         preprocessor: &preprocessor,
         expected: &expected,
         index: &index,
+        name: &name,
+        methods: &methods,
     };
     let device = open(&device).await;
     compare(&fixture, &device)
@@ -51,6 +62,122 @@ pub async fn parity(device: String, files: Object) -> Vec<js_sys::Array> {
         .into_iter()
         .map(|c| js_sys::Array::of2(&c.name.into(), &c.error.into()))
         .collect()
+}
+
+/// How far the GPU's answers are those of the CPU, for every method and every refinement:
+/// a list of `[setting, share of pixels labelled alike, largest difference of a score]`.
+///
+/// `files` are those of a bundle. The words' vectors are computed on the CPU once, for both.
+#[wasm_bindgen]
+pub async fn agreement(
+    files: Object,
+    picture: Vec<u8>,
+    words: Vec<String>,
+    background: Vec<String>,
+) -> Vec<js_sys::Array> {
+    let here = segmenter(&files, Preference::WebGpu).await;
+    let there = segmenter(&files, Preference::Cpu).await;
+    let names: Vec<&str> = words
+        .iter()
+        .chain(&background)
+        .map(String::as_str)
+        .collect();
+    let vectors = there
+        .embed_names(&names, &mut Unpaced)
+        .await
+        .expect("vectors");
+    let known = names.iter().map(ToString::to_string).zip(vectors).collect();
+    here.add_names(known).expect("the same space");
+
+    let classes = parse_words(&words).expect("words");
+    let picture = Picture::decode(&picture).expect("a picture");
+    let (a, b) = (
+        encode(&here, &picture).await,
+        encode(&there, &picture).await,
+    );
+    let mut compared = Vec::new();
+    for setting in settings() {
+        let options = Options {
+            method: Some(setting.method),
+            residual: setting.residual,
+            refine: Some(setting.refine.clone()),
+            background: Background::Words(background.clone()),
+            crops: Budget::Ten,
+            regions: 6,
+            ..Options::default()
+        };
+        let a = here
+            .segment(&a, &classes, &options, &mut Unpaced)
+            .await
+            .expect("an answer");
+        let b = there
+            .segment(&b, &classes, &options, &mut Unpaced)
+            .await
+            .expect("an answer");
+        let pixels = a.labels().labels().iter().zip(b.labels().labels());
+        let alike = pixels.clone().filter(|(a, b)| a == b).count() as f64 / pixels.len() as f64;
+        let mut difference = 0.0f32;
+        for class in 0..classes.len() {
+            let (a, b) = (
+                a.scores(class).expect("scores"),
+                b.scores(class).expect("scores"),
+            );
+            difference = a
+                .iter()
+                .zip(b)
+                .map(|(a, b)| (a - b).abs())
+                .fold(difference, f32::max);
+        }
+        compared.push(js_sys::Array::of3(
+            &setting.to_string().into(),
+            &alike.into(),
+            &difference.into(),
+        ));
+    }
+    compared
+}
+
+/// Every method alone, and every refinement.
+fn settings() -> Vec<Setting> {
+    let of = |method, residual, refine| Setting {
+        method,
+        residual,
+        refine,
+    };
+    let alone = Method::ALL.map(|method| of(method, false, Vec::new()));
+    let refined = Refinement::ALL.map(|step| of(Method::MaskClip, false, vec![step]));
+    let residual = of(Method::MaskClip, true, Vec::new());
+    alone.into_iter().chain(refined).chain([residual]).collect()
+}
+
+async fn segmenter(files: &Object, device: Preference) -> Segmenter {
+    let file = |name: &str| {
+        let value = Reflect::get(files, &name.into()).expect("an object of files");
+        Uint8Array::new(&value).to_vec()
+    };
+    let mut bundle = Bundle::new(&file("wordmask.json")).expect("a manifest");
+    let names: Vec<String> = bundle
+        .manifest()
+        .files()
+        .map(|(_, f)| f.file.clone())
+        .collect();
+    for name in names {
+        bundle
+            .add(&name, &file(&name))
+            .expect("a file of the bundle");
+    }
+    Segmenter::load(bundle, device).await.expect("a segmenter")
+}
+
+async fn encode(segmenter: &Segmenter, picture: &Picture) -> EncodedImage {
+    let options = EncodeOptions {
+        method: Some(Method::ScClip),
+        ..EncodeOptions::default()
+    };
+    segmenter
+        .encode(picture.clone(), &options, &mut Unpaced)
+        .await
+        .expect("an encoded picture")
 }
 
 /// The relative difference between this device's answer and the CPU's for a vision tower with

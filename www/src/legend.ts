@@ -67,7 +67,20 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
         item.append(make('span', 'name', 'no word'), make('span', 'share', shareText(rest)));
         items.push(item);
       }
+      // Coarse masks come and go while somebody is at work here.
+      const at = focused(list);
       list.replaceChildren(...items);
+      if (at !== null) {
+        const control = list.children[at.row]?.querySelector<HTMLElement>(at.control);
+        control?.focus({ preventScroll: true });
+      }
     },
   };
+}
+
+/** Which control of which row has the focus. */
+function focused(list: HTMLElement): { row: number; control: 'input' | '.cutout' } | null {
+  const row = [...list.children].findIndex((item) => item.contains(document.activeElement));
+  if (row < 0) return null;
+  return { row, control: document.activeElement?.matches('input') ? 'input' : '.cutout' };
 }

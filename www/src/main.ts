@@ -4,6 +4,7 @@ import { createChips } from './chips.js';
 import { element } from './dom.js';
 import { fileName, save } from './downloads.js';
 import { createLegend } from './legend.js';
+import { createNaming } from './naming.js';
 import { connectOptions } from './options.js';
 import { loadSamples, showSamples } from './samples.js';
 import { listenForPictures, readSource, type Source } from './sources.js';
@@ -28,10 +29,11 @@ const SPOKEN_CLASSES = 6;
 const address = readAddress(new URL(location.href));
 const store = createStore({
   ...initialState,
-  options: { ...initialState.options, device: address.device },
+  options: { ...initialState.options, device: address.device, method: address.method },
 });
 const stageBox = element('stage', HTMLElement);
 const masksBlock = element('masks', HTMLElement);
+const sharpness = element('sharpness', HTMLElement);
 
 const status = createStatus({ stop: () => work.stop(), again: () => void work.run() });
 const stage = createStage(store, status.say);
@@ -42,24 +44,42 @@ const legend = createLegend(store, (index) => {
   if (masks && of) void take(masks.cutout(index), `${index + 1}-${of.name}`, 'png');
 });
 
+const naming = createNaming(
+  stage,
+  {
+    picture: () => work.picture,
+    words: () => store.state().words,
+    busy: () => stageBox.dataset.state === 'busy',
+    colorOf: (name) => work.masks?.classes.find((of) => of.name === name)?.color,
+  },
+  status.say,
+);
+
 const work = new Work(address.model, {
   wanted() {
-    const { words, options } = store.state();
-    return { words, device: options.device, options: segmentOptions(options) };
+    const state = store.state();
+    return { words: state.words, device: state.options.device, options: segmentOptions(state) };
   },
   busy(progress) {
     stageBox.dataset.state = 'busy';
-    status.busy(progress);
+    showSharpness();
+    status.busy(progress, work.coarse);
   },
   rest(how) {
     stageBox.dataset.state = typeof how === 'string' ? how : 'failed';
+    showSharpness();
     const again = work.source !== null && store.state().words.length > 0;
     if (how === 'done') status.rest(summary(), again);
-    else if (how === 'stopped') status.rest('Stopped.', true);
+    else if (how === 'stopped')
+      status.rest(work.coarse ? 'Stopped. The masks are still coarse.' : 'Stopped.', true);
     else {
       status.rest('That did not work.', true);
       status.alert(shorten(how.failed, 400));
     }
+  },
+  loaded(methods) {
+    naming.dismiss();
+    store.dispatch({ type: 'automatic', methods });
   },
   show,
   ready(device, info, timing) {
@@ -76,11 +96,18 @@ function show(source: Source | null, masks: Segmentation | null): void {
   const description =
     source === null
       ? ''
-      : `${shorten(source.name)}. ${masks === null ? 'No masks yet.' : 'With masks; arrow keys read out the class at a point.'}`;
+      : `${shorten(source.name)}. ${masks === null ? 'No masks yet.' : 'With masks; arrow keys read out the class at a point, Enter names the region there.'}`;
   stage.show(source?.preview ?? null, masks, description);
   masksBlock.hidden = masks === null;
+  showSharpness();
   legend.show(masks?.classes ?? []);
   chips.colors(masks?.classes.map(({ color }) => color) ?? []);
+}
+
+/** Marks coarse masks as such. */
+function showSharpness(): void {
+  sharpness.hidden = !work.coarse;
+  sharpness.textContent = stageBox.dataset.state === 'busy' ? 'sharpening…' : 'coarse';
 }
 
 /** Where things stand, in one sentence. */
@@ -150,6 +177,7 @@ async function open(picture: File | Promise<File>, words: readonly string[] = []
     if (turn !== chosen) return;
     if (words.length > 0) store.dispatch({ type: 'sample', words });
     chips.fitting(words);
+    naming.dismiss();
     clearTimeout(timer);
     await work.open(source);
   } catch (error) {
@@ -159,7 +187,8 @@ async function open(picture: File | Promise<File>, words: readonly string[] = []
 
 store.subscribe((now, before) => {
   const { options, words } = now;
-  const other = words !== before.words || masksDiffer(options, before.options);
+  const other = words !== before.words || masksDiffer(options, before.options, now.automatic);
+  if (words !== before.words) naming.dismiss();
   if (other || options.device !== before.options.device) status.clearAlert();
   if (options.device !== before.options.device) void work.run();
   else if (other && work.source !== null) runSoon();

@@ -1,18 +1,27 @@
 /** The controls of the view and of the options. */
-import { element } from './dom.js';
+import type { Refinement } from 'wordmask';
+import { element, make } from './dom.js';
+import { METHODS, methods, REFINEMENTS, refinements } from './methods.js';
 import {
   type BackgroundChoice,
   type DeviceChoice,
+  fits,
+  methodOf,
+  type Options,
   parseWords,
+  type RefineChoice,
   type State,
   type Store,
 } from './state.js';
 
 const devices: readonly DeviceChoice[] = ['auto', 'webgpu', 'cpu'];
 const backgrounds: readonly BackgroundChoice[] = ['auto', 'none', 'words'];
+const refineChoices: readonly RefineChoice[] = ['auto', 'own'];
+const cropCounts: readonly Options['crops'][] = ['auto', 10, 26, 59];
+const guidances: readonly Options['guidance'][] = ['auto', 'none', 'features'];
 
 /** Connects a group of radio buttons; returns how to show a choice. */
-function choice<T extends string>(
+function choice<T extends string | number>(
   name: string,
   values: readonly T[],
   choose: (value: T) => void,
@@ -20,53 +29,130 @@ function choice<T extends string>(
   const buttons = [...document.querySelectorAll<HTMLInputElement>(`input[name="${name}"]`)];
   for (const button of buttons) {
     button.addEventListener('change', () => {
-      const value = values.find((candidate) => candidate === button.value);
+      const value = values.find((candidate) => String(candidate) === button.value);
       if (button.checked && value !== undefined) choose(value);
     });
   }
   return (value) => {
-    for (const button of buttons) button.checked = button.value === value;
+    for (const button of buttons) button.checked = button.value === String(value);
   };
 }
 
 export function connectOptions(store: Store): void {
+  const change = (options: Partial<Options>): void =>
+    store.dispatch({ type: 'options', change: options });
+  const shows = [
+    connectView(store),
+    connectMethod(change),
+    connectRefinement(store, change),
+    connectBackground(change),
+    connectThreshold(change),
+    connectDevice(change),
+  ];
+  const show = (state: State): void => {
+    for (const part of shows) part(state);
+  };
+  store.subscribe(show);
+  show(store.state());
+}
+
+type Change = (options: Partial<Options>) => void;
+type Show = (state: State) => void;
+
+function connectView(store: Store): Show {
   const opacity = element('opacity', HTMLInputElement);
   const original = element('original', HTMLButtonElement);
-  const own = element('background-words', HTMLInputElement);
-  const keySmoothing = element('key-smoothing', HTMLInputElement);
-  const promptDenoising = element('prompt-denoising', HTMLInputElement);
-  const threshold = element('threshold', HTMLInputElement);
-  const thresholdValue = element('threshold-value', HTMLOutputElement);
-
-  const change = (options: Partial<State['options']>): void =>
-    store.dispatch({ type: 'options', change: options });
-
   opacity.addEventListener('input', () =>
     store.dispatch({ type: 'view', change: { opacity: opacity.valueAsNumber } }),
   );
   original.addEventListener('click', () =>
     store.dispatch({ type: 'view', change: { original: !store.state().view.original } }),
   );
-  own.addEventListener('input', () => change({ backgroundWords: parseWords(own.value) }));
-  keySmoothing.addEventListener('change', () => change({ keySmoothing: keySmoothing.checked }));
-  promptDenoising.addEventListener('change', () =>
-    change({ promptDenoising: promptDenoising.checked }),
-  );
-  threshold.addEventListener('input', () => change({ threshold: threshold.valueAsNumber }));
-  const showDevice = choice('device', devices, (device) => change({ device }));
-  const showBackground = choice('background', backgrounds, (background) => change({ background }));
-
-  const show = ({ options, view }: State): void => {
-    showDevice(options.device);
-    showBackground(options.background);
-    own.hidden = options.background !== 'words';
-    keySmoothing.checked = options.keySmoothing;
-    promptDenoising.checked = options.promptDenoising;
-    threshold.valueAsNumber = options.threshold;
-    thresholdValue.value = options.threshold.toFixed(2);
+  return ({ view }) => {
     opacity.valueAsNumber = view.opacity;
     original.setAttribute('aria-pressed', String(view.original));
   };
-  store.subscribe(show);
-  show(store.state());
+}
+
+function connectMethod(change: Change): Show {
+  const select = element('method', HTMLSelectElement);
+  const about = element('method-about', HTMLElement);
+  const own = element('clip-diy', HTMLElement);
+  const automatic = new Option('Automatic', 'auto');
+  select.replaceChildren(
+    automatic,
+    ...methods.map((method) => new Option(METHODS[method].name, method)),
+  );
+  select.addEventListener('change', () => {
+    change({ method: methods.find((method) => method === select.value) ?? 'auto' });
+  });
+  const showCrops = choice('crops', cropCounts, (crops) => change({ crops }));
+  const showGuidance = choice('guidance', guidances, (guidance) => change({ guidance }));
+  return (state) => {
+    const { options, automatic: known } = state;
+    const method = methodOf(state);
+    automatic.text = known === null ? 'Automatic' : `Automatic: ${METHODS[known.default].name}`;
+    select.value = options.method;
+    about.textContent = method === undefined ? '' : METHODS[method].about;
+    own.hidden = method !== 'clip-diy';
+    showCrops(options.crops);
+    showGuidance(options.guidance);
+  };
+}
+
+function connectRefinement(store: Store, change: Change): Show {
+  const automatic = element('refine-automatic', HTMLElement);
+  const list = element('refinements', HTMLElement);
+  const noKeys = element('no-keys', HTMLElement);
+  const boxes = refinements.map((step): { step: Refinement; box: HTMLInputElement } => {
+    const box = make('input');
+    box.type = 'checkbox';
+    box.value = step;
+    box.addEventListener('change', () => {
+      const others = (store.state().options.refinements ?? []).filter((other) => other !== step);
+      change({ refinements: box.checked ? [...others, step] : others });
+    });
+    const label = make('label');
+    label.append(box, ` ${REFINEMENTS[step]}`);
+    list.append(label);
+    return { step, box };
+  });
+  const showRefine = choice('refine', refineChoices, (refine) => change({ refine }));
+  return (state) => {
+    const { options, automatic: known } = state;
+    showRefine(options.refine);
+    const names = known?.refine.map((step) => REFINEMENTS[step]).join(', ');
+    automatic.textContent = names === undefined ? '' : `: ${names || 'none'}`;
+    list.hidden = options.refine !== 'own';
+    noKeys.hidden = list.hidden || fits('key-smoothing', state);
+    for (const { step, box } of boxes) {
+      box.disabled = !fits(step, state);
+      box.checked = !box.disabled && (options.refinements ?? []).includes(step);
+    }
+  };
+}
+
+function connectBackground(change: Change): Show {
+  const own = element('background-words', HTMLInputElement);
+  own.addEventListener('input', () => change({ backgroundWords: parseWords(own.value) }));
+  const show = choice('background', backgrounds, (background) => change({ background }));
+  return ({ options }) => {
+    show(options.background);
+    own.hidden = options.background !== 'words';
+  };
+}
+
+function connectThreshold(change: Change): Show {
+  const threshold = element('threshold', HTMLInputElement);
+  const value = element('threshold-value', HTMLOutputElement);
+  threshold.addEventListener('input', () => change({ threshold: threshold.valueAsNumber }));
+  return ({ options }) => {
+    threshold.valueAsNumber = options.threshold;
+    value.value = options.threshold.toFixed(2);
+  };
+}
+
+function connectDevice(change: Change): Show {
+  const show = choice('device', devices, (device) => change({ device }));
+  return ({ options }) => show(options.device);
 }

@@ -35,6 +35,16 @@ export function inks(classes: readonly PaintedClass[], view: View): Inks {
   return { fill, edge };
 }
 
+/** A region: a white line inside its border and a dark one outside, to be seen on any picture. */
+export const regionInks: Inks = (() => {
+  const fill = new Uint8ClampedArray(256 * 4);
+  const edge = new Uint8ClampedArray(256 * 4);
+  fill.set([8, 11, 10, 90], 0);
+  edge.set([8, 11, 10, 255], 0);
+  edge.set([255, 255, 255, 255], 4);
+  return { fill, edge };
+})();
+
 /**
  * Paints a label map of `width` x `height` into a picture of `outWidth` x `outHeight` RGBA pixels: nearest label, and
  * the inner border of each area, `stroke` pixels wide, in the edge ink. Painting at the size of the screen keeps

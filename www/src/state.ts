@@ -2,6 +2,8 @@
  * What the page knows apart from pictures and pixels: words, options, view. Pure: no DOM, no engine, so that every rule
  * about words is tested without a browser.
  */
+import type { Crops, Guidance, Method, Methods, Refinement, SegmentOptions } from 'wordmask';
+import { KEYLESS, methods, refinements } from './methods.js';
 
 /** More words than this make every mask worse and the legend unreadable; the engine itself takes 254 classes. */
 export const MAX_WORDS = 200;
@@ -10,14 +12,21 @@ export const MAX_LETTERS = 200;
 
 export type DeviceChoice = 'auto' | 'webgpu' | 'cpu';
 export type BackgroundChoice = 'auto' | 'none' | 'words';
+export type RefineChoice = 'auto' | 'own';
 
 export interface Options {
   readonly device: DeviceChoice;
+  readonly method: 'auto' | Method;
+  /** Of CLIP-DIY. */
+  readonly crops: 'auto' | Crops;
+  /** Of CLIP-DIY. */
+  readonly guidance: 'auto' | Guidance;
   readonly background: BackgroundChoice;
   /** The user's own background words, kept while another choice is on. */
   readonly backgroundWords: readonly string[];
-  readonly keySmoothing: boolean;
-  readonly promptDenoising: boolean;
+  readonly refine: RefineChoice;
+  /** The user's own steps, kept while `auto` is on; `null` until they are first looked at. */
+  readonly refinements: readonly Refinement[] | null;
   /** Scores below this, 0..1, stay unlabelled. */
   readonly threshold: number;
 }
@@ -45,6 +54,8 @@ export interface State {
   readonly wordsFromSample: boolean;
   readonly notice: Notice | null;
   readonly options: Options;
+  /** What the engine does where it is not told; `null` until it has been loaded. */
+  readonly automatic: Methods | null;
   readonly view: View;
 }
 
@@ -54,6 +65,7 @@ export type Action =
   | { type: 'remove-last' }
   | { type: 'sample'; words: readonly string[] }
   | { type: 'options'; change: Partial<Options> }
+  | { type: 'automatic'; methods: Methods }
   | { type: 'view'; change: Partial<Pick<View, 'opacity' | 'original' | 'highlight'>> }
   | { type: 'toggle'; name: string };
 
@@ -63,12 +75,16 @@ export const initialState: State = {
   notice: null,
   options: {
     device: 'auto',
+    method: 'auto',
+    crops: 'auto',
+    guidance: 'auto',
     background: 'auto',
     backgroundWords: [],
-    keySmoothing: false,
-    promptDenoising: false,
+    refine: 'auto',
+    refinements: null,
     threshold: 0,
   },
+  automatic: null,
   view: { opacity: 0.55, original: false, hidden: new Set(), highlight: null },
 };
 
@@ -135,7 +151,9 @@ export function reduce(state: State, action: Action): State {
       return { ...state, words, notice: null, wordsFromSample: true };
     }
     case 'options':
-      return { ...state, options: { ...state.options, ...action.change } };
+      return { ...state, options: withSteps({ ...state.options, ...action.change }, state) };
+    case 'automatic':
+      return { ...state, automatic: action.methods };
     case 'view':
       return { ...state, view: { ...state.view, ...action.change } };
     case 'toggle': {
@@ -146,29 +164,53 @@ export function reduce(state: State, action: Action): State {
   }
 }
 
+/** Who first looks at the steps of the refinement finds those that run anyway. */
+function withSteps(options: Options, { automatic }: State): Options {
+  const first = options.refine === 'own' && options.refinements === null;
+  return first ? { ...options, refinements: automatic?.refine ?? [] } : options;
+}
+
 function withoutWords(state: State, words: readonly string[]): State {
   if (words.length === state.words.length) return state;
   return { ...state, words, notice: null, wordsFromSample: false };
 }
 
-/** What the package's `segment` takes, from what the page shows. */
-export function segmentOptions(options: Options): {
-  background: 'auto' | 'none' | string[];
-  refine: ('prompt-denoising' | 'key-smoothing')[];
-  threshold: number;
-} {
-  const refine: ('prompt-denoising' | 'key-smoothing')[] = [];
-  if (options.promptDenoising) refine.push('prompt-denoising');
-  if (options.keySmoothing) refine.push('key-smoothing');
+/** The method that runs. */
+export function methodOf({ options, automatic }: Pick<State, 'options' | 'automatic'>) {
+  return options.method === 'auto' ? automatic?.default : options.method;
+}
+
+/** Whether a step can follow the method that runs. */
+export function fits(step: Refinement, state: Pick<State, 'options' | 'automatic'>): boolean {
+  const method = methodOf(state);
+  return step !== 'key-smoothing' || method === undefined || !KEYLESS.includes(method);
+}
+
+/** What the package's `segment` takes, from what the page shows. What is automatic is left out. */
+export function segmentOptions(
+  state: Pick<State, 'options' | 'automatic'>,
+): Omit<SegmentOptions, 'signal' | 'onProgress' | 'onPartial'> {
+  const { options } = state;
   // "Own words" without a word means no background yet: the user is still typing.
   const own = options.backgroundWords.length > 0 ? [...options.backgroundWords] : 'none';
-  const background = options.background === 'words' ? own : options.background;
-  return { background, refine, threshold: options.threshold };
+  const diy = methodOf(state) === 'clip-diy';
+  const steps = options.refinements ?? [];
+  return {
+    ...(options.method !== 'auto' && { method: options.method }),
+    ...(diy && options.crops !== 'auto' && { crops: options.crops }),
+    ...(diy && options.guidance !== 'auto' && { guidance: options.guidance }),
+    ...(options.refine === 'own' && {
+      refine: refinements.filter((step) => steps.includes(step) && fits(step, state)),
+    }),
+    background: options.background === 'words' ? own : options.background,
+    threshold: options.threshold,
+  };
 }
 
 /** Whether going from one set of options to another changes the masks on the same device. */
-export function masksDiffer(a: Options, b: Options): boolean {
-  return JSON.stringify(segmentOptions(a)) !== JSON.stringify(segmentOptions(b));
+export function masksDiffer(a: Options, b: Options, automatic: Methods | null): boolean {
+  const [one, other] = [a, b].map((options) => segmentOptions({ options, automatic }));
+  return JSON.stringify(one) !== JSON.stringify(other);
 }
 
 /** The share of a picture as people read it. Never rounds something to nothing. */
@@ -179,13 +221,18 @@ export function shareText(fraction: number): string {
   return `${percent >= 99.95 ? '100' : percent.toFixed(1)}\u00a0%`;
 }
 
-/** Reads the address: `?device=cpu|webgpu|auto` and `?model=FOLDER/`, a folder of this same site. */
+/**
+ * Reads the address: `?device=cpu|webgpu|auto`, `?method=NAME` and `?model=FOLDER/`, a folder of this
+ * same site.
+ */
 export function readAddress(address: URL): {
   device: DeviceChoice;
+  method: 'auto' | Method;
   model: string;
   notice: string | null;
 } {
   const device = address.searchParams.get('device');
+  const method = address.searchParams.get('method');
   const model = address.searchParams.get('model');
   const base = new URL('models/doodle/', address);
   let folder = base;
@@ -199,6 +246,7 @@ export function readAddress(address: URL): {
   }
   return {
     device: device === 'cpu' || device === 'webgpu' ? device : 'auto',
+    method: methods.find((name) => name === method) ?? 'auto',
     model: folder.href,
     notice,
   };

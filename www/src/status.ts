@@ -2,8 +2,15 @@
 import type { Device, Progress, Timing } from 'wordmask';
 import { element, make } from './dom.js';
 
-/** One sentence and, where it is known, how far the work is, 0..1. */
-export function progressText(progress: Progress): {
+/**
+ * One sentence and, where it is known, how far the work is, 0..1.
+ *
+ * @param coarse Whether coarse masks are there already.
+ */
+export function progressText(
+  progress: Progress,
+  coarse = false,
+): {
   text: string;
   spoken: string;
   part: number | null;
@@ -22,8 +29,12 @@ export function progressText(progress: Progress): {
         spoken: 'Encoding the picture',
         part: part(progress),
       };
-    case 'segment':
-      return { text: 'Making the masks', spoken: 'Making the masks', part: part(progress) };
+    case 'segment': {
+      const text = coarse ? 'Sharpening the masks' : 'Making the masks';
+      return { text, spoken: text, part: part(progress) };
+    }
+    case 'classify':
+      return { text: 'Naming', spoken: 'Naming', part: part(progress) };
   }
 }
 
@@ -57,7 +68,7 @@ export function deviceText(device: Device, timing: Timing | null): string {
 
 export interface Status {
   /** Shows work going on; the button stops it. */
-  busy(progress: Progress): void;
+  busy(progress: Progress, coarse: boolean): void;
   /** Shows a state of rest. `again` says whether there is something the button could run. */
   rest(text: string, again: boolean): void;
   device(device: Device, timing: Timing | null): void;
@@ -88,8 +99,8 @@ export function createStatus(on: { stop(): void; again(): void }): Status {
   };
 
   return {
-    busy(progress) {
-      const { text, spoken, part } = progressText(progress);
+    busy(progress, coarse) {
+      const { text, spoken, part } = progressText(progress, coarse);
       working = true;
       phase.textContent = text;
       bar.hidden = false;

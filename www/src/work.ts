@@ -6,6 +6,7 @@ import {
   type BundleInfo,
   type Device,
   type EncodedPicture,
+  type Methods,
   type Progress,
   type Segmentation,
   Segmenter,
@@ -26,7 +27,9 @@ export interface WorkEvents {
   busy(progress: Progress): void;
   /** The work came to rest: done, stopped by the user, or failed with a sentence for people. */
   rest(how: 'done' | 'stopped' | { failed: string }): void;
-  /** What is to be seen: the chosen picture, and its masks once there are some. */
+  /** The model is there. It does this where it is not told. */
+  loaded(methods: Methods): void;
+  /** What is to be seen: the chosen picture, and its masks once there are some, coarse ones first. */
   show(source: Source | null, masks: Segmentation | null): void;
   ready(device: Device, info: BundleInfo, timing: Timing | null): void;
   /** The vision tower ran. */
@@ -79,7 +82,7 @@ export class Work {
   #encoding: Encoding | null = null;
   /** The last picture that went well; shown again should a newer one fail. */
   #encoded: Encoded | null = null;
-  #masks: { source: Source; masks: Segmentation } | null = null;
+  #masks: { source: Source; masks: Segmentation; coarse: boolean } | null = null;
   /** The picture that was chosen last. */
   #source: Source | null = null;
 
@@ -95,6 +98,17 @@ export class Work {
   /** The masks of the picture on the stage. */
   get masks(): Segmentation | null {
     return this.#masks !== null && this.#masks.source === this.#source ? this.#masks.masks : null;
+  }
+
+  /** Whether these masks are an early answer, to be sharpened. */
+  get coarse(): boolean {
+    return this.masks !== null && this.#masks?.coarse === true;
+  }
+
+  /** The picture on the stage once it has been encoded. */
+  get picture(): EncodedPicture | null {
+    const encoded = this.#encoded;
+    return encoded !== null && encoded.source === this.#source ? encoded.picture : null;
   }
 
   /** Takes a new picture and runs. */
@@ -160,6 +174,7 @@ export class Work {
         void this.#loaded?.segmenter.close();
         this.#loaded = { choice, segmenter };
         this.#encoded = null;
+        this.#events.loaded(segmenter.methods);
       }
       return segmenter;
     } finally {
@@ -208,7 +223,8 @@ export class Work {
     const stop = new AbortController();
     const onProgress = this.#progress(stop.signal);
     onProgress({ phase: 'encode', done: 0, total: 1 });
-    const promise = segmenter.encode(source.file, { signal: stop.signal, onProgress });
+    const { method } = this.#events.wanted().options;
+    const promise = segmenter.encode(source.file, { method, signal: stop.signal, onProgress });
     return { source, stop, promise };
   }
 
@@ -224,14 +240,21 @@ export class Work {
     if (words.length > 0) {
       const onProgress = this.#progress(signal);
       onProgress({ phase: 'segment', done: 0, total: 1 });
-      masks = await picture.segment(words, { ...options, signal, onProgress });
+      masks = await picture.segment(words, {
+        ...options,
+        signal,
+        onProgress,
+        onPartial: (coarse) => this.#take(source, coarse, true),
+      });
     }
-    if (signal.aborted) {
-      masks?.free();
-      return;
-    }
+    if (signal.aborted) masks?.free();
+    else this.#take(source, masks, false);
+  }
+
+  /** Coarse masks are kept like any: should the run be stopped, they stay. */
+  #take(source: Source, masks: Segmentation | null, coarse: boolean): void {
     this.#masks?.masks.free();
-    this.#masks = masks === null ? null : { source, masks };
+    this.#masks = masks && { source, masks, coarse };
     this.#events.show(source, masks);
   }
 

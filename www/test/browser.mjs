@@ -1,17 +1,81 @@
 /** What the tests in a real browser share: a browser, a served page that is watched, pictures. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 import { chromiumFlags, chromium as findChromium } from '../../scripts/lib.mjs';
+import { serve } from '../../scripts/serve.mjs';
 
 export async function launch() {
   return chromium.launch({ executablePath: await findChromium(), args: chromiumFlags });
 }
 
 /**
+ * A site and a browser for all tests of a file; started before them and ended after them.
+ *
+ * @param {string | ((folder: string) => unknown)} content a folder to serve, or what fills a fresh
+ *   one, which has an empty page to begin with
+ */
+export function site(content) {
+  let folder;
+  let server;
+  let browser;
+
+  before(async () => {
+    if (typeof content !== 'string') {
+      folder = mkdtempSync(join(tmpdir(), 'wordmask-'));
+      writeFileSync(join(folder, 'index.html'), '<!doctype html><title>test</title>');
+      await content(folder);
+    }
+    server = await serve(folder ?? content, { port: 0 });
+    browser = await launch();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  return {
+    get url() {
+      return server.url;
+    },
+
+    /** Registers a test with a page of its own, which is watched and must end without a fault. */
+    pageTest(name, options, body) {
+      test(name, async () => {
+        const { page, seen, close } = await open(browser, server.url, options);
+        try {
+          await body(page, seen);
+          assert.deepEqual(seen.faults, []);
+        } finally {
+          await close();
+        }
+      });
+    },
+
+    /** Runs a function in a page of its own and returns what it returns. */
+    async evaluate(body, given) {
+      const page = await browser.newPage();
+      try {
+        await page.goto(server.url);
+        return await page.evaluate(body, given);
+      } finally {
+        await page.close();
+      }
+    },
+  };
+}
+
+/**
  * Opens the page and watches it: every request of the page and its workers, every broken rule of
  * the Content-Security-Policy, every error that nobody caught.
  */
-export async function open(browser, url, { query = '', ...options } = {}) {
+async function open(browser, url, { query = '', ...options } = {}) {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     acceptDownloads: true,

@@ -2,7 +2,20 @@
  * Stands in for the package while the look of the page is worked on, and for tests of the page alone: it finds words by
  * the colour that a drawn scene gives them. Same face as the package, no model.
  */
-import type { BundleInfo, ClassSummary, Device, LoadOptions, SegmentOptions } from 'wordmask';
+import type {
+  BitmapMask,
+  BundleInfo,
+  CallOptions,
+  ClassSummary,
+  Device,
+  EncodeOptions,
+  LoadOptions,
+  Methods,
+  NamedScore,
+  Region,
+  RegionOptions,
+  SegmentOptions,
+} from 'wordmask';
 
 export class WordmaskError extends Error {
   constructor(
@@ -35,6 +48,28 @@ const palette: Color[] = [
   [132, 145, 180],
 ];
 
+/** What tests look at, and what they hold up. */
+const test = globalThis as typeof globalThis & {
+  /** Every call with what was given. */
+  asked?: { call: string; words?: readonly string[]; options: object }[];
+  /** Coarse masks are followed by sharper ones, and regions by names, only after this. */
+  held?: Promise<void>;
+};
+
+function note(call: string, options: object, words?: readonly string[]): void {
+  test.asked ??= [];
+  // As JSON, which leaves functions and signals out.
+  const plain = JSON.parse(JSON.stringify({ ...options, signal: undefined }));
+  test.asked.push({ call, options: plain, ...(words && { words }) });
+}
+
+/** Waits for the tests, if they wish so, or until the call is stopped. */
+async function hold(signal: AbortSignal | undefined): Promise<void> {
+  const stopped = new Promise((done) => signal?.addEventListener('abort', done));
+  await Promise.race([test.held, stopped]);
+  signal?.throwIfAborted();
+}
+
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 const distance = (a: Color, b: Color) =>
   a.reduce((sum, part, at) => sum + Math.abs(part - (b[at] ?? 0)), 0);
@@ -48,6 +83,8 @@ export class Segmenter {
     knows: 'It was trained on drawn scenes of simple shapes on plain grounds.',
     scheme: 'q8',
   };
+
+  readonly methods: Methods = { default: 'clip-diy', refine: ['tlp'] };
 
   private constructor(kind: 'webgpu' | 'cpu', note?: string) {
     this.device = note === undefined ? { kind, name: kind } : { kind, name: kind, note };
@@ -74,7 +111,9 @@ export class Segmenter {
     );
   }
 
-  async encode(file: File, { signal, onProgress }: SegmentOptions): Promise<Picture> {
+  async encode(file: File, options: EncodeOptions): Promise<Picture> {
+    const { signal, onProgress } = options;
+    note('encode', options);
     const bitmap = await createImageBitmap(file);
     for (let step = 0; step <= 12; step++) {
       onProgress?.({ phase: 'encode', done: step, total: 12 });
@@ -91,16 +130,83 @@ export class Segmenter {
   async close(): Promise<void> {}
 }
 
-class Picture {
-  constructor(readonly image: ImageData) {}
+type FakeOptions = Omit<SegmentOptions, 'onPartial'> & { onPartial?: (coarse: Masks) => void };
 
-  async segment(words: readonly string[], { signal }: SegmentOptions): Promise<Masks> {
+class Picture {
+  readonly width: number;
+  readonly height: number;
+
+  constructor(readonly image: ImageData) {
+    this.width = image.width;
+    this.height = image.height;
+  }
+
+  async segment(words: readonly string[], options: FakeOptions): Promise<Masks> {
+    const { method = 'clip-diy', crops = 10, signal, onProgress, onPartial } = options;
+    note('segment', options, words);
     await pause(60);
     signal?.throwIfAborted();
-    return new Masks(this.image, words);
+    const scales = method === 'clip-diy' ? { 10: 2, 26: 3, 59: 3 }[crops] : 1;
+    for (let scale = 1; scale < scales; scale++) {
+      onPartial?.(new Masks(this.image, words, 32 / scale));
+      onProgress?.({ phase: 'segment', done: scale, total: scales });
+      await hold(signal);
+      await pause(60);
+      signal?.throwIfAborted();
+    }
+    return new Masks(this.image, words, 1);
+  }
+
+  /** Everything of about the same colour that hangs together with this pixel. */
+  async regionAt(x: number, y: number, { signal }: RegionOptions): Promise<Region> {
+    note('regionAt', { x, y });
+    await pause(20);
+    signal?.throwIfAborted();
+    const { width, height } = this;
+    const mask = new Uint8Array(width * height);
+    const seed = this.#colorAt(y * width + x);
+    const open = [y * width + x];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      if (mask[at] === 1 || distance(this.#colorAt(at), seed) > 30) continue;
+      mask[at] = 1;
+      if (at % width > 0) open.push(at - 1);
+      if (at % width < width - 1) open.push(at + 1);
+      if (at >= width) open.push(at - width);
+      if (at + width < mask.length) open.push(at + width);
+    }
+    const area = mask.reduce((sum, inside) => sum + inside, 0);
+    return { width, height, mask, area, bbox: [x, y, 1, 1] };
+  }
+
+  /** By the colour of the first pixel inside. */
+  async classify(
+    masks: readonly BitmapMask[],
+    words: readonly string[],
+    { signal }: CallOptions,
+  ): Promise<NamedScore[][]> {
+    note('classify', {}, words);
+    await hold(signal);
+    await pause(40);
+    signal?.throwIfAborted();
+    if (words.includes('trouble')) throw new WordmaskError('device', 'The GPU failed. Try again.');
+    return masks.map(({ data }) => {
+      const color = this.#colorAt(data.indexOf(1));
+      const fits = words.map((word) => {
+        const own = Object.hasOwn(colors, word) ? colors[word] : undefined;
+        return own === undefined ? 1e-3 : Math.exp(-distance(own, color) / 60) + 1e-3;
+      });
+      const total = fits.reduce((sum, fit) => sum + fit, 0);
+      const named = words.map((name, index) => ({ name, score: (fits[index] ?? 0) / total }));
+      return named.sort((one, other) => other.score - one.score);
+    });
   }
 
   free(): void {}
+
+  #colorAt(pixel: number): Color {
+    const [red = 0, green = 0, blue = 0] = this.image.data.subarray(pixel * 4, pixel * 4 + 3);
+    return [red, green, blue];
+  }
 }
 
 class Masks {
@@ -110,14 +216,17 @@ class Masks {
   readonly classes: ClassSummary[];
   readonly timing = { encodeMs: 240, segmentMs: 12 };
 
-  constructor({ width, height, data }: ImageData, words: readonly string[]) {
+  /** @param block The side of the squares whose first pixel speaks for all. */
+  constructor({ width, height, data }: ImageData, words: readonly string[], block: number) {
     this.width = width;
     this.height = height;
     this.labels = new Uint8Array(width * height).fill(255);
     const wanted = words.map((word) => (Object.hasOwn(colors, word) ? colors[word] : undefined));
     const counts = words.map(() => 0);
     for (let pixel = 0; pixel < this.labels.length; pixel++) {
-      const at = pixel * 4;
+      const column = Math.floor((pixel % width) / block) * block;
+      const row = Math.floor(Math.floor(pixel / width) / block) * block;
+      const at = (row * width + column) * 4;
       const color: Color = [data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0];
       const label = wanted.findIndex((of) => of !== undefined && distance(of, color) < 60);
       if (label < 0) continue;

@@ -3,56 +3,21 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { serve } from '../../scripts/serve.mjs';
-import {
-  alertText,
-  chips,
-  drop,
-  encodes,
-  launch,
-  legend,
-  open,
-  overhang,
-  png,
-  rest,
-} from './browser.mjs';
+import { alertText, chips, drop, encodes, legend, overhang, png, rest, site } from './browser.mjs';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 const PNG_HEAD = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-let server;
-let browser;
-let scene;
-let sceneFile;
+const list = JSON.parse(readFileSync(join(dist, 'samples/samples.json'), 'utf8'));
+const scene = list.scenes[0];
+const sceneFile = readFileSync(join(dist, 'samples', scene.file));
 
-before(async () => {
-  const list = JSON.parse(readFileSync(join(dist, 'samples/samples.json'), 'utf8'));
-  scene = list.scenes[0];
-  sceneFile = readFileSync(join(dist, 'samples', scene.file));
-  server = await serve(dist, { port: 0 });
-  browser = await launch();
-});
+const here = site(dist);
 
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-/** Runs a test with a page of its own on the CPU, which must end without a fault. */
-function pageTest(name, options, body) {
-  test(name, async () => {
-    const all = { query: '?device=cpu', ...options };
-    const { page, seen, close } = await open(browser, server.url, all);
-    try {
-      await body(page, seen);
-      assert.deepEqual(seen.faults, []);
-    } finally {
-      await close();
-    }
-  });
-}
+/** Runs a test with a page of its own on the CPU unless told otherwise. */
+const pageTest = (name, options, body) =>
+  here.pageTest(name, { query: '?device=cpu', ...options }, body);
 
 async function firstScene(page) {
   await page.locator('.sample').first().click();
@@ -81,7 +46,7 @@ pageTest('nothing leaves the page, from start to masks', { query: '' }, async (p
     'the model was watched',
   );
   for (const { url, method, body } of seen.requests) {
-    assert.ok(url.startsWith(server.url) || url.startsWith('blob:'), url);
+    assert.ok(url.startsWith(here.url) || url.startsWith('blob:'), url);
     assert.equal(method, 'GET');
     assert.equal(body, null);
   }
@@ -217,14 +182,93 @@ pageTest('options change the masks without encoding again', {}, async (page) => 
     [...document.querySelectorAll('#legend .row')].some((row) => row.matches('.absent')),
   );
   await page.locator('#threshold').fill('0');
-  await page.getByLabel('Key smoothing').check();
-  await page.getByLabel('Prompt denoising').check();
+  await page.locator('#method').selectOption('naclip');
+  await page.getByLabel('Own choice').check();
+  for (const step of ['Prompt denoising', 'Key smoothing', 'TLP', 'PAMR']) {
+    await page.getByLabel(step).check();
+  }
   await page.getByLabel('Own words').check();
   await page.locator('#background-words').fill('wall, floor');
   await page.waitForTimeout(400);
   await rest(page);
   assert.equal(await encodes(page), '1');
   assert.equal(await alertText(page), '');
+});
+
+const METHODS = ['maskclip', 'clearclip', 'sclip', 'naclip', 'pearl', 'scclip'];
+METHODS.push('two-stage', 'clip-diy');
+
+pageTest('every method makes masks, without encoding again', {}, async (page) => {
+  await firstScene(page);
+  await page.locator('summary').click();
+  await page.locator('input[name="refine"][value="own"]').check();
+  for (const box of await page.locator('#refinements input:checked').all()) await box.uncheck();
+  assert.match(await page.locator('#method option').first().textContent(), /^Automatic: \w/);
+  const answers = new Set();
+  for (const method of METHODS) {
+    await page.locator('#method').selectOption(method);
+    await page.waitForTimeout(400);
+    await rest(page);
+    const found = await shares(page);
+    assert.ok(
+      found.some((share) => share > 0),
+      method,
+    );
+    answers.add(found.join());
+  }
+  assert.ok(answers.size > METHODS.length / 2, `only ${answers.size} different answers`);
+  assert.equal(await encodes(page), '1');
+  assert.equal(await alertText(page), '');
+});
+
+const diy = { query: '?device=cpu&method=clip-diy' };
+pageTest('CLIP-DIY shows coarse masks that sharpen', diy, async (page) => {
+  await rest(page);
+  await page.locator('summary').click();
+  await page.locator('input[name="crops"][value="59"]').check();
+  // The shares with each mark, as they come.
+  await page.evaluate(() => {
+    globalThis.coarse = [];
+    const legend = document.querySelector('#legend');
+    new MutationObserver(() => {
+      const mark = document.querySelector('#sharpness');
+      if (!mark.hidden) globalThis.coarse.push([mark.textContent, legend.textContent]);
+    }).observe(legend, { childList: true });
+  });
+  await firstScene(page);
+  const coarse = await page.evaluate(() => globalThis.coarse);
+  assert.ok(coarse.length >= 2, `${coarse.length} coarse answers`);
+  assert.ok(coarse.every(([mark]) => mark === 'sharpening…'));
+  assert.notEqual(coarse[0][1], await page.locator('#legend').textContent());
+  assert.ok(await page.locator('#sharpness').isHidden());
+});
+
+pageTest('a region of the picture gets the best of the words', {}, async (page) => {
+  await firstScene(page);
+  const named = async () => {
+    await page.locator('#naming-list li').first().waitFor();
+    const names = await page.locator('#naming-list .name').allTextContents();
+    const scores = (await page.locator('#naming-list .score').allTextContents()).map(Number);
+    assert.equal(names.length, Math.min(3, scene.words.length));
+    assert.ok(names.every((name) => scene.words.includes(name)));
+    assert.deepEqual(
+      scores,
+      scores.slice().sort((a, b) => b - a),
+    );
+    assert.ok(scores[0] > 0 && scores.reduce((sum, score) => sum + score) < 1.02, String(scores));
+    const share = await page.locator('#naming-title').textContent();
+    assert.match(share, /^This region · .*%$/);
+  };
+  await page.locator('#canvas').click();
+  await named();
+  await page.keyboard.press('Escape');
+  await page.locator('#naming').waitFor({ state: 'hidden' });
+  await page.locator('#aim').focus();
+  await page.keyboard.press('Enter');
+  for (let step = 0; step < 8; step++) await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await named();
+  assert.equal(await encodes(page), '1');
 });
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { inks, type PaintedClass, paint } from '../src/paint.js';
+import { inks, type PaintedClass, paint, regionInks } from '../src/paint.js';
 import { initialState, type View } from '../src/state.js';
 
 const classes: PaintedClass[] = [
@@ -49,4 +49,12 @@ test('painting also makes smaller', () => {
   const labels = new Uint8Array(100).fill(1);
   const out = paint(labels, 10, 10, 1, 1, inks(classes, view), 1);
   assert.deepEqual([...out], [0, 0, 255, 128]);
+});
+
+test('a region is lined on both sides of its border, and bare inside', () => {
+  const out = paint(Uint8Array.of(0, 1), 2, 1, 8, 1, regionInks, 1);
+  const pixel = (x: number) => [...out.subarray(x * 4, x * 4 + 4)];
+  assert.deepEqual(pixel(3), [8, 11, 10, 255]);
+  assert.deepEqual(pixel(4), [255, 255, 255, 255]);
+  assert.equal(pixel(7)[3], 0);
 });

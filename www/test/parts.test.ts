@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileName } from '../src/downloads.js';
+import { pixelAt } from '../src/pointer.js';
 import { readSamples } from '../src/samples.js';
 import { deviceText, duration, progressText } from '../src/status.js';
 
@@ -43,6 +44,9 @@ test('progress is told in bytes and parts', () => {
   assert.equal(progressText({ phase: 'encode', done: 3, total: 12 }).part, 0.25);
   assert.equal(progressText({ phase: 'segment', done: 0, total: 0 }).part, null);
   assert.equal(progressText({ phase: 'prepare' }).part, null);
+  const segment = { phase: 'segment', done: 1, total: 2 } as const;
+  assert.equal(progressText(segment).text, 'Making the masks');
+  assert.equal(progressText(segment, true).spoken, 'Sharpening the masks');
 });
 
 test('what is spoken does not change with every byte', () => {
@@ -60,4 +64,11 @@ test('device and timing in one line', () => {
   assert.equal(duration(0.2), 'under 1 ms');
   assert.equal(duration(2345), '2.3 s');
   assert.equal(duration(12_345), '12 s');
+});
+
+test('a point is a pixel, also at the far edges', () => {
+  const size = { width: 30, height: 20 };
+  assert.deepEqual(pixelAt(size, [0, 0]), { x: 0, y: 0 });
+  assert.deepEqual(pixelAt(size, [0.5, 0.5]), { x: 15, y: 10 });
+  assert.deepEqual(pixelAt(size, [1, 1]), { x: 29, y: 19 });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Method, Methods } from 'wordmask';
 import {
   type Action,
   addWords,
@@ -8,6 +9,7 @@ import {
   MAX_LETTERS,
   MAX_WORDS,
   masksDiffer,
+  type Options,
   parseWords,
   readAddress,
   reduce,
@@ -84,22 +86,79 @@ test('a hidden class stays hidden by its name and comes back', () => {
   assert.equal(reduce(hidden, { type: 'toggle', name: '__proto__' }).view.hidden.size, 0);
 });
 
+const diy: Methods = { default: 'clip-diy', refine: ['tlp'] };
+const dense: Methods = { default: 'pearl', refine: [] };
+
+test('what is automatic is left to the engine', () => {
+  const nothing = { background: 'auto', threshold: 0 };
+  assert.deepEqual(segmentOptions(initialState), nothing);
+  assert.deepEqual(segmentOptions({ ...initialState, automatic: diy }), nothing);
+});
+
 test('options become those of the package', () => {
-  const options = { ...initialState.options, promptDenoising: true, keySmoothing: true };
-  assert.deepEqual(segmentOptions(options), {
+  const options = {
+    ...initialState.options,
+    method: 'naclip' as const,
+    refine: 'own' as const,
+    refinements: ['pamr', 'prompt-denoising'] as const,
+  };
+  assert.deepEqual(segmentOptions({ options, automatic: dense }), {
+    method: 'naclip',
+    // In the order in which they run, whatever the order of the clicks.
+    refine: ['prompt-denoising', 'pamr'],
     background: 'auto',
-    refine: ['prompt-denoising', 'key-smoothing'],
     threshold: 0,
   });
-  const own = { ...options, background: 'words' as const };
-  assert.equal(segmentOptions(own).background, 'none');
-  assert.deepEqual(segmentOptions({ ...own, backgroundWords: ['wall'] }).background, ['wall']);
+  const own = (backgroundWords: string[]) => ({
+    options: { ...options, background: 'words' as const, backgroundWords },
+    automatic: null,
+  });
+  assert.equal(segmentOptions(own([])).background, 'none');
+  assert.deepEqual(segmentOptions(own(['wall'])).background, ['wall']);
+});
+
+test('crops and guidance are those of CLIP-DIY, chosen or automatic', () => {
+  const options = { ...initialState.options, crops: 26 as const, guidance: 'none' as const };
+  const given = (method: 'auto' | Method, automatic: Methods | null) => {
+    const { crops, guidance } = segmentOptions({ options: { ...options, method }, automatic });
+    return [crops, guidance];
+  };
+  assert.deepEqual(given('clip-diy', dense), [26, 'none']);
+  assert.deepEqual(given('auto', diy), [26, 'none']);
+  assert.deepEqual(given('auto', dense), [undefined, undefined]);
+  assert.deepEqual(given('auto', null), [undefined, undefined]);
+  assert.deepEqual(given('naclip', diy), [undefined, undefined]);
+});
+
+test('key smoothing is left out where there are no keys', () => {
+  const steps = ['key-smoothing', 'tlp'] as const;
+  const options = { ...initialState.options, refine: 'own' as const, refinements: steps };
+  assert.deepEqual(segmentOptions({ options, automatic: dense }).refine, steps);
+  assert.deepEqual(segmentOptions({ options, automatic: diy }).refine, ['tlp']);
+  const stages = { ...options, method: 'two-stage' as const };
+  assert.deepEqual(segmentOptions({ options: stages, automatic: dense }).refine, ['tlp']);
+});
+
+test('own steps begin with those that run anyway, and are kept', () => {
+  const own: Action = { type: 'options', change: { refine: 'own' } };
+  const known = after({ type: 'automatic', methods: diy }, own);
+  assert.deepEqual(known.options.refinements, ['tlp']);
+  assert.deepEqual(after(own).options.refinements, []);
+  const none: Action = { type: 'options', change: { refinements: [] } };
+  const back: Action = { type: 'options', change: { refine: 'auto' } };
+  assert.deepEqual([none, back, own].reduce(reduce, known).options.refinements, []);
 });
 
 test('only what changes the masks counts as a change of the masks', () => {
   const { options } = initialState;
-  assert.ok(!masksDiffer(options, { ...options, device: 'cpu', backgroundWords: ['wall'] }));
-  assert.ok(masksDiffer(options, { ...options, threshold: 0.2 }));
+  const differ = (change: Partial<Options>, automatic: Methods | null = diy) =>
+    masksDiffer(options, { ...options, ...change }, automatic);
+  assert.ok(!differ({ device: 'cpu', backgroundWords: ['wall'] }));
+  assert.ok(!differ({ refinements: ['pamr'] }));
+  assert.ok(differ({ threshold: 0.2 }));
+  assert.ok(differ({ method: 'sclip' }));
+  assert.ok(differ({ crops: 59 }));
+  assert.ok(!differ({ crops: 59 }, dense));
 });
 
 test('a share never rounds something to nothing', () => {
@@ -119,11 +178,14 @@ test('the address chooses device and model, but no model of another site', () =>
   const read = (query: string) => readAddress(new URL(`https://example.org/page/${query}`));
   assert.deepEqual(read(''), {
     device: 'auto',
+    method: 'auto',
     model: 'https://example.org/page/models/doodle/',
     notice: null,
   });
   assert.equal(read('?device=webgpu').device, 'webgpu');
   assert.equal(read('?device=toaster').device, 'auto');
+  assert.equal(read('?method=scclip').method, 'scclip');
+  assert.equal(read('?method=toString').method, 'auto');
   assert.equal(read('?model=models/clip').model, 'https://example.org/page/models/clip/');
   for (const foreign of ['https://evil.example/m/', '//evil.example/m/', 'data:text/plain,x']) {
     const { model, notice } = read(`?model=${encodeURIComponent(foreign)}`);

@@ -3,25 +3,11 @@
  * colours by name: what the page does with words, pictures, errors and views, exactly and fast.
  */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { serve } from '../../scripts/serve.mjs';
-import {
-  alertText,
-  chips,
-  drop,
-  encodes,
-  launch,
-  legend,
-  open,
-  overhang,
-  png,
-  rest,
-} from './browser.mjs';
+import { alertText, chips, drop, encodes, legend, overhang, png, rest, site } from './browser.mjs';
 
 const www = fileURLToPath(new URL('..', import.meta.url));
 const SKY = [150, 205, 240];
@@ -33,12 +19,7 @@ const meadow = png(100, 80, (x, y) => {
   return x >= 10 && x < 26 && y >= 10 && y < 20 ? SUN : SKY;
 });
 
-let folder;
-let server;
-let browser;
-
-before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'wordmask-page-'));
+const here = site(async (folder) => {
   for (const name of ['index.html', 'style.css', 'icon.svg']) {
     cpSync(join(www, name), join(folder, name));
   }
@@ -51,28 +32,8 @@ before(async () => {
     alias: { wordmask: join(www, 'test/fake-wordmask.ts') },
     logLevel: 'error',
   });
-  server = await serve(folder, { port: 0 });
-  browser = await launch();
 });
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** Runs a test with a page of its own, which must end without a fault. */
-function pageTest(name, options, body) {
-  test(name, async () => {
-    const { page, seen, close } = await open(browser, server.url, options);
-    try {
-      await body(page, seen);
-      assert.deepEqual(seen.faults, []);
-    } finally {
-      await close();
-    }
-  });
-}
+const { pageTest } = here;
 
 async function type(page, ...words) {
   for (const word of words) {
@@ -221,7 +182,7 @@ pageTest('a device that is not there is told, and the one before goes on', {}, a
   await page.getByLabel('WebGPU').check();
   await page.locator('#alert.shown').waitFor();
   assert.match(await alertText(page), /no WebGPU adapter/);
-  assert.ok(await page.getByLabel('Automatic').first().isChecked());
+  assert.ok(await page.locator('input[name="device"][value="auto"]').isChecked());
   await legend(page, ['sky']);
   assert.equal(await encodes(page), '1');
 });
@@ -292,9 +253,315 @@ pageTest('everything is reached by the keyboard, with a focus to be seen', {}, a
     await page.keyboard.press('Tab');
   }
   const order = ['skip', 'canvas', 'file', 'go', 'close', 'word', 'opacity', 'original', 'on'];
-  order.push('cutout', 'labels', 'overlay', 'svg', 'coco', 'geojson', 'SUMMARY', 'auto', 'auto');
-  order.push('key-smoothing', 'prompt-denoising', 'threshold');
+  order.push('cutout', 'aim', 'labels', 'overlay', 'svg', 'coco', 'geojson', 'SUMMARY', 'method');
+  // Crops, guidance, refinement and background; after the threshold the device.
+  order.push('auto', 'auto', 'auto', 'auto', 'threshold', 'auto');
   assert.deepEqual(reached, order);
+});
+
+/** What the package was asked for, by kind of call. */
+const asked = (page, call) =>
+  page.evaluate((kind) => globalThis.asked.filter((one) => one.call === kind), call);
+
+/** The options of the last segmentation, once it is the one with this many before it. */
+async function lastOptions(page, before) {
+  await page.waitForFunction(
+    (count) => globalThis.asked.filter(({ call }) => call === 'segment').length > count,
+    before,
+  );
+  await rest(page);
+  return (await asked(page, 'segment')).at(-1).options;
+}
+
+/** Makes coarse masks and names wait until `release`. */
+const hold = (page) =>
+  page.evaluate(() => {
+    globalThis.held = new Promise((done) => {
+      globalThis.release = done;
+    });
+  });
+const release = (page) => page.evaluate(() => globalThis.release());
+
+pageTest('the method is the one that is chosen, without encoding again', {}, async (page) => {
+  await meadowWith(page, 'sky', 'grass');
+  await page.locator('summary').click();
+  const method = page.locator('#method');
+  assert.equal(await method.locator('option').first().textContent(), 'Automatic: CLIP-DIY');
+  assert.equal(await method.locator('option').count(), 9);
+  assert.ok(await page.locator('#clip-diy').isVisible());
+  let before = (await asked(page, 'segment')).length;
+  assert.deepEqual((await asked(page, 'segment')).at(-1).options, {
+    background: 'auto',
+    threshold: 0,
+  });
+
+  await method.selectOption('NACLIP');
+  assert.equal((await lastOptions(page, before++)).method, 'naclip');
+  assert.ok(await page.locator('#clip-diy').isHidden());
+  assert.match(await page.locator('#method-about').textContent(), /near ones first/);
+
+  await method.selectOption('CLIP-DIY');
+  assert.equal((await lastOptions(page, before++)).method, 'clip-diy');
+  await page.locator('input[name="crops"][value="59"]').check();
+  assert.equal((await lastOptions(page, before++)).crops, 59);
+  await page.locator('input[name="guidance"][value="none"]').check();
+  const last = await lastOptions(page, before++);
+  assert.deepEqual([last.crops, last.guidance], [59, 'none']);
+  await method.selectOption('Two stages');
+  assert.deepEqual(await lastOptions(page, before), {
+    method: 'two-stage',
+    background: 'auto',
+    threshold: 0,
+  });
+  assert.equal(await encodes(page), '1');
+});
+
+pageTest('refinements are automatic, or one’s own', {}, async (page) => {
+  await meadowWith(page, 'sky');
+  await page.locator('summary').click();
+  assert.equal(await page.locator('#refine-automatic').textContent(), ': TLP');
+  const box = (name) => page.locator('#refinements').getByLabel(name);
+  assert.ok(await box('PAMR').isHidden());
+  let before = (await asked(page, 'segment')).length;
+  await page.getByLabel('Own choice').check();
+  assert.ok(await box('TLP').isChecked());
+  assert.ok(await box('Key smoothing').isDisabled(), 'CLIP-DIY has no keys');
+  assert.deepEqual((await lastOptions(page, before++)).refine, ['tlp']);
+  await box('PAMR').check();
+  assert.deepEqual((await lastOptions(page, before++)).refine, ['tlp', 'pamr']);
+  await page.locator('#method').selectOption('maskclip');
+  await lastOptions(page, before++);
+  await box('Key smoothing').check();
+  assert.deepEqual((await lastOptions(page, before)).refine, ['key-smoothing', 'tlp', 'pamr']);
+});
+
+pageTest('an address may choose the method', { query: '?method=pearl' }, async (page) => {
+  await meadowWith(page, 'sky');
+  assert.equal((await asked(page, 'encode'))[0].options.method, 'pearl');
+  assert.equal((await asked(page, 'segment'))[0].options.method, 'pearl');
+  assert.equal(await page.locator('#method').inputValue(), 'pearl');
+});
+
+/** Moves the mouse over the picture, to a point given as parts of its size. */
+async function hoverAt(page, x, y) {
+  const box = await page.locator('#canvas').boundingBox();
+  await page.mouse.move(box.x + box.width * x, box.y + box.height * y);
+}
+
+pageTest('coarse masks are drawn and marked until they are sharp', {}, async (page) => {
+  await hold(page);
+  await drop(page, 'meadow.png', meadow, 'image/png');
+  await type(page, 'sky', 'sun');
+  const mark = page.locator('#sharpness');
+  await mark.waitFor();
+  assert.equal(await mark.textContent(), 'sharpening…');
+  assert.equal(await page.locator('#phase').textContent(), 'Sharpening the masks');
+  assert.equal(await page.locator('#legend .row').count(), 3);
+  // The corner of the coarse square is sky, and so all of it is.
+  const tip = page.locator('#tip');
+  await hoverAt(page, 0.18, 0.18);
+  assert.equal(await tip.textContent(), 'sky');
+  const coarse = await colorAt(page, 0.18, 0.18);
+  await page.locator('#legend input').first().focus();
+  await release(page);
+  await rest(page);
+  await mark.waitFor({ state: 'hidden' });
+  assert.notDeepEqual(await colorAt(page, 0.18, 0.18), coarse);
+  const focused = await page.evaluate(() => document.activeElement.closest('.row')?.textContent);
+  assert.match(focused ?? '', /^sky/, 'the focus stays in the legend');
+  await hoverAt(page, 0.185, 0.185);
+  assert.equal(await tip.textContent(), 'sun');
+});
+
+pageTest('coarse masks stay when the work is stopped, and can be had', {}, async (page) => {
+  await hold(page);
+  await drop(page, 'meadow.png', meadow, 'image/png');
+  await type(page, 'sky');
+  const mark = page.locator('#sharpness');
+  await mark.waitFor();
+  const [during] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Label PNG' }).click(),
+  ]);
+  assert.match(during.suggestedFilename(), /\.png$/);
+  await page.locator('#go').click();
+  await rest(page, 'stopped');
+  assert.equal(await mark.textContent(), 'coarse');
+  assert.match(await page.locator('#phase').textContent(), /still coarse/);
+  const [stopped] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'COCO' }).click(),
+  ]);
+  assert.match(stopped.suggestedFilename(), /\.json$/);
+  await release(page);
+  await page.locator('#go').click();
+  await rest(page);
+  await mark.waitFor({ state: 'hidden' });
+});
+
+/** Clicks the picture at such a point. */
+async function clickAt(page, x, y) {
+  await hoverAt(page, x, y);
+  await page.mouse.down();
+  await page.mouse.up();
+}
+
+const names = (page) => page.locator('#naming-list .name').allTextContents();
+
+/** Waits for the names of a region. */
+async function named(page) {
+  await page.locator('#naming-list li').first().waitFor();
+  return names(page);
+}
+
+pageTest('a click names a region, and Escape or a click elsewhere ends it', {}, async (page) => {
+  await meadowWith(page, 'sky', 'grass', 'sun', 'cat');
+  const box = page.locator('#naming');
+  const before = await colorAt(page, 0.18, 0.22);
+  await clickAt(page, 0.185, 0.185);
+  assert.equal((await named(page))[0], 'sun');
+  assert.equal((await names(page)).length, 3);
+  const title = await page.locator('#naming-title').textContent();
+  assert.equal(title.replace(/\u00a0/g, ' '), 'This region · 2.0 %');
+  const scores = (await page.locator('#naming-list .score').allTextContents()).map(Number);
+  assert.ok(scores[0] > scores[1] && scores[1] >= scores[2], String(scores));
+  assert.match(await page.locator('#live').textContent(), /^A region of 2.0.*: sun 0\.\d\d, /);
+  assert.deepEqual((await asked(page, 'regionAt')).at(-1).options, { x: 18, y: 14 });
+  assert.ok((await asked(page, 'classify')).at(-1).words.includes('cat'));
+  // What is outside the region lies in the shade.
+  const shaded = await colorAt(page, 0.7, 0.3);
+  assert.ok(await page.locator('#tip').isHidden());
+
+  await page.keyboard.press('Escape');
+  await box.waitFor({ state: 'hidden' });
+  const bright = await colorAt(page, 0.7, 0.3);
+  assert.ok(bright.every((value, at) => value > shaded[at]));
+  assert.deepEqual(await colorAt(page, 0.18, 0.22), before);
+
+  await clickAt(page, 0.6, 0.8);
+  assert.equal((await named(page))[0], 'grass');
+  await clickAt(page, 0.6, 0.2);
+  await page.waitForFunction(
+    () => document.querySelector('#naming-list .name')?.textContent === 'sky',
+  );
+  await page.locator('h1').click();
+  await box.waitFor({ state: 'hidden' });
+
+  await clickAt(page, 0.6, 0.2);
+  await named(page);
+  await page.getByRole('button', { name: 'Close the names' }).click();
+  await box.waitFor({ state: 'hidden' });
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'canvas');
+
+  await clickAt(page, 0.6, 0.2);
+  await named(page);
+  await type(page, 'house');
+  await box.waitFor({ state: 'hidden' });
+  assert.equal(await encodes(page), '1');
+});
+
+pageTest('a region is named by keyboard alone', {}, async (page) => {
+  await meadowWith(page, 'sky', 'grass', 'sun');
+  const [button, cross, box] = ['#aim', '#cross', '#naming'].map((id) => page.locator(id));
+  await button.focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await button.getAttribute('aria-pressed'), 'true');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'canvas');
+  assert.ok(await cross.isVisible());
+  assert.match(await page.locator('#aim-help').textContent(), /arrow keys.*Enter/);
+  const at = () => cross.evaluate(({ style }) => [style.left, style.top].map(Number.parseFloat));
+  const [left, top] = await at();
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Shift+ArrowRight');
+  const [nextLeft, nextTop] = await at();
+  assert.ok(nextTop < top && nextLeft > left);
+  assert.ok(top - nextTop > 2 * (nextLeft - left), 'Shift moves less');
+  await page.keyboard.press('Enter');
+  assert.equal((await named(page))[0], 'sky');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'canvas');
+  await page.keyboard.press('Tab');
+  const close = await page.evaluate(() => document.activeElement.id);
+  assert.equal(close, 'naming-close');
+  await page.keyboard.press('Enter');
+  await box.waitFor({ state: 'hidden' });
+  for (let step = 0; step < 10; step++) await page.keyboard.press('ArrowDown');
+  assert.equal(await page.locator('#tip').textContent(), 'grass');
+  await page.keyboard.press('Space');
+  assert.equal((await named(page))[0], 'grass');
+  await page.keyboard.press('ArrowDown');
+  assert.ok(await box.isHidden(), 'moving on ends it');
+  await page.keyboard.press('Enter');
+  await named(page);
+  await page.keyboard.press('Escape');
+  await box.waitFor({ state: 'hidden' });
+  assert.ok(await cross.isVisible());
+  await page.keyboard.press('Escape');
+  await cross.waitFor({ state: 'hidden' });
+  assert.equal(await button.getAttribute('aria-pressed'), 'false');
+});
+
+pageTest('names wait for the masks; the outline does not', {}, async (page) => {
+  await meadowWith(page, 'sky', 'grass');
+  await hold(page);
+  await type(page, 'sun');
+  await page.locator('#sharpness').waitFor();
+  await clickAt(page, 0.18, 0.18);
+  const note = page.locator('#naming-note');
+  await page.waitForFunction(() =>
+    /once the masks are done/.test(document.querySelector('#naming-note').textContent),
+  );
+  await release(page);
+  assert.equal((await named(page))[0], 'sun');
+  assert.ok(await note.isHidden());
+});
+
+pageTest('naming says what it lacks', {}, async (page) => {
+  await drop(page, 'meadow.png', meadow, 'image/png');
+  await rest(page);
+  const box = page.locator('#naming');
+  await clickAt(page, 0.6, 0.2);
+  assert.ok(await box.isHidden(), 'without words there is nothing to say');
+  await type(page, 'sky');
+  await legend(page, ['sky']);
+  await clickAt(page, 0.6, 0.2);
+  assert.deepEqual(await named(page), ['sky']);
+  assert.match(await page.locator('#naming-note').textContent(), /Add words/);
+  await type(page, 'trouble');
+  await legend(page, ['sky', 'trouble']);
+  await clickAt(page, 0.6, 0.2);
+  await page.waitForFunction(() =>
+    /did not work/.test(document.querySelector('#naming-title').textContent),
+  );
+  assert.match(await page.locator('#naming-note').textContent(), /GPU failed/);
+  await page.getByRole('button', { name: 'Remove trouble' }).click();
+  await legend(page, ['sky']);
+  await type(page, 'grass');
+  await legend(page, ['sky', 'grass']);
+  await clickAt(page, 0.6, 0.2);
+  assert.equal((await named(page))[0], 'sky');
+});
+
+const handheld = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+pageTest('a tap names a region on a phone, within the screen', handheld, async (page) => {
+  await meadowWith(page, 'sky', 'grass', 'sun');
+  await page.locator('#aim').scrollIntoViewIfNeeded();
+  const scrolled = await page.evaluate(() => scrollY);
+  await page.locator('#aim').tap();
+  assert.equal(await page.evaluate(() => scrollY), scrolled, 'the picture is in sight already');
+  assert.match(await page.locator('#aim-help').textContent(), /^Tap/);
+  const box = await page.locator('#canvas').boundingBox();
+  for (const [x, y] of [
+    [0.02, 0.03],
+    [0.98, 0.97],
+    [0.5, 0.45],
+  ]) {
+    await page.touchscreen.tap(box.x + box.width * x, box.y + box.height * y);
+    await named(page);
+    const place = await page.locator('#naming').boundingBox();
+    assert.ok(place.x >= 0 && place.x + place.width <= 390, JSON.stringify(place));
+    assert.ok(place.y >= 0 && place.y + place.height <= 844, JSON.stringify(place));
+    assert.equal(await overhang(page), 0);
+  }
 });
 
 pageTest('a picture that is pasted comes in too, and pasted text does not', {}, async (page) => {
@@ -359,7 +626,7 @@ pageTest(
   async (page, seen) => {
     await rest(page);
     assert.match(await alertText(page), /another site/);
-    for (const { url } of seen.requests) assert.ok(url.startsWith(server.url), url);
+    for (const { url } of seen.requests) assert.ok(url.startsWith(here.url), url);
   },
 );
 

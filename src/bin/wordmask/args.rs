@@ -1,11 +1,16 @@
 //! What can be asked for.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 use wordmask::bundle::Scheme;
+use wordmask::dense::Method;
+use wordmask::dense::clip_diy::Budget;
 use wordmask::device::Preference;
 use wordmask::refine::Refinement;
+use wordmask::segmenter::{Guidance, REGIONS, Setting, Windows};
+use wordmask::{Error, Result};
 
 /// Type words, get a mask for each.
 #[derive(Debug, Parser)]
@@ -19,8 +24,10 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Segment pictures by words: a label PNG, an overlay and a JSON file for each.
     Segment(Segment),
-    /// Measure a model on procedural scenes with true masks.
-    Eval(Eval),
+    /// Name given masks of a picture.
+    Classify(Classify),
+    /// Measure a model on procedural scenes or a published data set.
+    Eval(Box<Eval>),
     /// Write procedural scenes: pictures, captions, true masks.
     Scenes(Scenes),
     /// Turn a CLIP in the Hugging Face layout into a bundle.
@@ -34,6 +41,7 @@ impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Segment(a) => a.json,
+            Self::Classify(a) => a.json,
             Self::Eval(a) => a.json,
             Self::Info(a) => a.json,
             Self::Scenes(_) | Self::Import(_) => false,
@@ -41,7 +49,7 @@ impl Command {
     }
 }
 
-/// Which model, where, and how it scores.
+/// Which model, where, and how it sees.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Model {
     /// A bundle's directory; the built-in one if left out.
@@ -50,24 +58,86 @@ pub(crate) struct Model {
     /// auto, webgpu or cpu.
     #[arg(long, default_value = "auto")]
     pub(crate) device: Preference,
-    /// How cells get scores.
-    #[arg(long, default_value = "maskclip", value_parser = ["maskclip"])]
-    pub(crate) method: String,
-    /// Keep the last block's residuals and feed-forward part.
-    #[arg(long)]
-    pub(crate) residual: bool,
-    /// Refinements in order: prompt-denoising, key-smoothing.
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) refine: Vec<Refinement>,
-    /// auto, none, or words between commas.
-    #[arg(long, default_value = "auto")]
-    pub(crate) background: String,
-    /// Leave pixels unlabelled whose best class is less likely than this, 0 to 1.
-    #[arg(long, default_value_t = 0.0)]
-    pub(crate) threshold: f32,
     /// Short side in pixels that pictures are brought to; the bundle's own if left out.
     #[arg(long, value_name = "PIXELS")]
     pub(crate) size: Option<u32>,
+    /// auto, whole, or side and stride of sliding windows in pixels: 224,112.
+    #[arg(long, default_value = "auto", value_parser = windows)]
+    pub(crate) windows: Windows,
+}
+
+fn windows(text: &str) -> Result<Windows> {
+    match text {
+        "auto" => Ok(Windows::Auto),
+        "whole" => Ok(Windows::Whole),
+        _ => {
+            let number = |text: &str| text.trim().parse().ok();
+            let pair = text
+                .split_once(',')
+                .and_then(|(size, stride)| Some((number(size)?, number(stride)?)));
+            let (size, stride) = pair.ok_or_else(|| {
+                Error::input(format!(
+                    "{text:?} are no windows. Give auto, whole, or side and stride in pixels: 224,112."
+                ))
+            })?;
+            Ok(Windows::Slide { size, stride })
+        }
+    }
+}
+
+/// Refinements between commas, or `none`.
+#[derive(Debug, Clone)]
+pub(crate) struct Steps(pub(crate) Vec<Refinement>);
+
+impl FromStr for Steps {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "none" => Ok(Self(Vec::new())),
+            steps => steps
+                .split(',')
+                .map(|step| step.trim().parse())
+                .collect::<Result<_>>()
+                .map(Self),
+        }
+    }
+}
+
+/// Settings between commas, or `all`.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings(pub(crate) Vec<Setting>);
+
+impl FromStr for Settings {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "all" => Ok(Self(Setting::all())),
+            list => list
+                .split(',')
+                .map(str::parse)
+                .collect::<Result<_>>()
+                .map(Self),
+        }
+    }
+}
+
+/// How answers are made, beside method and background.
+#[derive(Debug, clap::Args)]
+pub(crate) struct How {
+    /// Leave pixels unlabelled whose best class is less likely than this, 0 to 1.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) threshold: f32,
+    /// Crops that clip-diy looks at: 10, 26 or 59.
+    #[arg(long, default_value = "59")]
+    pub(crate) crops: Budget,
+    /// What guides clip-diy: none or features.
+    #[arg(long, default_value = "features")]
+    pub(crate) guidance: Guidance,
+    /// Regions that two-stage classifies at most.
+    #[arg(long, default_value_t = REGIONS)]
+    pub(crate) regions: usize,
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,6 +151,22 @@ pub(crate) struct Segment {
     /// Where the files go; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "masks")]
     pub(crate) out: PathBuf,
+    /// maskclip, clearclip, sclip, naclip, pearl, scclip, clip-diy or two-stage; the device's
+    /// default if left out.
+    #[arg(long)]
+    pub(crate) method: Option<Method>,
+    /// Keep the last block's residuals and feed-forward part in maskclip.
+    #[arg(long)]
+    pub(crate) residual: bool,
+    /// Refinements in order, prompt-denoising, key-smoothing, tlp, pamr, or none; the default ones
+    /// if left out.
+    #[arg(long, value_name = "STEPS")]
+    pub(crate) refine: Option<Steps>,
+    /// auto, none, or words between commas.
+    #[arg(long, default_value = "auto")]
+    pub(crate) background: String,
+    #[command(flatten)]
+    pub(crate) how: How,
     #[command(flatten)]
     pub(crate) model: Model,
     /// One JSON object a picture on standard output.
@@ -89,18 +175,85 @@ pub(crate) struct Segment {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Classify {
+    /// A JPEG, PNG or WebP file.
+    pub(crate) picture: PathBuf,
+    /// Words between commas; several names of one class between slashes.
+    #[arg(long)]
+    pub(crate) words: String,
+    /// An 8-bit PNG of the picture's size, grey or palette: each number but 255 is a mask.
+    #[arg(long, value_name = "PNG")]
+    pub(crate) masks: PathBuf,
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// One JSON object a mask on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Eval {
-    /// Number of scenes.
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) scenes: u32,
+    #[command(flatten)]
+    pub(crate) set: Set,
     /// Seed of the first scene; below a million, where no training scene is.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// What to measure, between commas: methods with their refinements, pearl+tlp or
+    /// maskclip+residual, or `all`.
+    #[arg(long, default_value = "maskclip", value_name = "SETTINGS")]
+    pub(crate) method: Settings,
+    /// auto, none, or words between commas; can be given several times.
+    #[arg(long, default_value = "auto")]
+    pub(crate) background: Vec<String>,
+    #[command(flatten)]
+    pub(crate) how: How,
     #[command(flatten)]
     pub(crate) model: Model,
-    /// One JSON object on standard output.
+    /// Go on from this file if it is there, and keep it up to date.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Write an overlay of each picture and setting here.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) save: Option<PathBuf>,
+    /// One JSON object a setting on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What to measure with: one of these.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Set {
+    /// Procedural scenes, this many.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) scenes: Option<usize>,
+    /// PASCAL VOC 2012 with background, 21 classes.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) voc: Option<PathBuf>,
+    /// PASCAL VOC 2012, 20 classes.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) voc20: Option<PathBuf>,
+    /// PASCAL Context, 59 classes.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) context: Option<PathBuf>,
+    /// PASCAL Context with background, 60 classes.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) context60: Option<PathBuf>,
+    /// COCO-Object, 80 things and background.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) coco: Option<PathBuf>,
+    /// COCO-Stuff, 171 classes.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) coco_stuff: Option<PathBuf>,
+    /// ADE20K, 150 classes.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) ade: Option<PathBuf>,
+    /// Cityscapes, 19 classes.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cityscapes: Option<PathBuf>,
+    /// CamVid, 11 classes.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) camvid: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -150,6 +303,13 @@ pub(crate) struct Import {
     /// Background words between commas; those for photographs if left out.
     #[arg(long, value_delimiter = ',')]
     pub(crate) background: Vec<String>,
+    /// Words to embed now, so that they cost nothing later: common, for what photographs show
+    /// around things, none, or words between commas.
+    #[arg(long, default_value = "common")]
+    pub(crate) words: String,
+    /// The method and refinements that suit the model best, such as maskclip+pamr.
+    #[arg(long)]
+    pub(crate) setting: Option<Setting>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -5,29 +5,41 @@ use std::time::Instant;
 
 use pollster::block_on;
 use serde::Serialize;
-use wordmask::bundle::{Bundle, HuggingFace, Imported, Source, write};
+use wordmask::bundle::{Bundle, HuggingFace, Imported, ReadyWords, Source, add_words, write};
 use wordmask::clip::Unpaced;
-use wordmask::device::Kind;
-use wordmask::eval::{Report, evaluate_scenes};
+use wordmask::device::{Kind, Preference};
+use wordmask::eval::datasets::{Dataset, DatasetKind};
+use wordmask::eval::{Evaluation, Report, TestSet};
 use wordmask::image::Picture;
-use wordmask::prompt::{Class, parse_line};
+use wordmask::mask::{LabelMap, Rle, read_label_png};
+use wordmask::prompt::{Class, PHOTO_BACKGROUND, parse_line, photo_lexicon, templates_id};
 use wordmask::scene::write_dataset;
-use wordmask::segmenter::{Background, ClassShare, Options};
+use wordmask::segmenter::{Background, ClassShare, EncodeOptions, Options};
 use wordmask::{Error, Result, Segmentation, Segmenter};
 
-use crate::args::{Eval, Import, Info, Model, Scenes, Segment};
-use crate::progress::bar;
+use crate::args::{Classify, Eval, How, Import, Info, Model, Scenes, Segment, Set};
+use crate::progress::{Bar, bar};
 use crate::report;
 
 pub(crate) fn segment(args: &Segment) -> Result<()> {
     let classes = parse_line(&args.words)?;
-    let options = options(&args.model)?;
+    let options = Options {
+        method: args.method,
+        residual: args.residual,
+        refine: args.refine.as_ref().map(|steps| steps.0.clone()),
+        background: background(&args.background)?,
+        ..options(&args.how)
+    };
+    let encode = EncodeOptions {
+        method: args.method,
+        ..encode_options(&args.model)
+    };
     let segmenter = load(&args.model)?;
     make_directory(&args.out)?;
     let bar = bar(args.pictures.len() as u64, "segmenting");
     let mut failures = 0;
     for path in &args.pictures {
-        match segment_one(&segmenter, path, &classes, &options, args) {
+        match segment_one(&segmenter, path, &classes, (&encode, &options), args) {
             Ok(answer) if args.json => println!("{}", json(&answer)?),
             Ok(answer) => bar.suspend(|| println!("{answer}")),
             Err(error) => {
@@ -72,13 +84,11 @@ fn segment_one<'a>(
     segmenter: &Segmenter,
     path: &'a Path,
     classes: &[Class],
-    options: &Options,
+    (encode, options): (&EncodeOptions, &Options),
     args: &Segment,
 ) -> Result<Answer<'a>> {
     let start = Instant::now();
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
-    let picture = Picture::decode(&bytes)?;
-    let image = block_on(segmenter.encode(picture, args.model.size, &mut Unpaced))?;
+    let image = block_on(segmenter.encode(read_picture(path)?, encode, &mut Unpaced))?;
     let result = block_on(segmenter.segment(&image, classes, options, &mut Unpaced))?;
     let answer = Answer {
         picture: path,
@@ -105,25 +115,122 @@ fn save(result: &Segmentation, answer: &Answer<'_>, path: &Path, out: &Path) -> 
     write("json", format!("{}\n", json(answer)?).as_bytes())
 }
 
-pub(crate) fn eval(args: &Eval) -> Result<()> {
-    let options = options(&args.model)?;
+/// The names of one mask, most likely first.
+#[derive(Serialize)]
+struct Named<'a> {
+    mask: u8,
+    pixels: u64,
+    names: Vec<Name<'a>>,
+}
+
+#[derive(Serialize)]
+struct Name<'a> {
+    name: &'a str,
+    score: f32,
+}
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "mask {} ({} pixels):", self.mask, self.pixels)?;
+        self.names
+            .iter()
+            .take(3)
+            .try_for_each(|n| write!(f, " {} {:.0} %", n.name, 100.0 * n.score))
+    }
+}
+
+pub(crate) fn classify(args: &Classify) -> Result<()> {
+    let classes = parse_line(&args.words)?;
+    let map = read_labels(&args.masks)?;
+    let present: Vec<(u8, u64)> = map.present().collect();
+    let masks = present
+        .iter()
+        .map(|(label, _)| Rle::of_class(&map, *label))
+        .collect::<Result<Vec<_>>>()?;
+    let picture = read_picture(&args.picture)?;
     let segmenter = load(&args.model)?;
-    let bar = bar(u64::from(args.scenes), "measuring");
-    let report = block_on(evaluate_scenes(
-        &segmenter,
-        args.seed,
-        args.scenes,
-        &options,
-        args.model.size,
-        |done| bar.set_position(u64::from(done)),
-    ))?;
-    bar.finish_and_clear();
-    if args.json {
-        println!("{}", json(&report)?);
-    } else {
-        print_report(&report);
+    let image = block_on(segmenter.encode(picture, &encode_options(&args.model), &mut Unpaced))?;
+    let scores = block_on(segmenter.classify(&image, &masks, &classes, &mut Unpaced))?;
+    for ((mask, pixels), scores) in present.into_iter().zip(scores) {
+        let mut names: Vec<Name<'_>> = classes
+            .iter()
+            .zip(scores)
+            .map(|(class, score)| Name {
+                name: &class.name,
+                score,
+            })
+            .collect();
+        names.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let named = Named {
+            mask,
+            pixels,
+            names,
+        };
+        if args.json {
+            println!("{}", json(&named)?);
+        } else {
+            println!("{named}");
+        }
     }
     Ok(())
+}
+
+pub(crate) fn eval(args: &Eval) -> Result<()> {
+    let set = test_set(&args.set, args.seed)?;
+    let backgrounds = args
+        .background
+        .iter()
+        .map(|text| background(text))
+        .collect::<Result<Vec<_>>>()?;
+    if let Some(folder) = &args.save {
+        make_directory(folder)?;
+    }
+    let segmenter = load(&args.model)?;
+    let bar = bar(set.len() as u64, "measuring");
+    let evaluation = Evaluation {
+        segmenter: &segmenter,
+        set: &set,
+        settings: args.method.0.clone(),
+        backgrounds,
+        options: options(&args.how),
+        encode: encode_options(&args.model),
+        state: args.resume.clone(),
+        save: args.save.clone(),
+    };
+    let reports = block_on(evaluation.run(|done| bar.set_position(done as u64)))?;
+    bar.finish_and_clear();
+    match reports.as_slice() {
+        _ if args.json => {
+            for report in &reports {
+                println!("{}", json(report)?);
+            }
+        }
+        [report] => print_report(report),
+        reports => print_table(reports),
+    }
+    Ok(())
+}
+
+fn test_set(set: &Set, seed: u64) -> Result<TestSet> {
+    if let Some(count) = set.scenes {
+        return TestSet::scenes(seed, count);
+    }
+    let folders = [
+        (DatasetKind::Voc21, &set.voc),
+        (DatasetKind::Voc20, &set.voc20),
+        (DatasetKind::Context59, &set.context),
+        (DatasetKind::Context60, &set.context60),
+        (DatasetKind::CocoObject, &set.coco),
+        (DatasetKind::CocoStuff, &set.coco_stuff),
+        (DatasetKind::Ade20k, &set.ade),
+        (DatasetKind::Cityscapes, &set.cityscapes),
+        (DatasetKind::Camvid, &set.camvid),
+    ];
+    let (kind, folder) = folders
+        .into_iter()
+        .find_map(|(kind, folder)| folder.as_deref().map(|folder| (kind, folder)))
+        .ok_or_else(|| Error::input("Name something to measure with, such as --scenes 100."))?;
+    Ok(TestSet::Dataset(Dataset::open(kind, folder)?))
 }
 
 fn print_report(report: &Report) {
@@ -136,6 +243,22 @@ fn print_report(report: &Report) {
     println!("{:>16}  {:.3}", "mIoU", report.miou);
     println!("{:>16}  {:.3}", "pixel accuracy", report.pixel_accuracy);
     println!("{:>16}  {:.3} s", "a picture", report.seconds_per_picture);
+}
+
+/// Several settings side by side, as a table in Markdown.
+fn print_table(reports: &[Report]) {
+    println!("| setting | background | mIoU | pixel accuracy | s a picture |");
+    println!("| --- | --- | ---: | ---: | ---: |");
+    for report in reports {
+        println!(
+            "| {} | {} | {:.3} | {:.3} | {:.3} |",
+            report.setting,
+            report.background,
+            report.miou,
+            report.pixel_accuracy,
+            report.seconds_per_picture
+        );
+    }
 }
 
 pub(crate) fn scenes(args: &Scenes) -> Result<()> {
@@ -168,8 +291,13 @@ pub(crate) fn import(args: &Import) -> Result<()> {
         },
         picture_size: args.picture_size,
         background: args.background.clone(),
+        setting: args.setting.as_ref().map(ToString::to_string),
     };
-    let manifest = write(&args.out, &model, args.quant, about)?;
+    let mut manifest = write(&args.out, &model, args.quant, about)?;
+    let words = words_to_embed(&args.words, &args.background)?;
+    if !words.is_empty() {
+        manifest = add_words(&args.out, manifest, &embed(&args.out, &words)?)?;
+    }
     let bytes: u64 = manifest.files().map(|(_, entry)| entry.bytes).sum();
     println!(
         "{}: {} in {}, {:.2} MB",
@@ -179,6 +307,36 @@ pub(crate) fn import(args: &Import) -> Result<()> {
         bytes as f64 / 1e6
     );
     Ok(())
+}
+
+fn words_to_embed(words: &str, background: &[String]) -> Result<Vec<String>> {
+    let mut words: Vec<String> = match words {
+        "none" => return Ok(Vec::new()),
+        "common" => photo_lexicon()
+            .chain(PHOTO_BACKGROUND)
+            .map(String::from)
+            .collect(),
+        words => parse_line(words)?
+            .into_iter()
+            .flat_map(|c| c.names)
+            .collect(),
+    };
+    words.extend(background.iter().cloned());
+    words.sort();
+    words.dedup();
+    Ok(words)
+}
+
+/// The words' vectors by the bundle itself, so that they are those of its stored weights.
+fn embed(bundle: &Path, words: &[String]) -> Result<ReadyWords> {
+    let segmenter = block_on(Segmenter::load(Bundle::read(bundle)?, Preference::Cpu))?;
+    let names: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut pace = Bar::new("embedding words");
+    let vectors = block_on(segmenter.embed_names(&names, &mut pace))?;
+    Ok(ReadyWords {
+        templates: templates_id(),
+        words: words.iter().cloned().zip(vectors).collect(),
+    })
 }
 
 pub(crate) fn info(args: &Info) -> Result<()> {
@@ -229,8 +387,26 @@ fn load(model: &Model) -> Result<Segmenter> {
     Ok(segmenter)
 }
 
-fn options(model: &Model) -> Result<Options> {
-    let background = match model.background.as_str() {
+fn options(how: &How) -> Options {
+    Options {
+        threshold: how.threshold,
+        crops: how.crops,
+        guidance: how.guidance,
+        regions: how.regions,
+        ..Options::default()
+    }
+}
+
+fn encode_options(model: &Model) -> EncodeOptions {
+    EncodeOptions {
+        size: model.size,
+        method: None,
+        windows: model.windows,
+    }
+}
+
+fn background(text: &str) -> Result<Background> {
+    Ok(match text {
         "auto" => Background::Auto,
         "none" => Background::None,
         words => Background::Words(
@@ -239,13 +415,17 @@ fn options(model: &Model) -> Result<Options> {
                 .flat_map(|c| c.names)
                 .collect(),
         ),
-    };
-    Ok(Options {
-        residual: model.residual,
-        background,
-        refine: model.refine.clone(),
-        threshold: model.threshold,
     })
+}
+
+fn read_picture(path: &Path) -> Result<Picture> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
+    Picture::decode(&bytes)
+}
+
+fn read_labels(path: &Path) -> Result<LabelMap> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
+    read_label_png(&bytes).map_err(|e| at(path, &e))
 }
 
 fn make_directory(path: &Path) -> Result<()> {

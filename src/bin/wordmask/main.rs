@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let json = args.command.json();
     let done = match args.command {
         Command::Segment(segment) => commands::segment(&segment),
+        Command::Classify(classify) => commands::classify(&classify),
         Command::Eval(eval) => commands::eval(&eval),
         Command::Scenes(scenes) => commands::scenes(&scenes),
         Command::Import(import) => commands::import(&import),

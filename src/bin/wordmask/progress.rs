@@ -1,6 +1,8 @@
 //! Progress bars, on a terminal only.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use wordmask::Result;
+use wordmask::clip::Pace;
 
 /// A bar over `total` things, hidden by `indicatif` itself where standard error is no terminal.
 pub(crate) fn bar(total: u64, what: &str) -> ProgressBar {
@@ -10,4 +12,27 @@ pub(crate) fn bar(total: u64, what: &str) -> ProgressBar {
     }
     bar.set_message(what.to_owned());
     bar
+}
+
+/// A bar over the steps of one computation; gone when it is dropped.
+pub(crate) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(crate) fn new(what: &str) -> Self {
+        Self(bar(0, what))
+    }
+}
+
+impl Pace for Bar {
+    async fn step(&mut self, done: usize, total: usize) -> Result<()> {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+        Ok(())
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }

@@ -1,0 +1,304 @@
+//! CLIP-DIY (arXiv 2309.14289): crops at several scales, each scored as a whole picture.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ScoreKind, ScoreMap};
+use crate::clip::Grid;
+use crate::error::{Error, Result};
+
+/// Cells a side of the score map that all scales are brought to: eight to each of the seven
+/// windows of the finest scale.
+const SIDE: usize = 56;
+
+/// How many crops may be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub enum Budget {
+    /// The whole picture and its nine overlapping halves.
+    Ten,
+    /// These and sixteen quarters side by side.
+    TwentySix,
+    /// As published: the whole, nine halves and forty-nine quarters, overlapping.
+    #[default]
+    FiftyNine,
+}
+
+impl Budget {
+    /// The scales of crops, coarse to fine.
+    #[must_use]
+    pub fn scales(self) -> &'static [Scale] {
+        const FULL: [Scale; 3] = [Scale::WHOLE, Scale::HALVES, Scale::QUARTERS];
+        const APART: [Scale; 3] = [Scale::WHOLE, Scale::HALVES, Scale::QUARTERS_APART];
+        match self {
+            Self::Ten => &FULL[..2],
+            Self::TwentySix => &APART,
+            Self::FiftyNine => &FULL,
+        }
+    }
+}
+
+impl From<Budget> for u32 {
+    fn from(budget: Budget) -> Self {
+        budget
+            .scales()
+            .iter()
+            .map(|s| (s.windows * s.windows) as Self)
+            .sum()
+    }
+}
+
+impl TryFrom<u32> for Budget {
+    type Error = Error;
+
+    fn try_from(crops: u32) -> Result<Self> {
+        [Self::Ten, Self::TwentySix, Self::FiftyNine]
+            .into_iter()
+            .find(|budget| u32::from(*budget) == crops)
+            .ok_or_else(|| {
+                Error::input(format!("{crops} crops are no budget. Choose 10, 26 or 59."))
+            })
+    }
+}
+
+impl std::str::FromStr for Budget {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        text.parse::<u32>()
+            .map_err(|_| {
+                Error::input(format!(
+                    "{text:?} is no number of crops. Choose 10, 26 or 59."
+                ))
+            })?
+            .try_into()
+    }
+}
+
+/// One scale: a square grid of windows over the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Scale {
+    /// Windows a side.
+    pub windows: usize,
+    /// Steps that a side of the picture is divided into.
+    steps: usize,
+    /// Steps that a window's side covers.
+    span: usize,
+}
+
+impl Scale {
+    const WHOLE: Self = Self {
+        windows: 1,
+        steps: 1,
+        span: 1,
+    };
+    const HALVES: Self = Self {
+        windows: 3,
+        steps: 4,
+        span: 2,
+    };
+    const QUARTERS: Self = Self {
+        windows: 7,
+        steps: 8,
+        span: 2,
+    };
+    const QUARTERS_APART: Self = Self {
+        windows: 4,
+        steps: 4,
+        span: 1,
+    };
+
+    /// The crops of a picture, row by row: `[x, y, width, height]` in pixels, none of them empty.
+    ///
+    /// They have the picture's proportions, as if it had been made square first.
+    pub fn crops(self, width: u32, height: u32) -> impl Iterator<Item = [u32; 4]> {
+        let at = move |window: usize| self.interval(window, width);
+        (0..self.windows).flat_map(move |row| {
+            let (y, crop_height) = self.interval(row, height);
+            (0..self.windows).map(move |col| {
+                let (x, crop_width) = at(col);
+                [x, y, crop_width, crop_height]
+            })
+        })
+    }
+
+    /// Start and length of a window along a side of this many pixels.
+    fn interval(self, window: usize, pixels: u32) -> (u32, u32) {
+        let steps = self.steps as u64;
+        let edge =
+            |step: usize| ((2 * step as u64 * u64::from(pixels) + steps) / (2 * steps)) as u32;
+        let start = edge(window).min(pixels - 1);
+        let end = edge(window + self.span).max(start + 1);
+        (start, end - start)
+    }
+}
+
+/// The mean over scales of score maps, each brought to one common grid.
+///
+/// # Shapes
+///
+/// - `scales`: for each scale its windows a side and the cosines `[classes, windows, windows]`
+///
+/// # Errors
+///
+/// [`Error::Internal`] if the lengths do not fit or there is no scale.
+pub fn fuse(scales: &[(usize, Vec<f32>)], classes: usize, kind: ScoreKind) -> Result<ScoreMap> {
+    let grid = Grid {
+        rows: SIDE,
+        cols: SIDE,
+    };
+    let mut sum = vec![0.0; classes * grid.cells()];
+    for (windows, scores) in scales {
+        let windows = Grid {
+            rows: *windows,
+            cols: *windows,
+        };
+        let map = ScoreMap::new(classes, windows, scores.clone(), kind)?.resample(grid);
+        for (sum, score) in sum.iter_mut().zip(map.values()) {
+            *sum += score / scales.len() as f32;
+        }
+    }
+    ScoreMap::new(classes, grid, sum, kind)
+}
+
+/// Weighs the classes with how likely a cell is foreground, the last class, the background, with
+/// how unlikely.
+///
+/// # Shapes
+///
+/// - `foreground`: one class, any grid, 0..=1
+pub fn guide(scores: &mut ScoreMap, foreground: &ScoreMap) {
+    let foreground = foreground.resample(scores.grid());
+    let background = scores.classes() - 1;
+    for class in 0..scores.classes() {
+        for (score, likely) in scores.class_mut(class).iter_mut().zip(foreground.class(0)) {
+            *score *= if class == background {
+                1.0 - likely
+            } else {
+                *likely
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::reference;
+    use proptest::prelude::*;
+
+    #[test]
+    fn budgets_are_what_they_say() {
+        for crops in [10, 26, 59] {
+            assert_eq!(u32::from(Budget::try_from(crops).unwrap()), crops);
+        }
+        assert_eq!(Budget::try_from(11).unwrap_err().code(), "input");
+    }
+
+    #[test]
+    fn halves_overlap_by_half() {
+        let crops: Vec<_> = Scale::HALVES.crops(8, 4).collect();
+        assert_eq!(crops[0], [0, 0, 4, 2]);
+        assert_eq!(crops[1], [2, 0, 4, 2]);
+        assert_eq!(crops[8], [4, 2, 4, 2]);
+    }
+
+    #[test]
+    fn crops_are_those_of_the_reference() {
+        for (width, height) in [
+            (64, 48),
+            (57, 33),
+            (1, 1),
+            (1, 7),
+            (2, 3),
+            (5, 4),
+            (1023, 769),
+        ] {
+            for budget in [Budget::TwentySix, Budget::FiftyNine] {
+                let crops: Vec<f32> = budget
+                    .scales()
+                    .iter()
+                    .flat_map(|scale| scale.crops(width, height))
+                    .flatten()
+                    .map(|v| v as f32)
+                    .collect();
+                let name = format!("clip-diy.crops.{width}x{height}.{}", u32::from(budget));
+                reference::assert_close(&crops, &name, 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn maps_are_those_of_the_reference() {
+        let kind = ScoreKind::Cosine { scale: 1.0 };
+        for budget in [Budget::Ten, Budget::TwentySix, Budget::FiftyNine] {
+            let (cosines, shape) =
+                reference::tensor(&format!("clip-diy.cosines.{}", u32::from(budget)));
+            let mut from = 0;
+            let scales: Vec<_> = budget
+                .scales()
+                .iter()
+                .map(|scale| {
+                    let crops = scale.windows * scale.windows;
+                    let rows = cosines.chunks_exact(shape[1]);
+                    let scores = rows
+                        .flat_map(|row| row[from..from + crops].to_vec())
+                        .collect();
+                    from += crops;
+                    (scale.windows, scores)
+                })
+                .collect();
+            let mut map = fuse(&scales, shape[0], kind).unwrap();
+            reference::assert_close(
+                map.values(),
+                &format!("clip-diy.map.{}", u32::from(budget)),
+                1e-5,
+            );
+            if budget == Budget::FiftyNine {
+                let (guidance, grid) = reference::tensor("clip-diy.guidance");
+                let grid = Grid {
+                    rows: grid[0],
+                    cols: grid[1],
+                };
+                guide(
+                    &mut map,
+                    &ScoreMap::new(1, grid, guidance, ScoreKind::Weight).unwrap(),
+                );
+                reference::assert_close(map.values(), "clip-diy.guided.59", 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn guidance_moves_doubtful_cells_to_the_background() {
+        let kind = ScoreKind::Cosine { scale: 1.0 };
+        let grid = Grid { rows: 1, cols: 2 };
+        let mut scores = ScoreMap::new(2, grid, vec![0.3, 0.3, 0.2, 0.2], kind).unwrap();
+        let foreground = ScoreMap::new(1, grid, vec![1.0, 0.25], ScoreKind::Weight).unwrap();
+        guide(&mut scores, &foreground);
+        assert_eq!(scores.class(0), &[0.3, 0.075]);
+        assert_eq!(scores.class(1), &[0.0, 0.15]);
+    }
+
+    proptest! {
+        #[test]
+        fn crops_cover_the_picture_and_stay_inside(width in 1u32..300, height in 1u32..300) {
+            for scale in [Scale::WHOLE, Scale::HALVES, Scale::QUARTERS, Scale::QUARTERS_APART] {
+                let mut columns = vec![false; width as usize];
+                for [x, y, w, h] in scale.crops(width, height) {
+                    prop_assert!(w > 0 && h > 0 && x + w <= width && y + h <= height);
+                    columns[x as usize..(x + w) as usize].fill(true);
+                }
+                prop_assert!(columns.iter().all(|seen| *seen));
+                prop_assert_eq!(scale.crops(width, height).count(), scale.windows.pow(2));
+            }
+        }
+
+        #[test]
+        fn equal_scores_stay_equal(score in -1.0f32..1.0) {
+            let scales: Vec<_> = [1usize, 3, 7].map(|n| (n, vec![score; 2 * n * n])).into();
+            let map = fuse(&scales, 2, ScoreKind::Cosine { scale: 1.0 }).unwrap();
+            prop_assert!(map.values().iter().all(|v| (v - score).abs() < 1e-5));
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The two-stage baseline (arXiv 2112.14757): class-agnostic masks, each classified by CLIP on its
+//! masked crop.
+
+use super::{ScoreKind, ScoreMap};
+use crate::clip::Grid;
+use crate::error::{Error, Result};
+use crate::image::Picture;
+use crate::mask::Rle;
+use crate::proposal::Proposals;
+
+/// Whether a mask can be classified in this picture.
+///
+/// # Errors
+///
+/// [`Error::Input`] for a mask of another size, or one without pixels.
+pub fn check_mask(mask: &Rle, picture: &Picture) -> Result<()> {
+    let size = (picture.width(), picture.height());
+    if (mask.width(), mask.height()) != size {
+        return Err(Error::input(format!(
+            "it is {}×{}, but the picture is {}×{}. Give masks of the picture's size.",
+            mask.width(),
+            mask.height(),
+            size.0,
+            size.1
+        )));
+    }
+    if mask.area() == 0 {
+        return Err(Error::input("it has no pixels. Leave it out."));
+    }
+    Ok(())
+}
+
+/// The tight box around a mask, with everything outside the mask painted in CLIP's mean colour
+/// (each channel 0..=1), so that it tells the network nothing.
+///
+/// # Errors
+///
+/// Those of [`check_mask`]; [`Error::OutOfMemory`].
+pub fn masked_crop(picture: &Picture, mask: &Rle, mean: [f32; 3]) -> Result<Picture> {
+    check_mask(mask, picture)?;
+    let [x, y, width, height] = mask.bounding_box();
+    let inside = mask.to_mask()?;
+    let fill = mean.map(|channel| (channel * 255.0).round() as u8);
+    let crop = picture.crop(x, y, width, height)?;
+    let mut rgb = crop.rgb().to_vec();
+    let rows = inside
+        .chunks_exact(picture.width() as usize)
+        .skip(y as usize)
+        .map(|row| &row[x as usize..(x + width) as usize]);
+    for (pixels, inside) in rgb.chunks_exact_mut(3 * width as usize).zip(rows) {
+        for (pixel, inside) in pixels.chunks_exact_mut(3).zip(inside) {
+            if !inside {
+                pixel.copy_from_slice(&fill);
+            }
+        }
+    }
+    Picture::from_rgb(width, height, rgb)
+}
+
+/// A softmax over classes of `scale` times the cosines.
+///
+/// # Shapes
+///
+/// - `cosines` and output: `[classes, regions]`
+#[must_use]
+pub fn probabilities(cosines: &[f32], classes: usize, scale: f32) -> Vec<f32> {
+    let regions = cosines.len() / classes.max(1);
+    let mut out = vec![0.0; cosines.len()];
+    for region in 0..regions {
+        let of = |class: usize| scale * cosines[class * regions + region];
+        let top = (0..classes).map(of).fold(f32::NEG_INFINITY, f32::max);
+        let sum: f32 = (0..classes).map(|class| (of(class) - top).exp()).sum();
+        for class in 0..classes {
+            out[class * regions + region] = (of(class) - top).exp() / sum;
+        }
+    }
+    out
+}
+
+/// Each pixel's probabilities: the mean over the regions that cover it.
+///
+/// # Shapes
+///
+/// - `probabilities`: `[classes, regions]`
+/// - output: on the grid of the proposals
+///
+/// # Errors
+///
+/// [`Error::Internal`] if the numbers do not fit the regions.
+pub fn fuse(proposals: &Proposals, probabilities: &[f32], classes: usize) -> Result<ScoreMap> {
+    let regions = proposals.regions.len();
+    if probabilities.len() != classes * regions {
+        return Err(Error::internal(format!(
+            "{} probabilities for {classes} classes and {regions} regions",
+            probabilities.len()
+        )));
+    }
+    let grid = Grid {
+        rows: proposals.height as usize,
+        cols: proposals.width as usize,
+    };
+    let mut covered = vec![0.0f32; grid.cells()];
+    let mut values = vec![0.0f32; classes * grid.cells()];
+    for (index, region) in proposals.regions.iter().enumerate() {
+        for pixel in region.pixels() {
+            covered[pixel] += 1.0;
+            for class in 0..classes {
+                values[class * grid.cells() + pixel] += probabilities[class * regions + index];
+            }
+        }
+    }
+    for row in values.chunks_exact_mut(grid.cells()) {
+        for (value, covered) in row.iter_mut().zip(&covered) {
+            *value /= covered.max(1.0);
+        }
+    }
+    ScoreMap::new(classes, grid, values, ScoreKind::Weight)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::mask::LabelMap;
+    use crate::reference;
+
+    fn square() -> (Picture, Rle) {
+        let picture = Picture::from_rgb(4, 3, (0..36).collect()).unwrap();
+        let labels = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0];
+        let map = LabelMap::new(4, 3, labels).unwrap();
+        (picture, Rle::of_class(&map, 1).unwrap())
+    }
+
+    #[test]
+    fn outside_the_mask_is_the_mean_colour() {
+        let (picture, mask) = square();
+        let crop = masked_crop(&picture, &mask, [0.0, 1.0, 0.5]).unwrap();
+        assert_eq!((crop.width(), crop.height()), (2, 2));
+        assert_eq!(
+            crop.rgb(),
+            [15, 16, 17, 0, 255, 128, 27, 28, 29, 30, 31, 32]
+        );
+    }
+
+    #[test]
+    fn crops_are_those_of_the_reference() {
+        let picture = reference::picture("crop.picture");
+        let mean = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+        for case in ["ring", "corner", "pixel", "whole"] {
+            let (mask, shape) = reference::tensor(&format!("crop.{case}.mask"));
+            let labels = mask.iter().map(|v| *v as u8).collect();
+            let map = LabelMap::new(shape[1] as u32, shape[0] as u32, labels).unwrap();
+            let mask = Rle::of_class(&map, 1).unwrap();
+            let bounds = mask.bounding_box().map(|v| v as f32);
+            reference::assert_close(&bounds, &format!("crop.{case}.box"), 0.0);
+            let crop = masked_crop(&picture, &mask, mean).unwrap();
+            let pixels: Vec<f32> = crop.rgb().iter().copied().map(f32::from).collect();
+            reference::assert_close(&pixels, &format!("crop.{case}.pixels"), 0.0);
+        }
+    }
+
+    #[test]
+    fn masks_that_do_not_fit_are_refused() {
+        let (picture, _) = square();
+        for map in [
+            LabelMap::new(3, 4, vec![1; 12]).unwrap(),
+            LabelMap::new(4, 3, vec![0; 12]).unwrap(),
+        ] {
+            let mask = Rle::of_class(&map, 1).unwrap();
+            let error = masked_crop(&picture, &mask, [0.5; 3]).unwrap_err();
+            assert_eq!(error.code(), "input");
+        }
+    }
+
+    #[test]
+    fn probabilities_are_taken_over_classes() {
+        let p = probabilities(&[0.1, 0.3, 0.1, 0.2], 2, 10.0);
+        assert!((p[0] - 0.5).abs() < 1e-6 && (p[2] - 0.5).abs() < 1e-6);
+        assert!((p[1] - 1.0 / (1.0 + (-1.0f32).exp())).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,186 @@
+//! The answer: a label for each pixel, and the scores behind it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::dense::ScoreMap;
+use crate::error::{Error, Result};
+use crate::image::Picture;
+use crate::mask::{
+    LabelMap, Legend, cutout_png, label_png, overlay_png, to_coco, to_geojson, to_svg,
+};
+use crate::prompt::Class;
+
+/// One class of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClassShare {
+    /// Its first name.
+    pub name: String,
+    /// Its colour.
+    pub color: [u8; 3],
+    /// Pixels labelled with it.
+    pub pixels: u64,
+    /// Their share of the picture, 0..=1.
+    pub fraction: f64,
+    /// The largest probability that it reaches anywhere, 0..=1.
+    pub score: f32,
+}
+
+/// The answer: a label for each pixel, and the scores behind it.
+#[derive(Debug)]
+pub struct Segmentation {
+    labels: LabelMap,
+    legend: Legend,
+    classes: Vec<ClassShare>,
+    probabilities: ScoreMap,
+    picture: Arc<Picture>,
+}
+
+impl Segmentation {
+    /// Reads labels and shares off scores, whose first rows are these classes.
+    pub(super) fn of(
+        scores: &ScoreMap,
+        classes: &[Class],
+        threshold: f32,
+        picture: &Arc<Picture>,
+    ) -> Result<Self> {
+        let labels = scores.label(
+            picture.width() as usize,
+            picture.height() as usize,
+            classes.len(),
+            threshold,
+        );
+        let labels = LabelMap::new(picture.width(), picture.height(), labels)?;
+        let legend = Legend::of_names(classes.iter().map(|c| c.name.as_str()))?;
+        let probabilities = scores.probabilities();
+        Ok(Self {
+            classes: shares(&labels, &legend, &probabilities),
+            labels,
+            legend,
+            probabilities,
+            picture: Arc::clone(picture),
+        })
+    }
+
+    /// The label map, at the picture's size.
+    #[must_use]
+    pub fn labels(&self) -> &LabelMap {
+        &self.labels
+    }
+
+    /// Names and colours.
+    #[must_use]
+    pub fn legend(&self) -> &Legend {
+        &self.legend
+    }
+
+    /// A row for each of the user's classes, in their order.
+    #[must_use]
+    pub fn classes(&self) -> &[ClassShare] {
+        &self.classes
+    }
+
+    /// The picture.
+    #[must_use]
+    pub fn picture(&self) -> &Picture {
+        &self.picture
+    }
+
+    /// The label map as an indexed PNG; see [`label_png`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`label_png`].
+    pub fn label_png(&self) -> Result<Vec<u8>> {
+        label_png(&self.labels, &self.legend)
+    }
+
+    /// The picture with the classes painted over it; see [`overlay_png`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`overlay_png`].
+    pub fn overlay_png(&self, opacity: f32) -> Result<Vec<u8>> {
+        overlay_png(&self.labels, &self.legend, &self.picture, opacity)
+    }
+
+    /// One class cut out of the picture; see [`cutout_png`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`cutout_png`], and [`Error::Input`] if there is no such class.
+    pub fn cutout_png(&self, class: usize) -> Result<Vec<u8>> {
+        self.check_class(class)?;
+        cutout_png(&self.labels, &self.picture, class as u8)
+    }
+
+    /// COCO's JSON; see [`to_coco`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`to_coco`].
+    pub fn to_coco(&self, file_name: &str) -> Result<String> {
+        to_coco(&self.labels, &self.legend, file_name)
+    }
+
+    /// GeoJSON in pixels, along pixel edges; see [`to_geojson`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`to_geojson`].
+    pub fn to_geojson(&self) -> Result<String> {
+        to_geojson(&self.labels, &self.legend, 0.0)
+    }
+
+    /// One path a class, along pixel edges; see [`to_svg`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`to_svg`].
+    pub fn to_svg(&self) -> Result<String> {
+        to_svg(&self.labels, &self.legend, 0.0)
+    }
+
+    fn check_class(&self, class: usize) -> Result<()> {
+        if class < self.classes.len() {
+            return Ok(());
+        }
+        Err(Error::input(format!(
+            "there is no class {class}: the answer has {}.",
+            self.classes.len()
+        )))
+    }
+
+    /// The probability of a class at each pixel, `[height, width]`, 0..=1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] if there is no such class.
+    pub fn scores(&self, class: usize) -> Result<Vec<f32>> {
+        self.check_class(class)?;
+        let (width, height) = (self.labels.width() as usize, self.labels.height() as usize);
+        Ok(self.probabilities.upsample(class, width, height))
+    }
+}
+
+fn shares(labels: &LabelMap, legend: &Legend, probabilities: &ScoreMap) -> Vec<ClassShare> {
+    let counts = labels.counts();
+    let pixels = labels.labels().len() as f64;
+    legend
+        .entries()
+        .iter()
+        .enumerate()
+        .map(|(class, entry)| ClassShare {
+            name: entry.name.clone(),
+            color: entry.color,
+            pixels: counts[class],
+            fraction: counts[class] as f64 / pixels,
+            score: probabilities
+                .class(class)
+                .iter()
+                .copied()
+                .fold(0.0, f32::max),
+        })
+        .collect()
+}

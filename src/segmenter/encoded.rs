@@ -1,0 +1,76 @@
+//! A picture that the vision tower has read, and what was made of it so far.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use burn::tensor::Tensor;
+
+use super::windows::Plan;
+use crate::clip::Grid;
+use crate::dense::clip_diy::Scale;
+use crate::dense::{CellFeatures, Method, ScoreMap};
+use crate::image::Picture;
+use crate::proposal::Proposals;
+
+/// Unit vectors of whole pictures, a row each.
+pub(super) type Rows = Arc<Vec<Vec<f32>>>;
+
+/// What the blocks put out for each window: all of them, or the last one only.
+pub(super) type States = Arc<Vec<Vec<Tensor<3>>>>;
+
+/// A picture ready for words.
+///
+/// Each method adds what it needs on first use and finds it again the next time, so a word never
+/// runs the vision tower twice.
+#[derive(Debug)]
+pub struct EncodedImage {
+    pub(super) picture: Arc<Picture>,
+    /// Width and height that the dense methods see.
+    pub(super) seen: (u32, u32),
+    pub(super) grid: Grid,
+    pub(super) plan: Plan,
+    made: Mutex<Made>,
+}
+
+/// What was made of a picture so far.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    pub(super) states: Option<States>,
+    /// The latest cell features, with the method and residual flag that they were made with:
+    /// while words change, the method seldom does.
+    pub(super) features: Option<(Method, bool, CellFeatures)>,
+    pub(super) crops: HashMap<Scale, Rows>,
+    pub(super) foreground: Option<ScoreMap>,
+    /// With the budget that they were made for.
+    pub(super) proposals: Option<(usize, Arc<Proposals>)>,
+    pub(super) regions: Option<(usize, Rows)>,
+}
+
+impl EncodedImage {
+    pub(super) fn new(picture: Picture, seen: (u32, u32), grid: Grid, plan: Plan) -> Self {
+        Self {
+            picture: Arc::new(picture),
+            seen,
+            grid,
+            plan,
+            made: Mutex::default(),
+        }
+    }
+
+    /// The picture, upright.
+    #[must_use]
+    pub fn picture(&self) -> &Picture {
+        &self.picture
+    }
+
+    /// The grid of cells that it was cut into.
+    #[must_use]
+    pub fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    pub(super) fn made(&self) -> MutexGuard<'_, Made> {
+        // Every slot holds a whole value or nothing, so a poisoned lock still guards a sound state.
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,440 @@
+//! From a picture and words to masks: what everyone outside uses.
+
+mod answer;
+mod encoded;
+mod options;
+mod pieces;
+mod setting;
+mod windows;
+mod words;
+
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, TensorData};
+
+use crate::bundle::{Bundle, Manifest};
+use crate::clip::{Grid, Pace, TextTower, Tokenizer, VisionTower, Within, patches};
+use crate::dense::{CellFeatures, Method, ScoreKind, ScoreMap, clip_diy, features};
+use crate::device::{Compute, Preference, read};
+use crate::error::{Error, Result};
+use crate::image::{MAX_CELLS, Picture, fit};
+use crate::prompt::{Class, TextBank, templates_id};
+use crate::refine::{Context, Refinement};
+
+pub use answer::{ClassShare, Segmentation};
+pub use encoded::EncodedImage;
+pub use options::{Background, EncodeOptions, Guidance, MAX_REGIONS, Options, REGIONS, Windows};
+pub use setting::Setting;
+
+use encoded::States;
+use windows::Plan;
+use words::Words;
+
+/// A model on a device.
+#[derive(Debug)]
+pub struct Segmenter {
+    manifest: Manifest,
+    compute: Compute,
+    vision: VisionTower,
+    text: TextTower,
+    tokenizer: Tokenizer,
+    bank: TextBank,
+    setting: Setting,
+}
+
+impl Segmenter {
+    /// Builds a complete bundle's network on the preferred device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if a file of the bundle is missing or does not fit; those of
+    /// [`Compute::choose`].
+    pub async fn load(bundle: Bundle, device: Preference) -> Result<Self> {
+        if let Some(file) = bundle.missing().next() {
+            return Err(Error::model(format!(
+                "{file} of the bundle has not been loaded."
+            )));
+        }
+        let setting = Setting::of(bundle.manifest())?;
+        let tokenizer = bundle.tokenizer()?;
+        let compute = Compute::choose(device).await?;
+        let config = &bundle.manifest().architecture;
+        let vision =
+            VisionTower::load(&bundle, &config.vision, config.projection, &compute.device)?;
+        let text = TextTower::load(&bundle, &config.text, config.projection, &compute.device)?;
+        let bank = TextBank::default();
+        // Vectors of other templates would not compare with those made here.
+        if bundle.words().templates == templates_id() {
+            bank.insert(bundle.words().words.iter().cloned());
+        }
+        Ok(Self {
+            manifest: bundle.manifest().clone(),
+            compute,
+            vision,
+            text,
+            tokenizer,
+            bank,
+            setting,
+        })
+    }
+
+    /// What the model says of itself.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The device that it runs on.
+    #[must_use]
+    pub fn compute(&self) -> &Compute {
+        &self.compute
+    }
+
+    /// The method and refinements used when none are chosen: the bundle's, which was measured to
+    /// suit it best. `docs/methods.md` has the numbers.
+    #[must_use]
+    pub fn default_setting(&self) -> &Setting {
+        &self.setting
+    }
+
+    /// Reads a picture, once for all words.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a size of zero or windows that do not fit, [`Error::Cancelled`] from
+    /// `pace`, [`Error::Device`] if the device fails.
+    pub async fn encode(
+        &self,
+        picture: Picture,
+        options: &EncodeOptions,
+        pace: &mut impl Pace,
+    ) -> Result<EncodedImage> {
+        let vision = &self.manifest.architecture.vision;
+        let size = options.size.unwrap_or(self.manifest.picture_size);
+        if size == 0 {
+            return Err(Error::input("The picture size must be at least one pixel."));
+        }
+        let patch = vision.patch as u32;
+        let seen = fit(picture.width(), picture.height(), size, patch, MAX_CELLS);
+        let grid = Grid {
+            rows: (seen.1 / patch) as usize,
+            cols: (seen.0 / patch) as usize,
+        };
+        let plan = Plan::new(options.windows, grid, vision)?;
+        let image = EncodedImage::new(picture, seen, grid, plan);
+        match options.method.unwrap_or(self.setting.method) {
+            // The coarsest scale: an answer soon. The others come with the words.
+            Method::ClipDiy => {
+                self.crop_rows(&image, clip_diy::Budget::default().scales()[0], pace)
+                    .await?;
+            }
+            Method::TwoStage => {
+                self.region_rows(&image, REGIONS, pace).await?;
+            }
+            dense => {
+                self.states(&image, dense.needs_states(), pace).await?;
+            }
+        }
+        Ok(image)
+    }
+
+    /// Does all of a method's work that does not depend on words.
+    ///
+    /// # Errors
+    ///
+    /// As [`Segmenter::segment`].
+    pub async fn prepare(
+        &self,
+        image: &EncodedImage,
+        options: &Options,
+        pace: &mut impl Pace,
+    ) -> Result<()> {
+        options.check()?;
+        match options.method.unwrap_or(self.setting.method) {
+            Method::ClipDiy => {
+                for scale in options.crops.scales() {
+                    self.crop_rows(image, *scale, pace).await?;
+                }
+                if options.guidance == Guidance::Features {
+                    self.foreground(image, pace).await?;
+                }
+            }
+            Method::TwoStage => {
+                self.region_rows(image, options.regions, pace).await?;
+            }
+            dense => {
+                let residual = self.setting_of(options).residual;
+                self.features(image, dense, residual, pace).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// CLIP's embedding of a whole encoded picture, `[projection]`, a unit vector.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] if the device fails.
+    pub async fn embed_image(
+        &self,
+        image: &EncodedImage,
+        pace: &mut impl Pace,
+    ) -> Result<Vec<f32>> {
+        let rows = self
+            .crop_rows(image, clip_diy::Budget::default().scales()[0], pace)
+            .await?;
+        rows.first()
+            .cloned()
+            .ok_or_else(|| Error::internal("no embedding of the whole picture"))
+    }
+
+    /// The unit vectors of names, `[names, projection]`; see [`TextBank::vectors`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TextBank::vectors`].
+    pub async fn embed_names(&self, names: &[&str], pace: &mut impl Pace) -> Result<Vec<Vec<f32>>> {
+        self.bank
+            .vectors(names, &self.tokenizer, &self.text, pace)
+            .await
+    }
+
+    /// Takes ready vectors of names, as [`Segmenter::embed_names`] of the same model gives them, so
+    /// that the text tower is not asked for these.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a vector that is not of the model's space.
+    pub fn add_names(&self, vectors: Vec<(String, Vec<f32>)>) -> Result<()> {
+        let projection = self.manifest.architecture.projection;
+        if let Some((name, vector)) = vectors.iter().find(|(_, v)| v.len() != projection) {
+            return Err(Error::input(format!(
+                "the vector of {name:?} has {} numbers, but the model's have {projection}.",
+                vector.len()
+            )));
+        }
+        self.bank.insert(vectors);
+        Ok(())
+    }
+
+    /// A mask for each class.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for options outside their range, background words that are no words or a
+    /// refinement that the method cannot have, [`Error::Cancelled`] from `pace`,
+    /// [`Error::Device`] if the device fails.
+    pub async fn segment(
+        &self,
+        image: &EncodedImage,
+        classes: &[Class],
+        options: &Options,
+        pace: &mut impl Pace,
+    ) -> Result<Segmentation> {
+        self.segment_sharpening(image, classes, options, pace, &mut |_| ())
+            .await
+    }
+
+    /// The same, handing out what is known so far: after each scale of `clip-diy` but the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Segmenter::segment`].
+    pub async fn segment_sharpening(
+        &self,
+        image: &EncodedImage,
+        classes: &[Class],
+        options: &Options,
+        pace: &mut impl Pace,
+        partial: &mut impl FnMut(Segmentation),
+    ) -> Result<Segmentation> {
+        let answer = |scores: &ScoreMap| {
+            Segmentation::of(scores, classes, options.threshold, &image.picture)
+        };
+        let mut failed = None;
+        let scores = self
+            .scores_sharpening(
+                image,
+                classes,
+                options,
+                pace,
+                &mut |scores| match answer(scores) {
+                    Ok(coarse) => partial(coarse),
+                    Err(error) => failed = Some(error),
+                },
+            )
+            .await?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        answer(&scores)
+    }
+
+    /// Scores on a grid, one row a class, then one for the background if there is any.
+    ///
+    /// # Errors
+    ///
+    /// As [`Segmenter::segment`].
+    pub async fn scores(
+        &self,
+        image: &EncodedImage,
+        classes: &[Class],
+        options: &Options,
+        pace: &mut impl Pace,
+    ) -> Result<ScoreMap> {
+        self.scores_sharpening(image, classes, options, pace, &mut |_| ())
+            .await
+    }
+
+    async fn scores_sharpening(
+        &self,
+        image: &EncodedImage,
+        classes: &[Class],
+        options: &Options,
+        pace: &mut impl Pace,
+        partial: &mut impl FnMut(&ScoreMap),
+    ) -> Result<ScoreMap> {
+        options.check()?;
+        let Setting {
+            method,
+            residual,
+            refine,
+        } = self.setting_of(options);
+        Refinement::check(&refine, method)?;
+        let words = self.words(classes, &options.background, pace).await?;
+        let mut cells = None;
+        let mut scores = match method {
+            Method::ClipDiy => {
+                self.crop_scores(image, &words, options, pace, partial)
+                    .await?
+            }
+            Method::TwoStage => {
+                self.region_scores(image, &words, options.regions, pace)
+                    .await?
+            }
+            dense => {
+                let cells = cells.insert(self.features(image, dense, residual, pace).await?);
+                self.cell_scores(image, &words, cells).await?
+            }
+        };
+        let context = Context {
+            cells: cells.as_ref(),
+            picture: &image.picture,
+        };
+        for step in refine {
+            scores = step.apply(scores, &context).await?;
+        }
+        Ok(scores)
+    }
+
+    /// What the options ask for, the bundle's own setting where they leave it open.
+    fn setting_of(&self, options: &Options) -> Setting {
+        let own = &self.setting;
+        let method = options.method.unwrap_or(own.method);
+        let refine = match &options.refine {
+            Some(refine) => refine.clone(),
+            None if Refinement::check(&own.refine, method).is_ok() => own.refine.clone(),
+            // What the bundle refines with does not fit this method.
+            None => Vec::new(),
+        };
+        Setting {
+            method,
+            residual: options.residual || (options.method.is_none() && own.residual),
+            refine,
+        }
+    }
+
+    fn cosine(&self) -> ScoreKind {
+        ScoreKind::Cosine {
+            scale: self.manifest.architecture.logit_scale,
+        }
+    }
+
+    async fn cell_scores(
+        &self,
+        image: &EncodedImage,
+        words: &Words,
+        cells: &CellFeatures,
+    ) -> Result<ScoreMap> {
+        let shape = [words.vectors.len(), self.manifest.architecture.projection];
+        let vectors = TensorData::new(words.vectors.concat(), shape);
+        let vectors: Tensor<2> = Tensor::from_data(vectors, &self.compute.device);
+        let cosines = read(vectors.matmul(cells.features.clone().transpose())).await?;
+        let values = words.join(&cosines, image.grid.cells());
+        ScoreMap::new(words.classes(), image.grid, values, self.cosine())
+    }
+
+    /// Cell features of the whole grid; where windows overlap, their mean. Cosines with a word
+    /// being linear in them, that is the mean of the windows' scores.
+    async fn features(
+        &self,
+        image: &EncodedImage,
+        method: Method,
+        residual: bool,
+        pace: &mut impl Pace,
+    ) -> Result<CellFeatures> {
+        if let Some((made, kept, features)) = &image.made().features
+            && (*made, *kept) == (method, residual)
+        {
+            return Ok(features.clone());
+        }
+        let states = self.states(image, method.needs_states(), pace).await?;
+        let plan = &image.plan;
+        let mut windows = Vec::with_capacity(states.len());
+        for states in states.iter() {
+            let window = features(method, residual, &self.vision, states, plan.window).await?;
+            windows.push(window);
+        }
+        let features = plan.stitch(windows, image.grid)?;
+        image.made().features = Some((method, residual, features.clone()));
+        Ok(features)
+    }
+
+    /// What the blocks put out for each window, with all blocks if `all`.
+    async fn states(
+        &self,
+        image: &EncodedImage,
+        all: bool,
+        pace: &mut impl Pace,
+    ) -> Result<States> {
+        let blocks = self.vision.trunk_blocks();
+        if let Some(states) = &image.made().states
+            && (!all || states.iter().all(|s| s.len() > blocks))
+        {
+            return Ok(Arc::clone(states));
+        }
+        let config = &self.manifest.architecture;
+        let patch = config.vision.patch;
+        let seen = image.picture.resize(image.seen.0, image.seen.1)?;
+        let Grid { rows, cols } = image.plan.window;
+        let origins = &image.plan.origins;
+        let mut states = Vec::with_capacity(origins.len());
+        for (index, (row, col)) in origins.iter().enumerate() {
+            let [x, y, width, height] =
+                [*col, *row, cols, rows].map(|cells| (cells * patch) as u32);
+            let planes = seen
+                .crop(x, y, width, height)?
+                .to_planes(config.pixel_mean, config.pixel_std);
+            let (cut, grid) = patches(
+                &planes,
+                width as usize,
+                height as usize,
+                patch,
+                &self.compute.device,
+            )?;
+            let mut pace = Within {
+                pace,
+                done: index * blocks,
+                total: origins.len() * blocks,
+            };
+            states.push(if all {
+                self.vision.states(cut, grid, &mut pace).await?
+            } else {
+                vec![self.vision.trunk(cut, grid, &mut pace).await?]
+            });
+        }
+        let states = Arc::new(states);
+        image.made().states = Some(Arc::clone(&states));
+        Ok(states)
+    }
+}

@@ -1,0 +1,255 @@
+//! Methods that look at pieces of the picture, each embedded as a picture of its own.
+
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+
+use super::Segmenter;
+use super::encoded::{EncodedImage, Rows};
+use super::options::{Guidance, Options, REGIONS};
+use super::words::Words;
+use crate::clip::{Pace, Within, normalise_rows, patches};
+use crate::dense::clip_diy::{Scale, fuse, guide};
+use crate::dense::{Method, ScoreKind, ScoreMap, two_stage};
+use crate::device::read;
+use crate::error::{Error, Result};
+use crate::image::Picture;
+use crate::mask::Rle;
+use crate::prompt::Class;
+use crate::proposal::{Proposals, foreground, propose};
+
+/// Pieces that run through the tower together.
+const BATCH: usize = 8;
+
+impl Segmenter {
+    /// The unit vectors of a scale's crops.
+    pub(super) async fn crop_rows(
+        &self,
+        image: &EncodedImage,
+        scale: Scale,
+        pace: &mut impl Pace,
+    ) -> Result<Rows> {
+        if let Some(rows) = image.made().crops.get(&scale) {
+            return Ok(Arc::clone(rows));
+        }
+        let picture = &image.picture;
+        let crops: Vec<[u32; 4]> = scale.crops(picture.width(), picture.height()).collect();
+        let cut = |[x, y, width, height]: [u32; 4]| picture.crop(x, y, width, height);
+        let rows = self.embed_pieces(&crops, |crop| cut(*crop), pace).await?;
+        image.made().crops.insert(scale, Arc::clone(&rows));
+        Ok(rows)
+    }
+
+    pub(super) async fn crop_scores(
+        &self,
+        image: &EncodedImage,
+        words: &Words,
+        options: &Options,
+        pace: &mut impl Pace,
+        partial: &mut impl FnMut(&ScoreMap),
+    ) -> Result<ScoreMap> {
+        let guided = options.guidance == Guidance::Features && words.has_background();
+        let scales = options.crops.scales();
+        let mut known = Vec::with_capacity(scales.len());
+        loop {
+            let scale = scales[known.len()];
+            let rows = self.crop_rows(image, scale, pace).await?;
+            known.push((scale.windows, words.scores(&rows)));
+            let mut scores = fuse(&known, words.classes(), self.cosine())?;
+            if guided {
+                guide(&mut scores, &self.foreground(image, pace).await?);
+            }
+            if known.len() == scales.len() {
+                return Ok(scores);
+            }
+            partial(&scores);
+        }
+    }
+
+    /// How likely each cell shows a thing, by the vision tower's own features.
+    pub(super) async fn foreground(
+        &self,
+        image: &EncodedImage,
+        pace: &mut impl Pace,
+    ) -> Result<ScoreMap> {
+        if let Some(foreground) = &image.made().foreground {
+            return Ok(foreground.clone());
+        }
+        let cells = self.features(image, Method::MaskClip, false, pace).await?;
+        let [_, width] = cells.keys.dims();
+        let keys = read(cells.keys).await?;
+        let grid = image.grid;
+        let likely = foreground(&keys, width, grid.rows, grid.cols)?;
+        let map = ScoreMap::new(1, grid, likely, ScoreKind::Weight)?;
+        image.made().foreground = Some(map.clone());
+        Ok(map)
+    }
+
+    fn proposals(&self, image: &EncodedImage, budget: usize) -> Result<Arc<Proposals>> {
+        if let Some((made_for, proposals)) = &image.made().proposals
+            && *made_for == budget
+        {
+            return Ok(Arc::clone(proposals));
+        }
+        let proposals = Arc::new(propose(&image.picture, budget)?);
+        image.made().proposals = Some((budget, Arc::clone(&proposals)));
+        Ok(proposals)
+    }
+
+    /// The unit vectors of the picture's regions.
+    pub(super) async fn region_rows(
+        &self,
+        image: &EncodedImage,
+        budget: usize,
+        pace: &mut impl Pace,
+    ) -> Result<Rows> {
+        if let Some((made_for, rows)) = &image.made().regions
+            && *made_for == budget
+        {
+            return Ok(Arc::clone(rows));
+        }
+        let proposals = self.proposals(image, budget)?;
+        let mut masks = Vec::with_capacity(proposals.regions.len());
+        for region in &proposals.regions {
+            masks.push(proposals.mask(region, &image.picture)?);
+        }
+        let rows = self.mask_rows(image, &masks, pace).await?;
+        image.made().regions = Some((budget, Arc::clone(&rows)));
+        Ok(rows)
+    }
+
+    pub(super) async fn region_scores(
+        &self,
+        image: &EncodedImage,
+        words: &Words,
+        budget: usize,
+        pace: &mut impl Pace,
+    ) -> Result<ScoreMap> {
+        let rows = self.region_rows(image, budget, pace).await?;
+        let proposals = self.proposals(image, budget)?;
+        let scores = words.scores(&rows);
+        let scale = self.manifest.architecture.logit_scale;
+        let probabilities = two_stage::probabilities(&scores, words.classes(), scale);
+        two_stage::fuse(&proposals, &probabilities, words.classes())
+    }
+
+    /// What each mask shows: for each mask the probability of each class, by CLIP on the masked
+    /// crop (arXiv 2112.14757, section 3.3).
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[masks, classes]`, each row sums to one
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a mask of another size than the picture or without pixels,
+    /// [`Error::Cancelled`] from `pace`, [`Error::Device`] if the device fails.
+    pub async fn classify(
+        &self,
+        image: &EncodedImage,
+        masks: &[Rle],
+        classes: &[Class],
+        pace: &mut impl Pace,
+    ) -> Result<Vec<Vec<f32>>> {
+        for (index, mask) in masks.iter().enumerate() {
+            two_stage::check_mask(mask, &image.picture)
+                .map_err(|e| Error::input(format!("Mask {}: {e}", index + 1)))?;
+        }
+        let words = self.words(classes, &super::Background::None, pace).await?;
+        let rows = self.mask_rows(image, masks, pace).await?;
+        let scale = self.manifest.architecture.logit_scale;
+        let by_class = two_stage::probabilities(&words.scores(&rows), classes.len(), scale);
+        let masks = masks.len();
+        Ok((0..masks)
+            .map(|mask| by_class.iter().skip(mask).step_by(masks).copied().collect())
+            .collect())
+    }
+
+    /// The region that a person means who points at a pixel; no network is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a pixel outside the picture.
+    pub fn region_at(&self, image: &EncodedImage, x: u32, y: u32) -> Result<Rle> {
+        let picture = &image.picture;
+        if x >= picture.width() || y >= picture.height() {
+            return Err(Error::input(format!(
+                "The pixel {x}, {y} is outside the picture of {}×{}.",
+                picture.width(),
+                picture.height()
+            )));
+        }
+        let proposals = self.proposals(image, REGIONS)?;
+        proposals.mask(proposals.region_at(x, y, picture)?, picture)
+    }
+
+    async fn mask_rows(
+        &self,
+        image: &EncodedImage,
+        masks: &[Rle],
+        pace: &mut impl Pace,
+    ) -> Result<Rows> {
+        let fill = self.manifest.architecture.pixel_mean;
+        self.embed_pieces(
+            masks,
+            |mask| two_stage::masked_crop(&image.picture, mask, fill),
+            pace,
+        )
+        .await
+    }
+
+    /// Unit vectors of pictures cut out by `cut`, each squashed to the trained square as CLIP's
+    /// own preprocessing would crop it.
+    async fn embed_pieces<P>(
+        &self,
+        pieces: &[P],
+        cut: impl Fn(&P) -> Result<Picture>,
+        pace: &mut impl Pace,
+    ) -> Result<Rows> {
+        let blocks = self.vision.trunk_blocks();
+        let batches = pieces.len().div_ceil(BATCH);
+        let mut rows = Vec::with_capacity(pieces.len());
+        for (index, batch) in pieces.chunks(BATCH).enumerate() {
+            let pictures = batch.iter().map(&cut).collect::<Result<Vec<_>>>()?;
+            let mut pace = Within {
+                pace,
+                done: index * blocks,
+                total: batches * blocks,
+            };
+            rows.extend(self.embed_batch(&pictures, &mut pace).await?);
+        }
+        Ok(Arc::new(rows))
+    }
+
+    async fn embed_batch(
+        &self,
+        pictures: &[Picture],
+        pace: &mut impl Pace,
+    ) -> Result<Vec<Vec<f32>>> {
+        let config = &self.manifest.architecture;
+        let side = config.vision.image_size;
+        let mut batch = Vec::with_capacity(pictures.len());
+        let mut grid = None;
+        for picture in pictures {
+            let planes = picture
+                .resize(side as u32, side as u32)?
+                .to_planes(config.pixel_mean, config.pixel_std);
+            let (cut, cells) = patches(
+                &planes,
+                side,
+                side,
+                config.vision.patch,
+                &self.compute.device,
+            )?;
+            grid = Some(cells);
+            batch.push(cut);
+        }
+        let grid = grid.ok_or_else(|| Error::internal("an empty batch"))?;
+        let tokens = self.vision.trunk(Tensor::cat(batch, 0), grid, pace).await?;
+        let rows = read(normalise_rows(self.vision.pool(tokens)?)).await?;
+        Ok(rows
+            .chunks_exact(config.projection)
+            .map(<[f32]>::to_vec)
+            .collect())
+    }
+}

@@ -1,0 +1,185 @@
+//! Cutting a grid of cells into windows.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::options::Windows;
+use crate::clip::{Grid, VisionConfig, normalise_rows};
+use crate::dense::CellFeatures;
+use crate::error::{Error, Result};
+
+/// The most numbers in the attention maps of one layer: 128 MiB of f32, what any WebGPU can bind
+/// as one buffer.
+const MAX_ATTENTION: usize = 1 << 25;
+
+/// Windows of one size that cover a grid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// The cells of every window.
+    pub(super) window: Grid,
+    /// Row and column of each window's first cell.
+    pub(super) origins: Vec<(usize, usize)>,
+}
+
+impl Plan {
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a window that is larger than the picture or a window or stride of
+    /// nothing.
+    pub(super) fn new(windows: Windows, grid: Grid, config: &VisionConfig) -> Result<Self> {
+        let slide = |size: usize, stride: usize| Self {
+            window: Grid {
+                rows: size.min(grid.rows),
+                cols: size.min(grid.cols),
+            },
+            origins: origins(grid.rows, size, stride)
+                .into_iter()
+                .flat_map(|row| {
+                    origins(grid.cols, size, stride)
+                        .into_iter()
+                        .map(move |col| (row, col))
+                })
+                .collect(),
+        };
+        match windows {
+            Windows::Whole => Ok(slide(grid.rows.max(grid.cols), 1)),
+            Windows::Auto if config.heads * (1 + grid.cells()).pow(2) <= MAX_ATTENTION => {
+                Ok(slide(grid.rows.max(grid.cols), 1))
+            }
+            // Half a window's side apart, as the evaluation protocol of SCLIP does.
+            Windows::Auto => Ok(slide(config.grid(), (config.grid() / 2).max(1))),
+            Windows::Slide { size, stride } => {
+                let (size, stride) = check(size, stride, grid, config.patch as u32)?;
+                Ok(slide(size, stride))
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// The cells of the whole grid from those of the windows, in order: their mean where windows
+    /// overlap.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if there are none.
+    pub(super) fn stitch(&self, windows: Vec<CellFeatures>, grid: Grid) -> Result<CellFeatures> {
+        let (features, keys): (Vec<_>, Vec<_>) =
+            windows.into_iter().map(|w| (w.features, w.keys)).unzip();
+        Ok(CellFeatures {
+            features: self.mean(&features, grid)?,
+            keys: normalise_rows(self.mean(&keys, grid)?),
+        })
+    }
+
+    /// `[cells of the grid, width]` from each window's `[cells of a window, width]`.
+    fn mean(&self, windows: &[Tensor<2>], grid: Grid) -> Result<Tensor<2>> {
+        let Grid { rows, cols } = self.window;
+        let first = windows
+            .first()
+            .ok_or_else(|| Error::internal("a grid without windows"))?;
+        if self.window == grid {
+            return Ok(first.clone());
+        }
+        let ([_, width], device) = (first.dims(), first.device());
+        let mut sum: Tensor<3> = Tensor::zeros([grid.rows, grid.cols, width], &device);
+        let mut count = vec![0.0f32; grid.cells()];
+        for (window, (row, col)) in windows.iter().zip(&self.origins) {
+            let place = [*row..row + rows, *col..col + cols, 0..width];
+            let so_far = sum.clone().slice(place.clone());
+            sum = sum.slice_assign(place, so_far + window.clone().reshape([rows, cols, width]));
+            for r in *row..row + rows {
+                for n in &mut count[r * grid.cols + col..][..cols] {
+                    *n += 1.0;
+                }
+            }
+        }
+        let count = TensorData::new(count, [grid.cells(), 1]);
+        Ok(sum.reshape([grid.cells(), width]) / Tensor::from_data(count, &device))
+    }
+}
+
+/// Size and stride in cells.
+fn check(size: u32, stride: u32, grid: Grid, patch: u32) -> Result<(usize, usize)> {
+    if size == 0 || stride == 0 {
+        return Err(Error::input(
+            "Windows need a size and a stride of at least one pixel.",
+        ));
+    }
+    let cells = |pixels: u32| ((pixels + patch / 2) / patch).max(1) as usize;
+    let (size, stride) = (cells(size), cells(stride));
+    if size > grid.rows || size > grid.cols {
+        return Err(Error::input(format!(
+            "A window of {} pixels is larger than the picture, which is seen at {}×{}. Choose a smaller window or a larger picture size.",
+            size * patch as usize,
+            grid.cols * patch as usize,
+            grid.rows * patch as usize,
+        )));
+    }
+    if stride > size {
+        return Err(Error::input(
+            "A stride longer than the window would leave gaps between windows.",
+        ));
+    }
+    Ok((size, stride))
+}
+
+/// Where windows begin along a side; the last one is shifted inward so that it ends at the edge.
+fn origins(cells: usize, size: usize, stride: usize) -> Vec<usize> {
+    let last = cells.saturating_sub(size);
+    let mut origins: Vec<usize> = (0..last).step_by(stride).collect();
+    origins.push(last);
+    origins
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::clip::small_config;
+    use proptest::prelude::*;
+
+    #[test]
+    fn windows_as_the_protocol_of_sclip() {
+        // 336 × 448 pixels, windows of 224 every 112: 2 by 3 of them.
+        assert_eq!(origins(21, 14, 7), vec![0, 7]);
+        assert_eq!(origins(28, 14, 7), vec![0, 7, 14]);
+        assert_eq!(origins(30, 14, 7), vec![0, 7, 14, 16]);
+    }
+
+    #[test]
+    fn a_window_that_does_not_fit_is_refused() {
+        let config = small_config().vision;
+        let grid = Grid { rows: 4, cols: 6 };
+        let patch = config.patch as u32;
+        let plan = |size, stride| Plan::new(Windows::Slide { size, stride }, grid, &config);
+        assert!(plan(4 * patch, patch).is_ok());
+        for (size, stride) in [
+            (5 * patch, patch),
+            (0, patch),
+            (patch, 0),
+            (patch, 3 * patch),
+        ] {
+            assert_eq!(plan(size, stride).unwrap_err().code(), "input");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn windows_cover_the_grid(
+            rows in 1usize..60, cols in 1usize..60, size in 1usize..20, stride in 1usize..20,
+        ) {
+            prop_assume!(size <= rows && size <= cols && stride <= size);
+            let config = small_config().vision;
+            let patch = config.patch as u32;
+            let windows = Windows::Slide { size: size as u32 * patch, stride: stride as u32 * patch };
+            let plan = Plan::new(windows, Grid { rows, cols }, &config).unwrap();
+            let mut seen = vec![false; rows * cols];
+            for (row, col) in plan.origins {
+                for r in row..row + plan.window.rows {
+                    seen[r * cols + col..][..plan.window.cols].fill(true);
+                }
+            }
+            prop_assert!(seen.iter().all(|s| *s));
+        }
+    }
+}
