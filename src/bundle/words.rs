@@ -3,11 +3,14 @@
 //! A shard of its own holds the tensor `embeddings`, f16 `[names, projection]`, unit rows, and in
 //! the file's metadata the `names` as a JSON list and the `templates` that they were made with.
 
+#[cfg(feature = "cli")]
 use std::collections::HashMap;
 
 use half::f16;
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::Dtype;
+#[cfg(feature = "cli")]
+use safetensors::tensor::TensorView;
 
 use super::weights::f16s;
 use crate::error::{Error, Result};
@@ -29,6 +32,7 @@ pub struct ReadyWords {
 /// # Errors
 ///
 /// [`Error::Internal`] if the vectors differ in length.
+#[cfg(feature = "cli")]
 pub(super) fn encode_words(ready: &ReadyWords) -> Result<Vec<u8>> {
     let words = &ready.words;
     let projection = words.first().map_or(0, |(_, v)| v.len());
@@ -94,7 +98,7 @@ fn unit(row: &[f16]) -> Option<Vec<f32>> {
     (length.is_finite() && length > 0.0).then(|| row.iter().map(|v| v / length).collect())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;

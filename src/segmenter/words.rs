@@ -89,7 +89,7 @@ impl Segmenter {
             .await?;
         let mut others = vectors.split_off(asked.len());
         if *background == Background::Auto {
-            others = distinct(others, &vectors);
+            others = distinct(&others, &vectors);
         }
         if !others.is_empty() {
             names.push(others.len());
@@ -131,8 +131,8 @@ fn slices(rows: &[Vec<f32>]) -> Vec<&[f32]> {
 }
 
 /// The background vectors that cover the rest best, none too close to a class.
-fn distinct(lexicon: Vec<Vec<f32>>, classes: &[Vec<f32>]) -> Vec<Vec<f32>> {
-    choose(&slices(&lexicon), &slices(classes), TOO_CLOSE, ENOUGH)
+fn distinct(lexicon: &[Vec<f32>], classes: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    choose(&slices(lexicon), &slices(classes), TOO_CLOSE, ENOUGH)
         .into_iter()
         .map(|index| lexicon[index].clone())
         .collect()

@@ -185,7 +185,7 @@ pageTest('options change the masks without encoding again', {}, async (page) => 
   await page.locator('#method').selectOption('naclip');
   await page.getByLabel('Own choice').check();
   for (const step of ['Prompt denoising', 'Key smoothing', 'TLP', 'PAMR']) {
-    await page.getByLabel(step).check();
+    await page.getByLabel(step, { exact: true }).check();
   }
   await page.getByLabel('Own words').check();
   await page.locator('#background-words').fill('wall, floor');
