@@ -1,0 +1,269 @@
+//! Every method and refinement where inputs are at their limits, on the built-in model.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use pollster::block_on;
+use wordmask::bundle::Bundle;
+use wordmask::clip::Unpaced;
+use wordmask::dense::Method;
+use wordmask::dense::clip_diy::Budget;
+use wordmask::device::Preference;
+use wordmask::image::Picture;
+use wordmask::mask::{LabelMap, Rle};
+use wordmask::prompt::{Class, parse_words};
+use wordmask::refine::Refinement;
+use wordmask::scene;
+use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Options, Setting, Windows};
+use wordmask::{Error, Segmentation, Segmenter};
+
+/// The built-in model, to which these words are known by made-up vectors: embedding hundreds of
+/// words is not what is tested here.
+fn segmenter(words: &[String]) -> Segmenter {
+    let segmenter = block_on(Segmenter::load(
+        Bundle::built_in().unwrap(),
+        Preference::Cpu,
+    ))
+    .unwrap();
+    let width = segmenter.manifest().architecture.projection;
+    let vector = |seed: usize| {
+        let values = (0..width).map(|i| ((i * 7 + 3) as f32 * (seed as f32 + 1.3)).sin());
+        let row: Vec<f32> = values.collect();
+        let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+        row.into_iter().map(|v| v / length).collect::<Vec<f32>>()
+    };
+    let known = words
+        .iter()
+        .enumerate()
+        .map(|(i, w)| (w.clone(), vector(i)));
+    segmenter.add_names(known.collect()).unwrap();
+    segmenter
+}
+
+fn words(count: usize) -> Vec<String> {
+    (0..count).map(|i| format!("word {i}")).collect()
+}
+
+fn picture(seed: u64) -> Picture {
+    let scene = scene::generate(seed);
+    Picture::from_rgb(scene.width as u32, scene.height as u32, scene.rgb).unwrap()
+}
+
+fn encode(
+    segmenter: &Segmenter,
+    picture: Picture,
+    windows: Windows,
+) -> Result<EncodedImage, Error> {
+    let options = EncodeOptions {
+        windows,
+        ..EncodeOptions::default()
+    };
+    block_on(segmenter.encode(picture, &options, &mut Unpaced))
+}
+
+fn segment(
+    segmenter: &Segmenter,
+    image: &EncodedImage,
+    classes: &[Class],
+    setting: &Setting,
+    background: Background,
+) -> Segmentation {
+    let options = Options {
+        method: Some(setting.method),
+        residual: setting.residual,
+        refine: Some(setting.refine.clone()),
+        background,
+        crops: Budget::Ten,
+        regions: 3,
+        ..Options::default()
+    };
+    block_on(segmenter.segment(image, classes, &options, &mut Unpaced)).unwrap()
+}
+
+/// Shares add up to at most the whole, scores are probabilities, and pixels are labelled with
+/// classes that were asked for.
+fn check(answer: &Segmentation, setting: &Setting, classes: usize) {
+    let shares: f64 = answer.classes().iter().map(|c| c.fraction).sum();
+    assert!(shares <= 1.0 + 1e-9, "{setting}: {shares}");
+    for &label in answer.labels().labels() {
+        assert!(
+            label == 255 || usize::from(label) < classes,
+            "{setting}: {label}"
+        );
+    }
+    let scores = answer.scores(classes - 1).unwrap();
+    assert!(
+        scores.iter().all(|s| (0.0..=1.0001).contains(s)),
+        "{setting}"
+    );
+}
+
+#[test]
+fn one_class_with_and_without_background() {
+    let words = words(3);
+    let segmenter = segmenter(&words);
+    let classes = parse_words(&words[..1]).unwrap();
+    let image = encode(&segmenter, picture(3), Windows::Auto).unwrap();
+    for setting in Setting::all() {
+        let alone = segment(&segmenter, &image, &classes, &setting, Background::None);
+        check(&alone, &setting, 1);
+        // Nothing else is there to be.
+        assert_eq!(alone.classes()[0].fraction, 1.0, "{setting}");
+        let background = Background::Words(words[1..].to_vec());
+        check(
+            &segment(&segmenter, &image, &classes, &setting, background),
+            &setting,
+            1,
+        );
+    }
+}
+
+#[test]
+fn two_hundred_classes() {
+    let words = words(200);
+    let segmenter = segmenter(&words);
+    let classes = parse_words(&words).unwrap();
+    let image = encode(&segmenter, picture(4), Windows::Auto).unwrap();
+    for method in Method::ALL {
+        let setting = Setting {
+            method,
+            residual: false,
+            refine: vec![
+                Refinement::PromptDenoising,
+                Refinement::Tlp,
+                Refinement::Pamr,
+            ],
+        };
+        let answer = segment(&segmenter, &image, &classes, &setting, Background::None);
+        check(&answer, &setting, 200);
+    }
+}
+
+#[test]
+fn one_cell_and_one_colour() {
+    let words = words(3);
+    let segmenter = segmenter(&words);
+    let classes = parse_words(&words[..2]).unwrap();
+    let one_colour = |width, height| {
+        Picture::from_rgb(width, height, vec![90; (width * height * 3) as usize]).unwrap()
+    };
+    let small = EncodeOptions {
+        size: Some(1),
+        ..EncodeOptions::default()
+    };
+    for (picture, options) in [
+        (one_colour(1, 1), small),
+        (picture(5), small),
+        (one_colour(40, 30), EncodeOptions::default()),
+    ] {
+        let image = block_on(segmenter.encode(picture, &options, &mut Unpaced)).unwrap();
+        for setting in Setting::all() {
+            let background = Background::Words(words[2..].to_vec());
+            let answer = segment(&segmenter, &image, &classes, &setting, background);
+            check(&answer, &setting, 2);
+        }
+    }
+}
+
+#[test]
+fn smaller_windows_see_the_same_picture() {
+    // Words that mean something here: between made-up ones there is nothing to agree on.
+    let segmenter = segmenter(&[]);
+    let classes = parse_words(&["grass", "sky", "water", "brick"]).unwrap();
+    let picture = picture(6);
+    let whole = encode(&segmenter, picture.clone(), Windows::Whole).unwrap();
+    let side = whole.grid().rows.min(whole.grid().cols) as u32 * 8;
+    let slide = |size, stride| encode(&segmenter, picture.clone(), Windows::Slide { size, stride });
+    let windows = slide(side / 2, side / 4).unwrap();
+    assert_eq!(windows.grid(), whole.grid());
+    for method in Method::ALL.into_iter().filter(|m| m.is_dense()) {
+        let setting = Setting {
+            method,
+            residual: false,
+            refine: vec![Refinement::KeySmoothing],
+        };
+        let labels = |image: &EncodedImage| {
+            let answer = segment(&segmenter, image, &classes, &setting, Background::None);
+            check(&answer, &setting, 4);
+            answer.labels().labels().to_vec()
+        };
+        let (a, b) = (labels(&whole), labels(&windows));
+        let alike = a.iter().zip(&b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64;
+        // Two halves see less of the picture; they must not see another one.
+        assert!(alike > 0.5, "{method}: {alike}");
+    }
+    for (size, stride) in [(side + 8, 8), (0, 8), (16, 0), (16, 24)] {
+        assert_eq!(slide(size, stride).unwrap_err().code(), "input");
+    }
+}
+
+#[test]
+fn coarse_answers_come_first() {
+    let words = words(3);
+    let segmenter = segmenter(&words);
+    let classes = parse_words(&words).unwrap();
+    let image = encode(&segmenter, picture(7), Windows::Auto).unwrap();
+    let options = Options {
+        method: Some(Method::ClipDiy),
+        background: Background::None,
+        crops: Budget::TwentySix,
+        ..Options::default()
+    };
+    let mut coarse = 0;
+    let answer = block_on(segmenter.segment_sharpening(
+        &image,
+        &classes,
+        &options,
+        &mut Unpaced,
+        &mut |part| {
+            assert_eq!(part.classes().len(), 3);
+            coarse += 1;
+        },
+    ));
+    assert!(answer.is_ok());
+    assert_eq!(coarse, 2);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
+    let words = words(2);
+    let segmenter = segmenter(&words);
+    let classes = parse_words(&words).unwrap();
+    let image = encode(&segmenter, picture(8), Windows::Auto).unwrap();
+    let bad = |options: Options| {
+        let error =
+            block_on(segmenter.segment(&image, &classes, &options, &mut Unpaced)).unwrap_err();
+        assert_eq!(error.code(), "input", "{error}");
+    };
+    let options = Options::default;
+    bad(Options {
+        regions: 0,
+        ..options()
+    });
+    bad(Options {
+        threshold: f32::NAN,
+        ..options()
+    });
+    bad(Options {
+        method: Some(Method::ClipDiy),
+        refine: Some(vec![Refinement::KeySmoothing]),
+        ..options()
+    });
+    let map = LabelMap::new(3, 3, vec![0; 9]).unwrap();
+    let mask = Rle::of_class(&map, 0).unwrap();
+    let error = block_on(segmenter.classify(&image, &[mask], &classes, &mut Unpaced)).unwrap_err();
+    assert!(error.to_string().contains("Mask 1"), "{error}");
+    assert_eq!(
+        segmenter.region_at(&image, 10_000, 0).unwrap_err().code(),
+        "input"
+    );
+    assert_eq!(
+        segmenter
+            .add_names(vec![("x".into(), vec![1.0])])
+            .unwrap_err()
+            .code(),
+        "input"
+    );
+    let region = segmenter.region_at(&image, 5, 5).unwrap();
+    let named = block_on(segmenter.classify(&image, &[region], &classes, &mut Unpaced)).unwrap();
+    assert!((named[0].iter().sum::<f32>() - 1.0).abs() < 1e-5);
+}
