@@ -4,12 +4,14 @@
 
 use std::path::Path;
 
+use pollster::block_on;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
-use wordmask::Error;
 use wordmask::bundle::{Bundle, FileEntry, HuggingFace, Imported, Scheme, Source, write};
-use wordmask::clip::WeightSource;
+use wordmask::clip::{Unpaced, WeightSource};
+use wordmask::device::Preference;
+use wordmask::{Error, Segmenter};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-clip");
 
@@ -252,4 +254,31 @@ fn a_refused_file_leaves_nothing_behind() {
     assert!(bundle.add("elsewhere.safetensors", &good).is_err());
     bundle.add(SHARD, &good).unwrap();
     assert!(bundle.values(NORM, &[64]).is_ok());
+}
+
+#[test]
+fn ready_words_are_those_of_the_text_tower() {
+    let bundle = Bundle::built_in().unwrap();
+    assert!(bundle.words().words.len() >= 37, "things and grounds");
+    let segmenter = block_on(Segmenter::load(bundle, Preference::Cpu)).unwrap();
+    // The same tokens, but no name that is ready.
+    let vectors = block_on(segmenter.embed_names(&["cat", "cat "], &mut Unpaced)).unwrap();
+    let cosine: f32 = vectors[0].iter().zip(&vectors[1]).map(|(a, b)| a * b).sum();
+    assert!(cosine > 0.99999, "{cosine}");
+    assert_ne!(vectors[0], vectors[1], "both came from the same place");
+}
+
+#[test]
+fn damaged_ready_words_are_refused() {
+    let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/weights/doodle");
+    let read = |name: &str| std::fs::read(Path::new(built_in).join(name)).unwrap();
+    let mut bundle = Bundle::new(&read("wordmask.json")).unwrap();
+    let mut words = read("words-00.safetensors");
+    let last = words.len() - 1;
+    words[last] ^= 1;
+    let error = bundle.add("words-00.safetensors", &words).unwrap_err();
+    assert_eq!(error.code(), "integrity");
+    assert!(error.to_string().contains("words-00"), "{error}");
+    words[last] ^= 1;
+    bundle.add("words-00.safetensors", &words).unwrap();
 }

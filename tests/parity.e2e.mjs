@@ -70,8 +70,8 @@ test('every method and refinement answers alike on webgpu and cpu', {
       const bytes = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
       const manifest = await (await fetch('/doodle/wordmask.json')).json();
       const files = {};
-      const names = manifest.shards.map(({ file }) => file);
-      for (const file of ['wordmask.json', manifest.tokenizer.file, ...names]) {
+      const names = [manifest.tokenizer, manifest.words, ...manifest.shards].map((f) => f.file);
+      for (const file of ['wordmask.json', ...names]) {
         files[file] = await bytes(`/doodle/${file}`);
       }
       return engine.agreement(files, await bytes(`/samples/${scene}`), words, background);

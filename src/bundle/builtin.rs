@@ -5,7 +5,7 @@ use crate::error::Result;
 
 const MANIFEST: &[u8] = include_bytes!("../../weights/doodle/wordmask.json");
 
-const FILES: [(&str, &[u8]); 3] = [
+const FILES: [(&str, &[u8]); 4] = [
     (
         "tokenizer.json",
         include_bytes!("../../weights/doodle/tokenizer.json"),
@@ -17,6 +17,10 @@ const FILES: [(&str, &[u8]); 3] = [
     (
         "text-00.safetensors",
         include_bytes!("../../weights/doodle/text-00.safetensors"),
+    ),
+    (
+        "words-00.safetensors",
+        include_bytes!("../../weights/doodle/words-00.safetensors"),
     ),
 ];
 
