@@ -194,7 +194,7 @@ fn eval_reports_and_keeps_to_held_out_seeds() {
     for key in ["miou", "pixel_accuracy", "seconds_per_picture"] {
         assert!(report[key].as_f64().unwrap() >= 0.0, "{report}");
     }
-    assert_eq!(report["setting"], "maskclip");
+    assert_eq!(report["setting"], "maskclip+pamr");
     assert_eq!(
         report["iou"].as_array().unwrap().len(),
         1 + scene::THINGS.len()

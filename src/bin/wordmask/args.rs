@@ -199,9 +199,9 @@ pub(crate) struct Eval {
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// What to measure, between commas: methods with their refinements, pearl+tlp or
-    /// maskclip+residual, or `all`.
-    #[arg(long, default_value = "maskclip", value_name = "SETTINGS")]
-    pub(crate) method: Settings,
+    /// maskclip+residual, or `all`; the bundle's own setting if left out.
+    #[arg(long, value_name = "SETTINGS")]
+    pub(crate) method: Option<Settings>,
     /// auto, none, or words between commas; can be given several times.
     #[arg(long, default_value = "auto")]
     pub(crate) background: Vec<String>,

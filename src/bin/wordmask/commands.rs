@@ -190,7 +190,10 @@ pub(crate) fn eval(args: &Eval) -> Result<()> {
     let evaluation = Evaluation {
         segmenter: &segmenter,
         set: &set,
-        settings: args.method.0.clone(),
+        settings: match &args.method {
+            Some(settings) => settings.0.clone(),
+            None => vec![segmenter.default_setting().clone()],
+        },
         backgrounds,
         options: options(&args.how),
         encode: encode_options(&args.model),
