@@ -31,9 +31,13 @@ const engineDir = join(pkgDir, 'engine');
 const wwwDir = join(root, 'www', 'dist');
 const modelDir = join(root, 'weights', 'doodle');
 
-/** `--all-features` would emit compact imports, which browsers refuse. */
+/**
+ * `-O1`, since what LLVM has optimised already gains little more, and `-O3` and `-Os` inline: fewer
+ * bytes, but more after compression, and four times the build (docs/measurements.md).
+ * `--all-features` would emit compact imports, which browsers refuse.
+ */
 const wasmOptFlags = [
-  '-O3',
+  '-O1',
   '--enable-simd',
   '--enable-bulk-memory',
   '--enable-nontrapping-float-to-int',
