@@ -205,6 +205,15 @@ fn eval_reports_and_keeps_to_held_out_seeds() {
         "training",
     );
     fails(&["eval", "--scenes", "0"], 1, "at least one");
+    let directory = tempfile::tempdir().unwrap();
+    let (empty, list) = (path(&directory, "voc"), path(&directory, "classes.txt"));
+    fails(&["eval", "--voc", &empty], 1, "voc");
+    std::fs::write(&list, "cat\nCat\n").unwrap();
+    fails(
+        &["eval", "--scenes", "2", "--classes", &list],
+        2,
+        "--classes",
+    );
 }
 
 #[test]

@@ -57,26 +57,6 @@ pub fn masked_crop(picture: &Picture, mask: &Rle, mean: [f32; 3]) -> Result<Pict
     Picture::from_rgb(width, height, rgb)
 }
 
-/// A softmax over classes of `scale` times the cosines.
-///
-/// # Shapes
-///
-/// - `cosines` and output: `[classes, regions]`
-#[must_use]
-pub fn probabilities(cosines: &[f32], classes: usize, scale: f32) -> Vec<f32> {
-    let regions = cosines.len() / classes.max(1);
-    let mut out = vec![0.0; cosines.len()];
-    for region in 0..regions {
-        let of = |class: usize| scale * cosines[class * regions + region];
-        let top = (0..classes).map(of).fold(f32::NEG_INFINITY, f32::max);
-        let sum: f32 = (0..classes).map(|class| (of(class) - top).exp()).sum();
-        for class in 0..classes {
-            out[class * regions + region] = (of(class) - top).exp() / sum;
-        }
-    }
-    out
-}
-
 /// Each pixel's probabilities: the mean over the regions that cover it.
 ///
 /// # Shapes
@@ -170,12 +150,5 @@ mod tests {
             let error = masked_crop(&picture, &mask, [0.5; 3]).unwrap_err();
             assert_eq!(error.code(), "input");
         }
-    }
-
-    #[test]
-    fn probabilities_are_taken_over_classes() {
-        let p = probabilities(&[0.1, 0.3, 0.1, 0.2], 2, 10.0);
-        assert!((p[0] - 0.5).abs() < 1e-6 && (p[2] - 0.5).abs() < 1e-6);
-        assert!((p[1] - 1.0 / (1.0 + (-1.0f32).exp())).abs() < 1e-6);
     }
 }

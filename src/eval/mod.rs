@@ -7,4 +7,4 @@ mod set;
 
 pub use confusion::Confusion;
 pub use run::{ClassIou, Evaluation, Report};
-pub use set::{Sample, TestSet};
+pub use set::TestSet;

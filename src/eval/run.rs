@@ -7,7 +7,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::Confusion;
-use super::set::{Sample, TestSet};
+use super::datasets::Sample;
+use super::set::TestSet;
 use crate::clip::Unpaced;
 use crate::dense::Method;
 use crate::device::Kind;

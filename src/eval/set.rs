@@ -1,20 +1,10 @@
 //! What is measured with: pictures with known truth.
 
-use super::datasets::Dataset;
+use super::datasets::{Dataset, Sample};
 use crate::error::{Error, Result};
 use crate::image::Picture;
 use crate::prompt::{Class, parse_words};
 use crate::scene::{THINGS, TRAINING_SEEDS, generate};
-
-/// A picture and the class of each of its pixels.
-#[derive(Debug, Clone)]
-pub struct Sample {
-    /// The picture.
-    pub picture: Picture,
-    /// `[height, width]`; 255 is not counted. In a set with background 0 is that, and the classes
-    /// follow from 1 on; else classes begin at 0.
-    pub truth: Vec<u8>,
-}
 
 /// Pictures with known truth.
 #[derive(Debug)]
@@ -114,13 +104,7 @@ impl TestSet {
                     truth: scene.truth,
                 })
             }
-            Self::Dataset(dataset) => {
-                let sample = dataset.read(index)?;
-                Ok(Sample {
-                    picture: sample.picture,
-                    truth: sample.truth,
-                })
-            }
+            Self::Dataset(dataset) => dataset.read(index),
         }
     }
 }

@@ -170,24 +170,6 @@ impl Segmenter {
         Ok(())
     }
 
-    /// CLIP's embedding of a whole encoded picture, `[projection]`, a unit vector.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Device`] if the device fails.
-    pub async fn embed_image(
-        &self,
-        image: &EncodedImage,
-        pace: &mut impl Pace,
-    ) -> Result<Vec<f32>> {
-        let rows = self
-            .crop_rows(image, clip_diy::Budget::default().scales()[0], pace)
-            .await?;
-        rows.first()
-            .cloned()
-            .ok_or_else(|| Error::internal("no embedding of the whole picture"))
-    }
-
     /// The unit vectors of names, `[names, projection]`; see [`TextBank::vectors`].
     ///
     /// # Errors
@@ -253,7 +235,7 @@ impl Segmenter {
         };
         let mut failed = None;
         let scores = self
-            .scores_sharpening(
+            .scores(
                 image,
                 classes,
                 options,
@@ -270,23 +252,9 @@ impl Segmenter {
         answer(&scores)
     }
 
-    /// Scores on a grid, one row a class, then one for the background if there is any.
-    ///
-    /// # Errors
-    ///
-    /// As [`Segmenter::segment`].
-    pub async fn scores(
-        &self,
-        image: &EncodedImage,
-        classes: &[Class],
-        options: &Options,
-        pace: &mut impl Pace,
-    ) -> Result<ScoreMap> {
-        self.scores_sharpening(image, classes, options, pace, &mut |_| ())
-            .await
-    }
-
-    async fn scores_sharpening(
+    /// Scores on a grid, one row a class, then one for the background if there is any; coarser ones
+    /// that come first go to `partial`.
+    async fn scores(
         &self,
         image: &EncodedImage,
         classes: &[Class],

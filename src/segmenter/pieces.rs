@@ -8,7 +8,7 @@ use super::Segmenter;
 use super::encoded::{EncodedImage, Rows};
 use super::options::{Guidance, Options, REGIONS};
 use super::words::Words;
-use crate::clip::{Pace, Within, normalise_rows, patches};
+use crate::clip::{Grid, Pace, Within, normalise_rows, patches};
 use crate::dense::clip_diy::{Scale, fuse, guide};
 use crate::dense::{Method, ScoreKind, ScoreMap, two_stage};
 use crate::device::read;
@@ -127,10 +127,8 @@ impl Segmenter {
     ) -> Result<ScoreMap> {
         let rows = self.region_rows(image, budget, pace).await?;
         let proposals = self.proposals(image, budget)?;
-        let scores = words.scores(&rows);
-        let scale = self.manifest.architecture.logit_scale;
-        let probabilities = two_stage::probabilities(&scores, words.classes(), scale);
-        two_stage::fuse(&proposals, &probabilities, words.classes())
+        let probabilities = self.probabilities(&words.scores(&rows), words.classes())?;
+        two_stage::fuse(&proposals, probabilities.values(), words.classes())
     }
 
     /// What each mask shows: for each mask the probability of each class, by CLIP on the masked
@@ -155,14 +153,27 @@ impl Segmenter {
             two_stage::check_mask(mask, &image.picture)
                 .map_err(|e| Error::input(format!("Mask {}: {e}", index + 1)))?;
         }
+        if masks.is_empty() {
+            return Ok(Vec::new());
+        }
         let words = self.words(classes, &super::Background::None, pace).await?;
         let rows = self.mask_rows(image, masks, pace).await?;
-        let scale = self.manifest.architecture.logit_scale;
-        let by_class = two_stage::probabilities(&words.scores(&rows), classes.len(), scale);
-        let masks = masks.len();
-        Ok((0..masks)
-            .map(|mask| by_class.iter().skip(mask).step_by(masks).copied().collect())
-            .collect())
+        let by_class = self.probabilities(&words.scores(&rows), classes.len())?;
+        let row = |mask| {
+            (0..classes.len())
+                .map(|class| by_class.class(class)[mask])
+                .collect()
+        };
+        Ok((0..masks.len()).map(row).collect())
+    }
+
+    /// A softmax over classes of the cosines of pieces, `[classes, pieces]`.
+    fn probabilities(&self, cosines: &[f32], classes: usize) -> Result<ScoreMap> {
+        let row = Grid {
+            rows: 1,
+            cols: cosines.len() / classes,
+        };
+        Ok(ScoreMap::new(classes, row, cosines.to_vec(), self.cosine())?.probabilities())
     }
 
     /// The region that a person means who points at a pixel; no network is asked.

@@ -195,6 +195,9 @@ pub(crate) struct Classify {
 pub(crate) struct Eval {
     #[command(flatten)]
     pub(crate) set: Set,
+    /// Other names for the data set's classes: a line for each in its order, names between commas.
+    #[arg(long, value_name = "FILE", conflicts_with = "scenes")]
+    pub(crate) classes: Option<PathBuf>,
     /// Seed of the first scene; below a million, where no training scene is.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

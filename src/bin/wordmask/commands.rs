@@ -8,7 +8,7 @@ use serde::Serialize;
 use wordmask::bundle::{Bundle, HuggingFace, Imported, ReadyWords, Source, add_words, write};
 use wordmask::clip::Unpaced;
 use wordmask::device::{Kind, Preference};
-use wordmask::eval::datasets::{Dataset, DatasetKind};
+use wordmask::eval::datasets::{Dataset, DatasetKind, parse_classes};
 use wordmask::eval::{Evaluation, Report, TestSet};
 use wordmask::image::Picture;
 use wordmask::mask::{LabelMap, Rle, read_label_png};
@@ -17,7 +17,7 @@ use wordmask::scene::write_dataset;
 use wordmask::segmenter::{Background, ClassShare, EncodeOptions, Options};
 use wordmask::{Error, Result, Segmentation, Segmenter};
 
-use crate::args::{Classify, Eval, How, Import, Info, Model, Scenes, Segment, Set};
+use crate::args::{Classify, Eval, How, Import, Info, Model, Scenes, Segment};
 use crate::progress::{Bar, bar};
 use crate::report;
 
@@ -176,7 +176,7 @@ pub(crate) fn classify(args: &Classify) -> Result<()> {
 }
 
 pub(crate) fn eval(args: &Eval) -> Result<()> {
-    let set = test_set(&args.set, args.seed)?;
+    let set = test_set(args)?;
     let backgrounds = args
         .background
         .iter()
@@ -214,9 +214,10 @@ pub(crate) fn eval(args: &Eval) -> Result<()> {
     Ok(())
 }
 
-fn test_set(set: &Set, seed: u64) -> Result<TestSet> {
+fn test_set(args: &Eval) -> Result<TestSet> {
+    let set = &args.set;
     if let Some(count) = set.scenes {
-        return TestSet::scenes(seed, count);
+        return TestSet::scenes(args.seed, count);
     }
     let folders = [
         (DatasetKind::Voc21, &set.voc),
@@ -233,7 +234,13 @@ fn test_set(set: &Set, seed: u64) -> Result<TestSet> {
         .into_iter()
         .find_map(|(kind, folder)| folder.as_deref().map(|folder| (kind, folder)))
         .ok_or_else(|| Error::input("Name something to measure with, such as --scenes 100."))?;
-    Ok(TestSet::Dataset(Dataset::open(kind, folder)?))
+    let dataset = Dataset::open(kind, folder)?;
+    let Some(path) = &args.classes else {
+        return Ok(TestSet::Dataset(dataset));
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
+    let classes = parse_classes(&text).map_err(|e| at(path, &e))?;
+    Ok(TestSet::Dataset(dataset.with_classes(classes)?))
 }
 
 fn print_report(report: &Report) {
