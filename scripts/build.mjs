@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { Failure, isMain, main, root, run, targetDir } from './lib.mjs';
+import { builtInDir, pageDir, publishModels } from './models.mjs';
 import { buildBindgen, wasmTarget } from './setup.mjs';
 
 const profiles = ['web', 'web-test'];
@@ -28,8 +29,6 @@ const parts = ['engine', 'pkg', 'www'];
 
 const pkgDir = join(root, 'pkg', 'dist');
 const engineDir = join(pkgDir, 'engine');
-const wwwDir = join(root, 'www', 'dist');
-const modelDir = join(root, 'weights', 'doodle');
 
 /**
  * `-O1`, since what LLVM has optimised already gains little more, and `-O3` and `-Os` inline: fewer
@@ -150,12 +149,14 @@ async function buildPkg() {
 
 /**
  * Bundles the unit tests of the package and the page, which Node cannot read as TypeScript, and
- * returns their paths.
+ * returns their paths, with those of the scripts' tests, which need no bundling.
  */
 export async function bundleTests() {
   const to = join(root, 'node_modules', '.cache', 'wordmask-test');
   rmSync(to, { recursive: true, force: true });
-  const paths = [];
+  const scripts = join(root, 'scripts', 'test');
+  const plain = readdirSync(scripts).filter((name) => name.endsWith('.test.mjs'));
+  const paths = plain.map((name) => join(scripts, name));
   for (const part of ['pkg', 'www']) {
     const from = join(root, part, 'test');
     const names = readdirSync(from).filter((name) => name.endsWith('.test.ts'));
@@ -175,21 +176,21 @@ async function buildWww() {
   requireBuilt(join(pkgDir, 'worker.js'), 'Run "npm run build" without --only first.');
   requireBuilt(join(engineDir, 'wordmask_bg.wasm'), 'Run "npm run build" without --only first.');
   requireBuilt(
-    join(modelDir, 'wordmask.json'),
+    join(builtInDir, 'wordmask.json'),
     'The built-in bundle belongs to the repository: restore weights/doodle.',
   );
-  rmSync(wwwDir, { recursive: true, force: true });
-  mkdirSync(wwwDir, { recursive: true });
+  rmSync(pageDir, { recursive: true, force: true });
+  mkdirSync(pageDir, { recursive: true });
   await bundle({
     entryPoints: [join(root, 'www/src/main.ts')],
-    outdir: wwwDir,
+    outdir: pageDir,
     minify: true,
     sourcemap: true,
   });
-  copy(join(root, 'www'), wwwDir, (name) => !['src', 'test', 'dist'].includes(name));
-  copy(pkgDir, wwwDir, (name) => name === 'worker.js');
-  copy(engineDir, join(wwwDir, 'engine'), (name) => /\.(js|wasm)$/.test(name));
-  copy(modelDir, join(wwwDir, 'models', 'doodle'), (name) => /\.(json|safetensors)$/.test(name));
+  copy(join(root, 'www'), pageDir, (name) => !['src', 'test', 'dist'].includes(name));
+  copy(pkgDir, pageDir, (name) => name === 'worker.js');
+  copy(engineDir, join(pageDir, 'engine'), (name) => /\.(js|wasm)$/.test(name));
+  publishModels(pageDir);
 }
 
 function requireBuilt(path, advice) {

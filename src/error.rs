@@ -30,6 +30,9 @@ pub enum Error {
     /// A file could not be read or written.
     #[error("{0}")]
     Io(String),
+    /// A server could not be reached, or refused.
+    #[error("{0}")]
+    Network(String),
     /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,
@@ -54,6 +57,7 @@ impl Error {
             Self::Device(_) => "device",
             Self::OutOfMemory(_) => "out-of-memory",
             Self::Io(_) => "io",
+            Self::Network(_) => "network",
             Self::Cancelled => "cancelled",
             Self::Internal(_) => "internal",
         }
@@ -82,6 +86,11 @@ impl Error {
     /// An [`Error::Device`] with this message.
     pub fn device(message: impl Into<String>) -> Self {
         Self::Device(message.into())
+    }
+
+    /// An [`Error::Network`] with this message.
+    pub fn network(message: impl Into<String>) -> Self {
+        Self::Network(message.into())
     }
 
     /// An [`Error::Internal`] with this message.

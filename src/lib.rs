@@ -23,7 +23,9 @@ pub mod device;
 pub mod error;
 #[cfg(feature = "cli")]
 pub mod eval;
+pub mod guide;
 pub mod image;
+pub mod kernel;
 pub mod mask;
 pub mod prompt;
 pub mod proposal;

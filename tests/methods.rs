@@ -20,7 +20,7 @@ use wordmask::{Error, Segmentation, Segmenter};
 /// words is not what is tested here.
 fn segmenter(words: &[String]) -> Segmenter {
     let segmenter = block_on(Segmenter::load(
-        Bundle::built_in().unwrap(),
+        &mut Bundle::built_in().unwrap(),
         Preference::Cpu,
     ))
     .unwrap();

@@ -6,8 +6,11 @@
 #[path = "support/parity.rs"]
 mod parity;
 
+use std::path::Path;
+
 use burn::tensor::Device;
-use parity::{Fixture, compare};
+use parity::{Answers, Compared, Fixture, Network, compare, compare_network};
+use wordmask::bundle::{Directory, Published};
 
 /// The mark is 1e-3; f32 in another order of operations stays well below it.
 const TOLERANCE: f32 = 1e-4;
@@ -27,8 +30,7 @@ macro_rules! fixture {
     };
 }
 
-fn check(fixture: &Fixture<'_>, least: usize) {
-    let compared = pollster::block_on(compare(fixture, &Device::flex()));
+fn check(compared: &[Compared], least: usize) {
     assert!(
         compared.len() >= least,
         "only {} comparisons",
@@ -39,17 +41,57 @@ fn check(fixture: &Fixture<'_>, least: usize) {
         "{} comparisons, largest relative error {worst:.2e}",
         compared.len()
     );
-    for c in &compared {
+    for c in compared {
         assert!(c.error <= TOLERANCE, "{} is off by {:.2e}", c.name, c.error);
     }
 }
 
+fn check_fixture(fixture: &Fixture<'_>, least: usize) {
+    check(
+        &pollster::block_on(compare(fixture, &Device::flex())),
+        least,
+    );
+}
+
 #[test]
 fn a_clip_in_the_openai_style() {
-    check(&fixture!("tiny-clip"), 30);
+    check_fixture(&fixture!("tiny-clip"), 30);
 }
 
 #[test]
 fn a_clip_with_gelu_and_other_proportions() {
-    check(&fixture!("gelu-clip"), 15);
+    check_fixture(&fixture!("gelu-clip"), 15);
+}
+
+/// A model as it lies on disk, by the answers in a directory.
+fn check_layout(model: &str, layout: &str, answers: &str) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let files = Directory::new(&fixtures.join(model)).expect("the fixture is there");
+    let published = Published::open(&files).expect("the fixture is a model");
+    assert_eq!(published.layout(), layout);
+    let read = |name: &str| {
+        let path = fixtures.join(answers).join(name);
+        std::fs::read(path).expect("the answers are there")
+    };
+    let (expected, index) = (read("expected.safetensors"), read("expected.json"));
+    let device = Device::flex();
+    let network = Network::of(published, &device);
+    let answers = Answers::new(&expected, &index);
+    let compared = pollster::block_on(compare_network(&network, &answers, &device));
+    check(&compared, 10);
+}
+
+#[test]
+fn a_hugging_face_model_in_shards_with_vocabulary_and_merges() {
+    check_layout("layouts/sharded", "Hugging Face", "gelu-clip");
+}
+
+#[test]
+fn an_open_clip_model() {
+    check_layout("layouts/open-clip", "OpenCLIP", "layouts/open-clip");
+}
+
+#[test]
+fn a_torchscript_archive_as_openai_publishes() {
+    check_layout("layouts/openai/ViT-tiny.pt", "OpenAI", "layouts/openai");
 }

@@ -22,7 +22,7 @@ const COMBINATION_FLOOR: f64 = 0.9;
 
 fn segmenter() -> Segmenter {
     block_on(Segmenter::load(
-        Bundle::built_in().unwrap(),
+        &mut Bundle::built_in().unwrap(),
         Preference::Cpu,
     ))
     .unwrap()

@@ -13,6 +13,9 @@ export interface BundleInfo {
   scheme: string;
 }
 
+/** How weights are stored: floats, int8 by output channel, or int4 in blocks of 32. */
+export type Scheme = 'f32' | 'f16' | 'q8' | 'q4';
+
 /** How cells of the patch grid get their scores. */
 export type Method =
   | 'maskclip'
@@ -30,8 +33,8 @@ export type Refinement = 'prompt-denoising' | 'key-smoothing' | 'tlp' | 'pamr';
 /** How many crops `clip-diy` looks at: 1 + 9, 1 + 9 + 16 or 1 + 9 + 49, from coarse to fine. */
 export type Crops = 10 | 26 | 59;
 
-/** What tells `clip-diy` the foreground: nothing, or the model's own features. */
-export type Guidance = 'none' | 'features';
+/** What tells `clip-diy` the foreground: nothing, the model's own features, or its guide. */
+export type Guidance = 'none' | 'features' | 'found';
 
 /** How the picture goes through the vision tower: in one piece, or in square windows; in pixels. */
 export type Windows = 'auto' | 'whole' | { size: number; stride: number };
@@ -76,8 +79,11 @@ export interface BundleFile {
   bytes: number;
   /** 64 hexadecimal digits. */
   sha256: string;
-  part: 'vision' | 'text' | 'tokenizer' | 'words';
+  part: Part;
 }
+
+/** What a file of a bundle is for. Without `words` and `vision` there is no engine. */
+export type Part = 'words' | 'vision' | 'tokenizer' | 'text' | 'guide';
 
 /** Called between steps. Resolving to `true` stops the call, which then throws the code `cancelled`. */
 export type Checkpoint = (done: number, total: number) => Promise<boolean>;
@@ -158,6 +164,12 @@ export interface Engine {
     /** Gets coarse answers before the final one, and has to free each. */
     onPartial?: (partial: EngineSegmentation) => void,
   ): Promise<EngineSegmentation>;
+  /** The parts that these words and options need and that are not there yet. */
+  lacks(words: string[], options: EngineSegmentOptions): Part[];
+  /** Takes a file of such a part, checked like any. */
+  add(name: string, bytes: Uint8Array): void;
+  /** Builds what all files are there for. */
+  extend(): void;
   /** For each mask the words, best first; the scores of a mask add up to 1. */
   classify(
     picture: EnginePicture,
@@ -175,12 +187,32 @@ export interface BundleLoader {
   info(): BundleInfo;
   /** Checks size, hash and tensors before it keeps the bytes. */
   add(name: string, bytes: Uint8Array): void;
-  /** Consumes the loader. */
+  /** Consumes the loader. Needs the files of the parts `words` and `vision`. */
   finish(device: 'auto' | 'webgpu' | 'cpu'): Promise<Engine>;
   free(): void;
 }
 
+/** Turns a published model into a bundle, one file after the other. */
+export interface ModelImport {
+  /** How many files there will be, without the manifest. */
+  readonly total: number;
+  /** The next finished file, or `undefined` when all are made. */
+  next(): { name: string; bytes: Uint8Array } | undefined;
+  /** The text of `wordmask.json`, once all files are made. */
+  manifest(): string;
+  free(): void;
+}
+
+/** Reads a part of a file, at once; what it throws ends the import. */
+export type ReadAt = (name: string, offset: number, length: number) => Uint8Array;
+
 export interface EngineModule {
   default(input: { module_or_path: Response }): Promise<unknown>;
   BundleLoader: new (manifest: string) => BundleLoader;
+  ModelImport: new (
+    names: string[],
+    sizes: number[],
+    read: ReadAt,
+    options: { scheme: Scheme; name?: string },
+  ) => ModelImport;
 }

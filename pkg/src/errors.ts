@@ -5,7 +5,7 @@
  * - `model`: the bundle does not describe a model that this version can run
  * - `unsupported`: the browser or the device lacks something that is needed
  * - `device`: the GPU failed; the next call starts the engine anew
- * - `out-of-memory`: a buffer of the needed size could not be had
+ * - `out-of-memory`: a buffer of the needed size could not be had, or the browser's storage is full
  * - `network`: a file could not be downloaded
  * - `integrity`: the bytes of a file are not the ones that the manifest promises
  * - `internal`: a fault of this library

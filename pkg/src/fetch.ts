@@ -114,7 +114,7 @@ export class BundleStore {
   }
 }
 
-/** Removes every bundle that has been kept for the next visit. */
+/** Removes every downloaded bundle that has been kept for the next visit. Imported models stay. */
 export async function clearCache(): Promise<void> {
   if (globalThis.caches) await globalThis.caches.delete(cacheName);
 }
@@ -159,7 +159,8 @@ async function openCache(caches: CacheStorage | undefined): Promise<Cache | unde
   }
 }
 
-async function readExactly(
+/** The bytes of a body, which must be as many as were promised. */
+export async function readExactly(
   response: Response,
   bytes: number,
   url: string,

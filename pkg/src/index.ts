@@ -8,14 +8,18 @@ export type {
   Methods,
   NamedScore,
   Refinement,
+  Scheme,
 } from './engine.js';
 export { type ErrorCode, WordmaskError } from './errors.js';
 export { clearCache } from './fetch.js';
+export { deleteModel, importModel, listModels } from './import.js';
 export type { BitmapMask, LabelMap, Mask, PolygonMask, RleMask } from './masks.js';
+export type { StoredModel } from './models.js';
 export type {
   CallOptions,
   DeviceChoice,
   EncodeOptions,
+  ImportOptions,
   LoadOptions,
   Progress,
   ProgressListener,
@@ -24,6 +28,7 @@ export type {
 } from './options.js';
 export {
   type EncodedPicture,
+  type ModelSource,
   type Region,
   type Segmentation,
   Segmenter,

@@ -1,17 +1,21 @@
-import type { Crops, Guidance, Method, Refinement, Windows } from './engine.js';
+import type { Crops, Guidance, Method, Refinement, Scheme, Windows } from './engine.js';
 import { WordmaskError } from './errors.js';
 import type { Segmentation } from './segmenter.js';
 
 /** `auto` takes a hardware WebGPU adapter that passes the self-test, else the CPU. */
 export type DeviceChoice = 'auto' | 'webgpu' | 'cpu';
 
-/** How far a call has come: bytes of all files while downloading, steps while computing. */
+/**
+ * How far a call has come: bytes of all files that it gets while downloading, steps while computing,
+ * finished files while importing.
+ */
 export type Progress =
   | { phase: 'download'; file: string; loaded: number; total: number }
   | { phase: 'prepare' }
   | { phase: 'encode'; done: number; total: number }
   | { phase: 'segment'; done: number; total: number }
-  | { phase: 'classify'; done: number; total: number };
+  | { phase: 'classify'; done: number; total: number }
+  | { phase: 'import'; done: number; total: number };
 
 export type ProgressListener = (progress: Progress) => void;
 
@@ -21,15 +25,27 @@ export interface CallOptions {
   onProgress?: ProgressListener | undefined;
 }
 
-export interface LoadOptions extends CallOptions {
-  /** Default `auto`. */
-  device?: DeviceChoice | undefined;
+/** Where the files of the package lie, if not beside each other. */
+export interface PlaceOptions {
   /** Where `worker.js` lies, on the page's own origin. Default: beside this module. */
   workerUrl?: string | URL | undefined;
   /** Where `wordmask_bg.wasm` lies. Default: in `engine/` beside `worker.js`. */
   engineUrl?: string | URL | undefined;
+}
+
+export interface LoadOptions extends CallOptions, PlaceOptions {
+  /** Default `auto`. */
+  device?: DeviceChoice | undefined;
   /** `default` keeps the bundle in Cache Storage for the next visit; `none` keeps nothing. */
   cache?: 'default' | 'none' | undefined;
+}
+
+/** Options of `importModel`. */
+export interface ImportOptions extends CallOptions, PlaceOptions {
+  /** How the weights are stored: smaller, or closer to the published model. Default `q8`. */
+  scheme?: Scheme | undefined;
+  /** A short name for people. Default: chosen from the model's own files. */
+  name?: string | undefined;
 }
 
 export interface EncodeOptions extends CallOptions {
@@ -72,6 +88,7 @@ export interface SegmentOptions extends CallOptions {
 /** Options of `EncodedPicture.regionAt`. */
 export type RegionOptions = Pick<CallOptions, 'signal'>;
 
+const schemes: readonly Scheme[] = ['f32', 'f16', 'q8', 'q4'];
 const deviceChoices: readonly DeviceChoice[] = ['auto', 'webgpu', 'cpu'];
 const cacheModes = ['default', 'none'] as const;
 const methods: readonly Method[] = [
@@ -86,15 +103,25 @@ const methods: readonly Method[] = [
 ];
 const refinements: readonly Refinement[] = ['prompt-denoising', 'key-smoothing', 'tlp', 'pamr'];
 const cropCounts: readonly Crops[] = [10, 26, 59];
-const guidances: readonly Guidance[] = ['none', 'features'];
+const guidances: readonly Guidance[] = ['none', 'features', 'found'];
 const mostRegions = 200;
 
-/** Options of `Segmenter.load`, checked. */
-export interface CheckedLoad extends CheckedCall {
-  device: DeviceChoice;
-  cache: 'default' | 'none';
+/** Where the files of the package lie, checked. */
+export interface CheckedPlaces {
   workerUrl: string | URL | undefined;
   engineUrl: string | URL | undefined;
+}
+
+/** Options of `Segmenter.load`, checked. */
+export interface CheckedLoad extends CheckedCall, CheckedPlaces {
+  device: DeviceChoice;
+  cache: 'default' | 'none';
+}
+
+/** Options of `importModel`, checked. */
+export interface CheckedImport extends CheckedCall, CheckedPlaces {
+  scheme: Scheme;
+  name: string | undefined;
 }
 
 /** What every call takes, checked. */
@@ -135,8 +162,24 @@ export function checkLoad(options: unknown): CheckedLoad {
   return {
     device: optional(given, 'device', oneOf(deviceChoices)) ?? 'auto',
     cache: optional(given, 'cache', oneOf(cacheModes)) ?? 'default',
-    workerUrl: optional(given, 'workerUrl', url),
-    engineUrl: optional(given, 'engineUrl', url),
+    ...places(given),
+    ...callOptions(given),
+  };
+}
+
+export function checkImport(options: unknown): CheckedImport {
+  const given = ownEntries(options, 'importModel', [
+    'scheme',
+    'name',
+    'signal',
+    'onProgress',
+    'workerUrl',
+    'engineUrl',
+  ]);
+  return {
+    scheme: optional(given, 'scheme', oneOf(schemes)) ?? 'q8',
+    name: optional(given, 'name', text),
+    ...places(given),
     ...callOptions(given),
   };
 }
@@ -260,6 +303,13 @@ function callOptions(given: ReadonlyMap<string, unknown>): CheckedCall {
   return {
     signal: optional(given, 'signal', abortSignal),
     onProgress: optional(given, 'onProgress', listener<Progress>),
+  };
+}
+
+function places(given: ReadonlyMap<string, unknown>): CheckedPlaces {
+  return {
+    workerUrl: optional(given, 'workerUrl', url),
+    engineUrl: optional(given, 'engineUrl', url),
   };
 }
 

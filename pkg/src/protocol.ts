@@ -7,17 +7,28 @@ import type {
   EngineMask,
   Methods,
   NamedScore,
+  Scheme,
 } from './engine.js';
 import type { ErrorCode } from './errors.js';
+import type { MadeModel } from './models.js';
 import type { CheckedEncode, CheckedSegment, DeviceChoice, Progress } from './options.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
 export interface PictureData {
   blob: Blob;
   size?: { width: number; height: number };
+}
+
+/** Where a bundle is: under the address of its manifest, or in the browser's storage under an id. */
+export type Place = { url: string } | { id: string };
+
+/** A file of a published model. The bytes stay on the disk: a message carries only the way to them. */
+export interface PublishedFile {
+  name: string;
+  blob: Blob;
 }
 
 /** Which PNG to draw of a segmentation. */
@@ -35,8 +46,7 @@ export type TextFormat = 'coco' | 'geojson' | 'svg';
 export interface Calls {
   load: {
     request: {
-      /** The address of the manifest; the files lie beside it. */
-      url: string;
+      model: Place;
       device: DeviceChoice;
       cache: 'default' | 'none';
       engineUrl?: string;
@@ -50,6 +60,16 @@ export interface Calls {
       manifest: string;
       cached: boolean;
     };
+  };
+  import: {
+    request: {
+      files: PublishedFile[];
+      scheme: Scheme;
+      name?: string;
+      engineUrl?: string;
+    };
+    /** The files are in the browser's storage by then; the page adds the model to its list. */
+    answer: MadeModel;
   };
   encode: {
     request: { picture: number; data: PictureData; options: CheckedEncode['engine'] };

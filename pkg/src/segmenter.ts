@@ -8,8 +8,9 @@ import type {
   Methods,
   NamedScore,
 } from './engine.js';
-import { messageOf, WordmaskError } from './errors.js';
+import { WordmaskError } from './errors.js';
 import { engineMasks, type LabelMap, type Mask } from './masks.js';
+import { modelId, type StoredModel } from './models.js';
 import {
   type CallOptions,
   checkClassify,
@@ -26,9 +27,16 @@ import {
   type SegmentOptions,
 } from './options.js';
 import { paint } from './overlay.js';
-import type { CallAnswer, CallRequest, PngForm, TextFormat } from './protocol.js';
+import type { CallAnswer, CallRequest, Place, PngForm, TextFormat } from './protocol.js';
 import { type PictureSource, pictureData } from './source.js';
+import { absolute, startWorker } from './start.js';
 import { turn } from './turn.js';
+
+/**
+ * What can be loaded: the directory of a bundle or the address of its `wordmask.json`, relative to
+ * the page; or a model in the browser's storage.
+ */
+export type ModelSource = string | URL | Pick<StoredModel, 'id'>;
 
 /** How long the network took, without waiting and copying. */
 export interface Timing {
@@ -60,17 +68,17 @@ export class Segmenter {
   }
 
   /**
-   * Loads a bundle.
+   * Loads a bundle: its vision tower, and the words that are ready. The text tower follows with the
+   * first call that has a word which is not.
    *
-   * @param url The directory of the bundle or the address of its `wordmask.json`, relative to the page.
    * @throws WordmaskError with the codes `network`, `integrity`, `model`, `device`, `unsupported` or `input`.
    */
-  static async load(url: string | URL, options?: LoadOptions): Promise<Segmenter> {
+  static async load(model: ModelSource, options?: LoadOptions): Promise<Segmenter> {
     const checked = checkLoad(options);
     const { device, cache, workerUrl, engineUrl, signal, onProgress } = checked;
     signal?.throwIfAborted();
     const request: LoadRequest = {
-      url: manifestUrl(url),
+      model: place(model),
       device,
       cache,
       ...(engineUrl === undefined ? undefined : { engineUrl: absolute(engineUrl, 'engineUrl') }),
@@ -101,7 +109,7 @@ export class Segmenter {
     return { default: method, refine: [...refine] };
   }
 
-  /** Whether the whole bundle is kept for the next visit. */
+  /** Whether what was loaded is there for the next visit. */
   get cached(): boolean {
     return this.#bridge.loaded.cached;
   }
@@ -432,32 +440,14 @@ async function orFree<T>(
   }
 }
 
+function place(model: ModelSource): Place {
+  const byAddress = typeof model === 'string' || model instanceof URL;
+  return byAddress ? { url: manifestUrl(model) } : { id: modelId(model) };
+}
+
 function manifestUrl(url: string | URL): string {
   const base = new URL(absolute(url, 'url'));
   if (base.pathname.endsWith('.json')) return base.href;
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   return new URL('wordmask.json', base).href;
-}
-
-function absolute(url: string | URL, name: string): string {
-  try {
-    return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
-  } catch (cause) {
-    throw new WordmaskError('input', `"${name}" is not a URL: ${String(url)}.`, { cause });
-  }
-}
-
-function startWorker(workerUrl: string | URL | undefined): Worker {
-  try {
-    // Bundlers find the worker by exactly this expression.
-    return workerUrl === undefined
-      ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
-      : new Worker(absolute(workerUrl, 'workerUrl'), { type: 'module' });
-  } catch (cause) {
-    throw new WordmaskError(
-      'unsupported',
-      `The worker cannot be started (${messageOf(cause)}). It needs a browser with module workers, and worker.js on the page's own origin; say with workerUrl where it lies.`,
-      { cause },
-    );
-  }
 }

@@ -1,3 +1,4 @@
+import { type BundleSource, served, stored, takeFiles } from './bundle.js';
 import type {
   BundleFile,
   Checkpoint,
@@ -6,9 +7,11 @@ import type {
   EngineModule,
   EnginePicture,
   EngineSegmentation,
+  EngineSegmentOptions,
 } from './engine.js';
 import { codeOf, isErrorCode, messageOf, WordmaskError } from './errors.js';
 import { BundleStore, download, type Net } from './fetch.js';
+import { type BrowserStorage, ModelStore } from './models.js';
 import type { Progress } from './options.js';
 import {
   type CallAnswer,
@@ -16,6 +19,7 @@ import {
   type CallRequest,
   type FromWorker,
   type PngForm,
+  type PublishedFile,
   protocolVersion,
   type TextFormat,
   type ToWorker,
@@ -29,9 +33,11 @@ export interface Port {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
 }
 
-export interface Surroundings extends Net {
+export interface Surroundings extends Net, BrowserStorage {
   /** Where the engine lies unless a call says otherwise. */
   engineUrl: string;
+  /** Reads a part of a file at once, which only workers can. */
+  readSlice(file: PublishedFile, offset: number, length: number): Uint8Array;
 }
 
 /** What a running call may use. */
@@ -130,12 +136,21 @@ class Desk {
   }
 }
 
+/** The files of a bundle that stay where they are until words or options need them. */
+interface Rest {
+  source: BundleSource;
+  files: BundleFile[];
+  /** Names of those that the engine has. */
+  taken: Set<string>;
+}
+
 /** Owns the engine and everything that lives in it, under the handles that the page gave out. */
 class Host {
   readonly #module: EngineModule;
   readonly #surroundings: Surroundings;
   #engine: Engine | undefined;
   #device: Device | undefined;
+  #rest: Rest | undefined;
   readonly #pictures = new Map<number, EnginePicture>();
   readonly #segmentations = new Map<number, EngineSegmentation>();
   #nextCoarse = -1;
@@ -154,6 +169,8 @@ class Host {
     switch (request.kind) {
       case 'load':
         return this.#load(request, running);
+      case 'import':
+        return this.#import(request, running);
       case 'encode':
         return this.#encode(request, running);
       case 'segment':
@@ -181,37 +198,86 @@ class Host {
   }
 
   async #load(request: CallRequest<'load'>, running: Running): Promise<CallAnswer<'load'>> {
-    const store = new BundleStore(this.#surroundings, request.cache);
+    const { model } = request;
+    const source =
+      'url' in model
+        ? served(new BundleStore(this.#surroundings, request.cache), model.url)
+        : stored(new ModelStore(this.#surroundings), model.id);
     const [manifest] = await Promise.all([
-      request.manifest ?? store.manifest(request.url, running.signal),
+      request.manifest ?? source.manifest(running.signal),
       this.#start(request.engineUrl ?? this.#surroundings.engineUrl, running.signal),
     ]);
     // The page ends this worker when loading fails, so nothing is freed on the way out.
     const loader = new this.#module.BundleLoader(manifest);
     const files = loader.files();
-    const total = files.reduce((sum, file) => sum + file.bytes, 0);
-    let before = 0;
-    for (const file of files) {
-      const url = besides(request.url, file.name);
-      const onBytes = (bytes: number) =>
-        running.report({ phase: 'download', file: file.name, loaded: before + bytes, total });
-      const bytes = await store.file(url, file, onBytes, running.signal);
-      await accept(file, bytes, loader, () => store.forget(url));
-      await store.keep(url, file.sha256, bytes);
-      before += file.bytes;
-    }
-    running.report({ phase: 'prepare' });
-    await turn();
-    running.signal.throwIfAborted();
+    const later = ({ part }: BundleFile) => ['tokenizer', 'text', 'guide'].includes(part);
+    const first = files.filter((file) => !later(file));
+    await takeFiles(first, source, (name, bytes) => loader.add(name, bytes), running);
+    await prepare(running);
     this.#engine = await loader.finish(request.device);
     this.#device = this.#engine.device();
+    this.#rest = { source, files: files.filter(later), taken: new Set() };
     return {
       device: this.#device,
       info: this.#engine.info(),
       methods: this.#engine.methods(),
       manifest,
-      cached: store.keptAll,
+      cached: source.kept,
     };
+  }
+
+  /**
+   * Gets what these words and options need and what has not come yet. Should that fail or be
+   * stopped, the engine goes on without, and the next call that needs it gets what is still missing.
+   */
+  async #complete(words: string[], options: EngineSegmentOptions, running: Running): Promise<void> {
+    const engine = this.#loaded();
+    const lacking = engine.lacks(words, options);
+    if (!this.#rest || lacking.length === 0) return;
+    const { source, files, taken } = this.#rest;
+    const missing = files.filter(({ name, part }) => lacking.includes(part) && !taken.has(name));
+    const take = (name: string, bytes: Uint8Array) => {
+      engine.add(name, bytes);
+      taken.add(name);
+    };
+    await takeFiles(missing, source, take, running);
+    await prepare(running);
+    try {
+      engine.extend();
+    } catch (error) {
+      taken.clear();
+      throw error;
+    }
+  }
+
+  async #import(request: CallRequest<'import'>, running: Running): Promise<CallAnswer<'import'>> {
+    const { files, scheme, name, engineUrl } = request;
+    running.report({ phase: 'prepare' });
+    await this.#start(engineUrl ?? this.#surroundings.engineUrl, running.signal);
+    const slices = new Slices(files, this.#surroundings);
+    try {
+      // The page ends this worker after the import, so nothing is freed here.
+      const work = new this.#module.ModelImport(
+        files.map((file) => file.name),
+        files.map(({ blob }) => blob.size),
+        (file, offset, length) => slices.read(file, offset, length),
+        { scheme, ...(name !== undefined && { name }) },
+      );
+      const models = new ModelStore(this.#surroundings);
+      for (let done = 0; ; done++) {
+        running.report({ phase: 'import', done, total: work.total });
+        await turn();
+        running.signal.throwIfAborted();
+        const file = work.next();
+        if (!file) break;
+        await models.keep(file.bytes);
+      }
+      const manifest = work.manifest();
+      const loader = new this.#module.BundleLoader(manifest);
+      return { manifest, info: loader.info(), files: loader.files() };
+    } catch (error) {
+      throw slices.failure ?? importFailure(error, running.signal);
+    }
   }
 
   async #start(engineUrl: string, signal: AbortSignal): Promise<void> {
@@ -249,6 +315,7 @@ class Host {
   ): Promise<CallAnswer<'segment'>> {
     const engine = this.#loaded();
     const encoded = found(this.#pictures, picture);
+    await this.#complete(words, options, running);
     const checkpoint = checkpoints('segment', running);
     const begin = performance.now();
     // A coarse answer gives way to the next one; zero is no handle, and freeing it does nothing.
@@ -274,6 +341,8 @@ class Host {
   ): Promise<CallAnswer<'classify'>> {
     const engine = this.#loaded();
     const encoded = found(this.#pictures, picture);
+    // What is not named has no class here.
+    await this.#complete(words, { background: 'none' }, running);
     const checkpoint = checkpoints('classify', running);
     return { names: await engine.classify(encoded, masks, words, checkpoint) };
   }
@@ -297,27 +366,50 @@ class Host {
   }
 }
 
-/** Hands a file to the loader; bytes that it refuses must not stay in the cache. */
-async function accept(
-  file: BundleFile,
-  bytes: Uint8Array,
-  loader: { add(name: string, bytes: Uint8Array): void },
-  forget: () => Promise<void>,
-): Promise<void> {
-  try {
-    loader.add(file.name, bytes);
-  } catch (error) {
-    await forget();
-    throw error;
+/** Says that the files are there and the engine is at work, which takes a while without a step. */
+async function prepare(running: Running): Promise<void> {
+  running.report({ phase: 'prepare' });
+  await turn();
+  running.signal.throwIfAborted();
+}
+
+/** Files that are read by slices. */
+class Slices {
+  readonly #files: Map<string, PublishedFile>;
+  readonly #surroundings: Surroundings;
+  /** Why the last slice could not be read. The engine, which asked for it, cannot know. */
+  failure: WordmaskError | undefined;
+
+  constructor(files: readonly PublishedFile[], surroundings: Surroundings) {
+    this.#files = new Map(files.map((file) => [file.name, file]));
+    this.#surroundings = surroundings;
+  }
+
+  read(name: string, offset: number, length: number): Uint8Array {
+    const file = this.#files.get(name);
+    try {
+      if (!file) throw new RangeError('there is no such file');
+      return this.#surroundings.readSlice(file, offset, length);
+    } catch (cause) {
+      this.failure = new WordmaskError(
+        'input',
+        `${name} cannot be read (${messageOf(cause)}); it was probably changed or moved. Choose the files again.`,
+        { cause },
+      );
+      throw this.failure;
+    }
   }
 }
 
-/** The address of a file beside the manifest. A name never leads elsewhere. */
-function besides(manifestUrl: string, name: string): string {
-  if (!/^[\w-][\w.-]*$/.test(name)) {
-    throw new WordmaskError('model', `The manifest lists a file with the unusable name "${name}".`);
-  }
-  return new URL(name, manifestUrl).href;
+/** What ends an import: something the engine or the storage foresaw, a stop, or a trap. */
+function importFailure(error: unknown, signal: AbortSignal): unknown {
+  if (isErrorCode(codeOf(error)) || codeOf(error) === 'cancelled') return error;
+  if (signal.aborted && error === signal.reason) return error;
+  return new WordmaskError(
+    'internal',
+    `The import failed (${messageOf(error)}). Close other tabs to make room, then try again.`,
+    { cause: error },
+  );
 }
 
 async function read(blob: Blob): Promise<Uint8Array> {

@@ -1,5 +1,8 @@
 import * as engine from './engine/wordmask.js';
+import { ownStorage } from './models.js';
 import { type Port, serve } from './serve.js';
+
+declare const FileReaderSync: new () => { readAsArrayBuffer(blob: Blob): ArrayBuffer };
 
 // The page hears of errors, but not of rejections that nobody caught.
 globalThis.addEventListener('unhandledrejection', (event) => {
@@ -8,6 +11,8 @@ globalThis.addEventListener('unhandledrejection', (event) => {
 
 serve(engine, globalThis as unknown as Port, {
   fetch: (url, init) => fetch(url, init),
-  caches: globalThis.caches,
+  ...ownStorage(),
+  readSlice: ({ blob }, offset, length) =>
+    new Uint8Array(new FileReaderSync().readAsArrayBuffer(blob.slice(offset, offset + length))),
   engineUrl: new URL('./engine/wordmask_bg.wasm', import.meta.url).href,
 });

@@ -1,7 +1,9 @@
 /** Stand-ins for what only a browser has: the engine, the worker around it, the network, the cache. */
 
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type {
+  BundleFile,
   Checkpoint,
   ClassSummary,
   Engine,
@@ -10,10 +12,15 @@ import type {
   EnginePicture,
   EngineRegion,
   EngineSegmentation,
+  EngineSegmentOptions,
   Methods,
+  ModelImport,
   NamedScore,
+  Part,
+  ReadAt,
 } from '../src/engine.js';
-import type { FromWorker, ToWorker } from '../src/protocol.js';
+import type { BrowserStorage } from '../src/models.js';
+import type { FromWorker, PublishedFile, ToWorker } from '../src/protocol.js';
 import { type Port, type Surroundings, serve } from '../src/serve.js';
 
 export const bundleUrl = 'https://example.org/models/small/';
@@ -25,18 +32,33 @@ export function coded(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
-/** A network of fixed answers that counts what is asked of it. */
+/** A network of fixed answers that counts what is asked of it, and storage that may be missing. */
 export class FakeNet {
-  readonly answers = new Map<string, () => Response>();
+  readonly answers = new Map<string, () => Response | Promise<Response>>();
   readonly asked: string[] = [];
   caches: CacheStorage | undefined;
+  locks: BrowserStorage['locks'];
+  storage: BrowserStorage['storage'];
+  engineUrl = engineUrl;
+  /** What the disk holds now, by name. */
+  readonly disk = new Map<string, Uint8Array>();
+
+  /** Reads the disk and not the file, because Node has no way to read a file's bytes at once. */
+  readSlice({ name }: PublishedFile, offset: number, length: number): Uint8Array {
+    const bytes = this.disk.get(name);
+    if (!bytes) throw new DOMException('The file could not be read.', 'NotReadableError');
+    return bytes.slice(offset, offset + length);
+  }
 
   readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
     this.asked.push(url);
     init.signal?.throwIfAborted();
     const answer = this.answers.get(url);
     if (!answer) throw new TypeError('Failed to fetch');
-    return answer();
+    const stopped = new Promise<never>((_, reject) => {
+      init.signal?.addEventListener('abort', () => reject(init.signal?.reason));
+    });
+    return Promise.race([answer(), stopped]);
   };
 
   file(url: string, body: string | Uint8Array<ArrayBuffer>): this {
@@ -63,34 +85,83 @@ export class FakeCache {
     return this.entries.delete(withoutFragment(url));
   }
 
+  async keys(): Promise<{ url: string }[]> {
+    return Array.from(this.entries.keys(), (url) => ({ url }));
+  }
+
   get storage(): CacheStorage {
     const open = async () => this as unknown as Cache;
     return { open } as unknown as CacheStorage;
   }
 }
 
+/** Cache Storage with two caches: that of downloads and that of models. */
+export class FakeCaches {
+  readonly bundles = new FakeCache();
+  readonly models = new FakeCache();
+
+  get storage(): CacheStorage {
+    const open = async (name: string) =>
+      (name.startsWith('wordmask-models') ? this.models : this.bundles) as unknown as Cache;
+    return { open } as unknown as CacheStorage;
+  }
+}
+
+/** Locks of one page. Nobody waits here: what cannot be had at once fails the test. */
+export class FakeLocks {
+  #shared = 0;
+
+  readonly request = async (
+    _name: string,
+    { mode = 'exclusive', ifAvailable = false }: LockOptions,
+    body: (lock: Lock | null) => unknown,
+  ): Promise<unknown> => {
+    if (mode === 'exclusive') {
+      if (this.#shared > 0 && !ifAvailable) throw new Error('This would wait.');
+      return body(this.#shared > 0 ? null : ({} as Lock));
+    }
+    this.#shared++;
+    try {
+      return await body({} as Lock);
+    } finally {
+      this.#shared--;
+    }
+  };
+}
+
 function withoutFragment(url: string): string {
   return url.replace(/#.*/, '');
 }
 
-/** A network with a bundle of two files and the engine, and a cache. */
-export function bundleNet(): { net: FakeNet; cache: FakeCache } {
-  const files = [
-    { name: 'vision-00.safetensors', body: Uint8Array.of(1, 2, 3, 4), part: 'vision' },
-    { name: 'tokenizer.json', body: Uint8Array.of(5, 6), part: 'tokenizer' },
-  ];
+const part = (name: string, ...body: number[]) => ({ name, body: Uint8Array.from(body) });
+/** The files of the bundle, in the order of its manifest. */
+export const bundleFiles = [
+  { part: 'tokenizer', ...part('tokenizer.json', 5, 6) },
+  { part: 'words', ...part('words-00.safetensors', 7, 8) },
+  { part: 'vision', ...part('vision-00.safetensors', 1, 2, 3, 4) },
+  { part: 'text', ...part('text-00.safetensors', 9, 10, 11) },
+] as const;
+
+/** The manifest of these files. */
+export function manifestOf(files: readonly { name: string; body: Uint8Array; part: string }[]) {
   const list = files.map(({ name, body, part }) => ({
     name,
     part,
     bytes: body.length,
     sha256: hash(body),
   }));
-  const cache = new FakeCache();
+  return JSON.stringify({ files: list });
+}
+
+/** A network with a bundle and the engine, and a cache. */
+export function bundleNet(): { net: FakeNet; cache: FakeCache; models: FakeCache } {
+  const caches = new FakeCaches();
   const net = new FakeNet().file(engineUrl, 'wasm');
-  net.file(`${bundleUrl}wordmask.json`, JSON.stringify({ files: list }));
-  for (const { name, body } of files) net.file(bundleUrl + name, body);
-  net.caches = cache.storage;
-  return { net, cache };
+  net.file(`${bundleUrl}wordmask.json`, manifestOf(bundleFiles));
+  for (const { name, body } of bundleFiles) net.file(bundleUrl + name, body);
+  net.caches = caches.storage;
+  net.locks = new FakeLocks() as unknown as BrowserStorage['locks'];
+  return { net, cache: caches.bundles, models: caches.models };
 }
 
 /** What a test changes about the engine. */
@@ -102,6 +173,8 @@ export interface Script {
   work: (call: string, argument: string, checkpoint: Checkpoint) => Promise<void>;
   /** How many coarse answers come before the final one, if they are wanted. */
   partials: number;
+  /** Stands in for making a file of an imported model. */
+  make: (name: string) => void;
   /** What the engines did, in order. */
   log: string[];
   /** Engines that have been finished. */
@@ -114,6 +187,7 @@ export function script(): Script {
     compile: () => undefined,
     work: async () => undefined,
     partials: 0,
+    make: () => undefined,
     log: [],
     started: 0,
   };
@@ -130,10 +204,12 @@ export const trap = () => new WebAssembly.RuntimeError('unreachable');
 
 export function fakeEngine(script: Script): EngineModule {
   class Loader {
-    readonly #files: { name: string; bytes: number; sha256: string; part: 'vision' }[];
+    readonly #files: BundleFile[];
+    readonly #missing: Set<string>;
 
     constructor(manifest: string) {
       this.#files = JSON.parse(manifest).files;
+      this.#missing = new Set(this.#files.filter(({ part }) => !ofText(part)).map(nameOf));
     }
 
     files() {
@@ -145,19 +221,69 @@ export function fakeEngine(script: Script): EngineModule {
     }
 
     add(name: string, bytes: Uint8Array) {
-      const file = this.#files.find((candidate) => candidate.name === name);
-      if (file?.sha256 !== hash(bytes)) throw coded('integrity', `${name} has another hash.`);
+      check(this.#files, name, bytes);
+      assert.ok(this.#missing.delete(name), `${name} is not to be added`);
+      script.log.push(`add ${name}`);
     }
 
     async finish(choice: string): Promise<Engine> {
+      assert.equal(this.#missing.size, 0, 'files are missing');
       script.started++;
       script.log.push(`finish ${choice}`);
-      return new FakeEngine(script, choice === 'auto' ? script.device : 'cpu');
+      const text = this.#files.filter(({ part }) => ofText(part));
+      return new FakeEngine(script, choice === 'auto' ? script.device : 'cpu', text);
     }
 
     free() {}
   }
-  return { default: async () => script.compile(), BundleLoader: Loader };
+
+  /** Makes one file of the weights, ten bytes at a time, and the tokenizer. */
+  class Import implements ModelImport {
+    readonly total = 2;
+    readonly #made: { name: string; body: Uint8Array<ArrayBuffer>; part: string }[] = [];
+    readonly #sizes: Map<string, number>;
+    readonly #read: ReadAt;
+    readonly #options: object;
+
+    constructor(names: string[], sizes: number[], read: ReadAt, options: object) {
+      this.#sizes = new Map(names.map((name, index) => [name, sizes[index] ?? 0]));
+      this.#read = read;
+      this.#options = options;
+      script.log.push(`import ${names.join('+')} ${JSON.stringify(options)}`);
+      if (!names.includes('config.json')) throw coded('model', 'There is no config.json.');
+    }
+
+    next() {
+      const step = this.#made.length;
+      if (step === this.total) return undefined;
+      const source = ['model.safetensors', 'tokenizer.json'][step] ?? '';
+      const name = ['vision-00.safetensors', 'tokenizer.json'][step] ?? '';
+      script.make(name);
+      const size = this.#sizes.get(source) ?? 0;
+      const body = new Uint8Array(size);
+      for (let at = 0; at < size; at += 10) {
+        body.set(this.#read(source, at, Math.min(10, size - at)), at);
+      }
+      this.#made.push({ name, body, part: ['vision', 'tokenizer'][step] ?? '' });
+      return { name, bytes: body };
+    }
+
+    manifest() {
+      const { files } = JSON.parse(manifestOf(this.#made));
+      return JSON.stringify({ files, ...this.#options });
+    }
+
+    free() {}
+  }
+  return { default: async () => script.compile(), BundleLoader: Loader, ModelImport: Import };
+}
+
+const nameOf = ({ name }: BundleFile) => name;
+const ofText = (part: string) => part === 'tokenizer' || part === 'text';
+
+function check(files: readonly BundleFile[], name: string, bytes: Uint8Array): void {
+  const file = files.find((candidate) => candidate.name === name);
+  if (file?.sha256 !== hash(bytes)) throw coded('integrity', `${name} has another hash.`);
 }
 
 const info = { name: 'small', license: 'MIT', source: 'here', knows: 'Nothing.', scheme: 'q8' };
@@ -165,10 +291,34 @@ const info = { name: 'small', license: 'MIT', source: 'here', knows: 'Nothing.',
 class FakeEngine implements Engine {
   readonly #script: Script;
   readonly #kind: 'webgpu' | 'cpu';
+  readonly #textFiles: readonly BundleFile[];
+  readonly #missing: Set<string>;
+  #hasText = false;
 
-  constructor(script: Script, kind: 'webgpu' | 'cpu') {
+  constructor(script: Script, kind: 'webgpu' | 'cpu', textFiles: readonly BundleFile[]) {
     this.#script = script;
     this.#kind = kind;
+    this.#textFiles = textFiles;
+    this.#missing = new Set(textFiles.map(nameOf));
+  }
+
+  /** Words that begin with "rare" are not ready. */
+  lacks(words: string[], { background }: EngineSegmentOptions): Part[] {
+    const all = [...words, ...(Array.isArray(background) ? background : [])];
+    const rare = !this.#hasText && all.some((word) => word.startsWith('rare'));
+    return rare ? ['tokenizer', 'text'] : [];
+  }
+
+  add(name: string, bytes: Uint8Array) {
+    check(this.#textFiles, name, bytes);
+    assert.ok(this.#missing.delete(name), `${name} is not to be added`);
+    this.#script.log.push(`add ${name}`);
+  }
+
+  extend() {
+    assert.equal(this.#missing.size, 0, 'text files are missing');
+    this.#hasText = true;
+    this.#script.log.push('finish text');
   }
 
   device() {
@@ -319,8 +469,13 @@ export class FakeWorker {
   static install(script: Script, net: FakeNet): void {
     FakeWorker.all.length = 0;
     FakeWorker.script = script;
-    FakeWorker.surroundings = Object.assign(net, { engineUrl });
-    Object.assign(globalThis, { Worker: FakeWorker });
+    FakeWorker.surroundings = net;
+    const { caches, locks, storage } = net;
+    Object.assign(globalThis, { Worker: FakeWorker, caches });
+    Object.defineProperty(globalThis, 'navigator', {
+      value: { locks, storage },
+      configurable: true,
+    });
   }
 
   readonly url: string;

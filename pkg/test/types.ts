@@ -2,15 +2,21 @@
 
 import {
   type Device,
+  deleteModel,
   type EncodedPicture,
   type ErrorCode,
+  importModel,
+  listModels,
   type Mask,
   type Method,
+  type ModelSource,
   type NamedScore,
   type Progress,
   type Region,
+  type Scheme,
   type Segmentation,
   Segmenter,
+  type StoredModel,
   WordmaskError,
 } from 'wordmask';
 
@@ -77,6 +83,28 @@ export async function use(file: File, canvas: HTMLCanvasElement, bytes: Uint8Arr
   new Segmenter();
 }
 
+export async function models(list: FileList, some: Set<File>): Promise<void> {
+  const scheme: Scheme = 'q4';
+  const model: StoredModel = await importModel(list, { scheme, name: 'mine', onProgress: report });
+  await importModel(some, { signal: AbortSignal.timeout(1000) });
+  const [first]: StoredModel[] = await listModels();
+  await using segmenter = await Segmenter.load(first ?? model);
+  await Segmenter.load({ id: model.id }, { device: 'cpu' });
+  const source: ModelSource = model;
+  console.log(source, segmenter.info.name, model.bytes / 1e6, model.imported.getTime());
+  await deleteModel(model);
+  await deleteModel(model.id);
+
+  // @ts-expect-error: a scheme that does not exist
+  await importModel(some, { scheme: 'q2' });
+  // @ts-expect-error: an import takes files, not addresses
+  await importModel(['model.safetensors']);
+  // @ts-expect-error: a stored model has an id
+  await Segmenter.load({ name: 'mine' });
+  // @ts-expect-error: a model that is stored does not change
+  model.id = '';
+}
+
 function report(progress: Progress): number {
   switch (progress.phase) {
     case 'download':
@@ -86,6 +114,7 @@ function report(progress: Progress): number {
     case 'encode':
     case 'segment':
     case 'classify':
+    case 'import':
       // @ts-expect-error: steps are not bytes
       console.log(progress.loaded);
       return progress.done / progress.total;

@@ -1,7 +1,9 @@
 //! The exact set of tensors that a network of a given architecture has.
 
 use super::manifest::Part;
+use super::quant::Role;
 use crate::clip::ClipConfig;
+use crate::guide::{GuideConfig, vit_name};
 
 /// A tensor that a bundle must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,12 +11,28 @@ pub(super) struct Expected {
     pub(super) name: String,
     pub(super) shape: Vec<usize>,
     pub(super) part: Part,
-    /// Whether the integer schemes apply to it: matrices do, what is added or multiplied
-    /// elementwise stays in floating point.
-    pub(super) matrix: bool,
+    pub(super) role: Role,
 }
 
-/// All tensors of a network, in the order in which shards hold them.
+impl Expected {
+    /// Rows, and numbers in each: the first axis and the product of the others.
+    pub(super) fn rows_and_cols(&self) -> (usize, usize) {
+        let cols = self.shape.iter().skip(1).product();
+        (self.shape.first().copied().unwrap_or(1), cols)
+    }
+}
+
+/// All tensors of a guide, in the order in which shards hold them.
+pub(super) fn expected_guide(config: &GuideConfig) -> Vec<Expected> {
+    let mut list = List {
+        part: Part::Guide,
+        tensors: Vec::new(),
+    };
+    list.guide(config);
+    list.tensors
+}
+
+/// All tensors of a CLIP, in the order in which shards hold them.
 pub(super) fn expected(config: &ClipConfig) -> Vec<Expected> {
     let v = &config.vision;
     let t = &config.text;
@@ -24,7 +42,7 @@ pub(super) fn expected(config: &ClipConfig) -> Vec<Expected> {
     };
     let embeddings = "vision_model.embeddings";
     list.vector(format!("{embeddings}.class_embedding"), &[v.width]);
-    list.matrix(
+    list.end(
         format!("{embeddings}.patch_embedding.weight"),
         &[v.width, 3, v.patch, v.patch],
     );
@@ -41,7 +59,7 @@ pub(super) fn expected(config: &ClipConfig) -> Vec<Expected> {
         );
     }
     list.norm("vision_model.post_layernorm", v.width);
-    list.matrix(
+    list.end(
         "visual_projection.weight".into(),
         &[config.projection, v.width],
     );
@@ -64,7 +82,7 @@ pub(super) fn expected(config: &ClipConfig) -> Vec<Expected> {
         );
     }
     list.norm("text_model.final_layer_norm", t.width);
-    list.matrix(
+    list.end(
         "text_projection.weight".into(),
         &[config.projection, t.width],
     );
@@ -77,21 +95,25 @@ struct List {
 }
 
 impl List {
-    fn push(&mut self, name: String, shape: &[usize], matrix: bool) {
+    fn push(&mut self, name: String, shape: &[usize], role: Role) {
         self.tensors.push(Expected {
             name,
             shape: shape.to_vec(),
             part: self.part,
-            matrix,
+            role,
         });
     }
 
     fn vector(&mut self, name: String, shape: &[usize]) {
-        self.push(name, shape, false);
+        self.push(name, shape, Role::Vector);
     }
 
     fn matrix(&mut self, name: String, shape: &[usize]) {
-        self.push(name, shape, true);
+        self.push(name, shape, Role::Inner);
+    }
+
+    fn end(&mut self, name: String, shape: &[usize]) {
+        self.push(name, shape, Role::Ends);
     }
 
     fn norm(&mut self, name: &str, width: usize) {
@@ -112,5 +134,35 @@ impl List {
         self.norm(&format!("{name}.layer_norm2"), width);
         self.linear(&format!("{name}.mlp.fc1"), width, mlp);
         self.linear(&format!("{name}.mlp.fc2"), mlp, width);
+    }
+
+    /// What FOUND uses of DINO: of the last block only the keys.
+    fn guide(&mut self, guide: &GuideConfig) {
+        let v = &guide.tower;
+        let embeddings = "guide.embeddings";
+        self.vector(format!("{embeddings}.cls_token"), &[1, 1, v.width]);
+        let projection = format!("{embeddings}.patch_embeddings.projection");
+        self.end(
+            format!("{projection}.weight"),
+            &[v.width, 3, v.patch, v.patch],
+        );
+        self.vector(format!("{projection}.bias"), &[v.width]);
+        self.vector(
+            format!("{embeddings}.position_embeddings"),
+            &[1, 1 + v.grid() * v.grid(), v.width],
+        );
+        let renamed = self.tensors.len();
+        let last = v.layers - 1;
+        for layer in 0..last {
+            self.block(&format!("guide.encoder.layer.{layer}"), v.width, v.mlp);
+        }
+        let last = format!("guide.encoder.layer.{last}");
+        self.norm(&format!("{last}.layer_norm1"), v.width);
+        self.linear(&format!("{last}.self_attn.k_proj"), v.width, v.width);
+        for tensor in &mut self.tensors[renamed..] {
+            tensor.name = vit_name(&tensor.name);
+        }
+        self.vector("guide.head.weight".into(), &[1, v.width]);
+        self.vector("guide.head.bias".into(), &[1]);
     }
 }

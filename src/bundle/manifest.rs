@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::quant::Scheme;
 use crate::clip::ClipConfig;
 use crate::error::{Error, Result};
+use crate::guide::GuideConfig;
 use crate::image::MAX_SIDE;
 
 /// The version of the bundle format that this library writes, and the newest that it reads.
@@ -27,6 +28,19 @@ pub struct Source {
     /// The exact revision, where the source has such a thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// The files it was made of, where the source says what their hashes are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<SourceFile>,
+}
+
+/// A file that a model was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceFile {
+    /// Its name at the source.
+    pub file: String,
+    /// Its SHA-256, in lower-case hexadecimal digits.
+    pub sha256: String,
 }
 
 /// What a file is for.
@@ -41,6 +55,8 @@ pub enum Part {
     Tokenizer,
     /// Ready text embeddings.
     Words,
+    /// Weights of the guide.
+    Guide,
 }
 
 /// A file with the means to check it.
@@ -95,6 +111,42 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// A tensor in a shard: the whole, or some rows of one that is larger than a shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Piece {
+    /// All of it.
+    Whole(String),
+    /// Some of its rows. The pieces of a tensor cover it without gap or overlap.
+    Rows {
+        /// The tensor.
+        name: String,
+        /// The first row, and the one after the last.
+        rows: (usize, usize),
+    },
+}
+
+impl Piece {
+    /// The tensor.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Whole(name) | Self::Rows { name, .. } => name,
+        }
+    }
+
+    /// The rows of a tensor that has `count`.
+    #[must_use]
+    pub fn rows(&self, count: usize) -> std::ops::Range<usize> {
+        match *self {
+            Self::Whole(_) => 0..count,
+            Self::Rows {
+                rows: (start, end), ..
+            } => start..end,
+        }
+    }
+}
+
 /// One file of weights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
@@ -104,7 +156,7 @@ pub struct Shard {
     /// Which tower it belongs to.
     pub part: Part,
     /// The tensors it holds, scales not listed.
-    pub tensors: Vec<String>,
+    pub tensors: Vec<Piece>,
 }
 
 /// The manifest of a bundle.
@@ -123,6 +175,9 @@ pub struct Manifest {
     pub source: Source,
     /// The network.
     pub architecture: ClipConfig,
+    /// A second network that tells where things are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guide: Option<GuideConfig>,
     /// How the weights are stored.
     pub scheme: Scheme,
     /// The short side in pixels to which pictures are brought for dense prediction, unless the
@@ -165,6 +220,9 @@ impl Manifest {
         }
         let manifest: Self = serde_json::from_slice(json).map_err(|e| unreadable(&e))?;
         manifest.architecture.validate()?;
+        if let Some(guide) = &manifest.guide {
+            guide.validate()?;
+        }
         if manifest.picture_size == 0 || manifest.picture_size > MAX_SIDE {
             return Err(bad(&format!(
                 "asks for pictures of {} pixels",
@@ -175,16 +233,31 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Every file of the bundle but the manifest, in the order to fetch them.
+    /// Every file of the bundle but the manifest, in the order to fetch them: what a picture and
+    /// common words need comes first.
     pub fn files(&self) -> impl Iterator<Item = (Part, &FileEntry)> {
-        std::iter::once((Part::Tokenizer, &self.tokenizer))
-            .chain(self.words.iter().map(|entry| (Part::Words, entry)))
-            .chain(self.shards.iter().map(|s| (s.part, &s.entry)))
+        let shards = |part| {
+            let shards = self.shards.iter().filter(move |s| s.part == part);
+            shards.map(move |s| (part, &s.entry))
+        };
+        let words = self.words.iter().map(|entry| (Part::Words, entry));
+        words
+            .chain(shards(Part::Vision))
+            .chain([(Part::Tokenizer, &self.tokenizer)])
+            .chain(shards(Part::Text))
+            .chain(shards(Part::Guide))
     }
 
     fn check_files(&self) -> Result<()> {
         if self.shards.len() > MOST_FILES {
             return Err(bad(&format!("lists {} files", self.shards.len())));
+        }
+        let of_a_tower = |s: &&Shard| matches!(s.part, Part::Vision | Part::Text | Part::Guide);
+        if let Some(shard) = self.shards.iter().find(|s| !of_a_tower(s)) {
+            return Err(bad(&format!(
+                "does not say which network the shard {:?} belongs to",
+                shard.entry.file
+            )));
         }
         let mut seen = std::collections::BTreeSet::new();
         for (_, entry) in self.files() {
@@ -204,13 +277,6 @@ impl Manifest {
                 return Err(bad(&format!("has no SHA-256 for {name}")));
             }
         }
-        let of_a_tower = |s: &&Shard| matches!(s.part, Part::Vision | Part::Text);
-        if let Some(shard) = self.shards.iter().find(|s| !of_a_tower(s)) {
-            return Err(bad(&format!(
-                "does not say which tower the shard {} belongs to",
-                shard.entry.file
-            )));
-        }
         Ok(())
     }
 }
@@ -220,9 +286,21 @@ fn plain_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 128
         && !name.starts_with('.')
+        && !name.ends_with('.')
+        && !is_device(name)
         && name
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+/// Whether Windows would take a file of this name for a device, whatever comes behind the dot.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
+    let numbered = |kind: &str| {
+        let number = stem.strip_prefix(kind);
+        number.is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+    };
+    matches!(stem.as_str(), "con" | "nul" | "prn" | "aux") || numbered("com") || numbered("lpt")
 }
 
 fn bad(what: &str) -> Error {
@@ -252,8 +330,10 @@ mod tests {
             source: Source {
                 from: "a test".into(),
                 revision: None,
+                files: vec![],
             },
             architecture: crate::clip::small_config(),
+            guide: None,
             scheme: Scheme::F32,
             picture_size: 32,
             background: vec![],
@@ -263,7 +343,7 @@ mod tests {
             shards: vec![Shard {
                 entry: entry("vision-00.safetensors"),
                 part: Part::Vision,
-                tensors: vec!["a".into()],
+                tensors: vec![Piece::Whole("a".into())],
             }],
         }
     }

@@ -1,27 +1,35 @@
 //! A bundle being gathered, file by file, and what it holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+#[cfg(feature = "cli")]
+use std::path::Path;
 
 use half::f16;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::layout::{Expected, expected};
-use super::manifest::Manifest;
-use super::quant::Stored;
+use super::layout::{Expected, expected, expected_guide};
+use super::manifest::{Manifest, Part, Piece, Shard};
+use super::quant::{Role, Stored, q4, q8};
 use super::words::{ReadyWords, read_words};
-use crate::clip::{Tokenizer, WeightSource};
+#[cfg(feature = "cli")]
+use super::write::{MANIFEST_FILE, manifest_json};
+use crate::clip::{RowTable, Tokenizer, WeightSource};
 use crate::error::{Error, Result};
+
+/// The rows of a tensor that have come, by the first of them.
+type Pieces = BTreeMap<usize, Stored>;
 
 /// A model's files, each checked as it comes.
 ///
 /// Files may come in any order; [`Bundle::add`] refuses what the manifest does not promise and
-/// keeps nothing of a file that it refuses.
+/// keeps nothing of a file that it refuses. As a [`WeightSource`] it gives each tensor away once,
+/// so that while a tower is built its stored form goes as the built one grows.
 #[derive(Debug)]
 pub struct Bundle {
     manifest: Manifest,
     expected: BTreeMap<String, Expected>,
-    tensors: BTreeMap<String, Stored>,
+    tensors: BTreeMap<String, Pieces>,
     tokenizer: Option<Vec<u8>>,
     words: ReadyWords,
     missing: BTreeSet<String>,
@@ -36,8 +44,10 @@ impl Bundle {
     /// architecture has.
     pub fn new(manifest_json: &[u8]) -> Result<Self> {
         let manifest = Manifest::parse(manifest_json)?;
+        let guide = manifest.guide.iter().flat_map(expected_guide);
         let expected: BTreeMap<String, Expected> = expected(&manifest.architecture)
             .into_iter()
+            .chain(guide)
             .map(|e| (e.name.clone(), e))
             .collect();
         check_promises(&manifest, &expected)?;
@@ -59,17 +69,30 @@ impl Bundle {
     /// [`Error::Io`] for a file that cannot be read, otherwise as [`Bundle::new`] and
     /// [`Bundle::add`].
     #[cfg(feature = "cli")]
-    pub fn read(directory: &std::path::Path) -> Result<Self> {
-        let read = |name: &str| {
-            let path = directory.join(name);
-            std::fs::read(&path).map_err(|e| Error::io(&path, &e))
-        };
-        let mut bundle = Self::new(&read("wordmask.json")?)?;
-        let files: Vec<String> = bundle.missing.iter().cloned().collect();
-        for file in files {
-            bundle.add(&file, &read(&file)?)?;
+    pub fn read(directory: &Path) -> Result<Self> {
+        let path = directory.join(MANIFEST_FILE);
+        let manifest = std::fs::read(&path).map_err(|e| Error::io(&path, &e))?;
+        Self::new(&manifest)?.filled(directory)
+    }
+
+    /// The bundle of this manifest, with its files from a directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bundle::read`].
+    #[cfg(feature = "cli")]
+    pub fn read_unfinished(directory: &Path, manifest: &Manifest) -> Result<Self> {
+        Self::new(manifest_json(manifest)?.as_bytes())?.filled(directory)
+    }
+
+    #[cfg(feature = "cli")]
+    fn filled(mut self, directory: &Path) -> Result<Self> {
+        for file in self.missing.clone() {
+            let path = directory.join(&file);
+            let contents = std::fs::read(&path).map_err(|e| Error::io(&path, &e))?;
+            self.add(&file, &contents)?;
         }
-        Ok(bundle)
+        Ok(self)
     }
 
     /// What the bundle says of itself.
@@ -79,8 +102,17 @@ impl Bundle {
     }
 
     /// The files that have not come yet.
-    pub fn missing(&self) -> impl Iterator<Item = &str> {
-        self.missing.iter().map(String::as_str)
+    pub fn missing(&self) -> impl Iterator<Item = (Part, &str)> {
+        self.manifest
+            .files()
+            .map(|(part, entry)| (part, entry.file.as_str()))
+            .filter(|(_, file)| self.missing.contains(*file))
+    }
+
+    /// Whether all files of this part have come; true if there are none.
+    #[must_use]
+    pub fn has(&self, part: Part) -> bool {
+        self.missing().all(|(of, _)| of != part)
     }
 
     /// Takes a file of the bundle.
@@ -104,8 +136,9 @@ impl Bundle {
                 .find(|s| s.entry.file == file)
                 .ok_or_else(|| Error::input(format!("{file} is not a file of this bundle.")))?;
             shard.entry.check(contents)?;
-            let tensors = read_shard(file, contents, &shard.tensors, &self.expected)?;
-            self.tensors.extend(tensors);
+            for (name, start, stored) in read_shard(shard, contents, &self.expected)? {
+                self.tensors.entry(name).or_default().insert(start, stored);
+            }
         }
         self.missing.remove(file);
         Ok(())
@@ -131,107 +164,213 @@ impl Bundle {
     }
 }
 
-impl WeightSource for Bundle {
-    fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let stored = self.tensors.get(name).ok_or_else(|| {
-            Error::model(format!(
-                "the tensor {name} is missing: the bundle is not complete."
-            ))
-        })?;
+impl Bundle {
+    /// Gives away a tensor.
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Pieces> {
         // `read_shard` has checked the stored shape against the architecture's.
-        match self.expected.get(name) {
-            Some(e) if e.shape == shape => Ok(stored.decode()),
-            _ => Err(Error::internal(format!("{name} asked for as {shape:?}"))),
+        if self.expected.get(name).is_none_or(|e| e.shape != shape) {
+            return Err(Error::internal(format!("{name} asked for as {shape:?}")));
         }
+        let promised = |shard: &&Shard| shard.tensors.iter().any(|piece| piece.name() == name);
+        let mut shards = self.manifest.shards.iter().filter(promised);
+        if shards.any(|shard| self.missing.contains(&shard.entry.file)) {
+            return Err(Error::model(format!(
+                "the tensor {name} is missing: the bundle is not complete."
+            )));
+        }
+        self.tensors
+            .remove(name)
+            .ok_or_else(|| Error::internal(format!("{name} asked for twice")))
     }
 }
 
-/// Every tensor of the architecture in exactly one shard, of its own tower, and nothing else.
+impl WeightSource for Bundle {
+    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let mut values = Vec::with_capacity(shape.iter().product());
+        for piece in self.take(name, shape)?.values() {
+            piece.decode_into(&mut values);
+        }
+        Ok(values)
+    }
+
+    fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Box<dyn RowTable>> {
+        let pieces = self.take(name, &shape)?;
+        Ok(Box::new(StoredTable { pieces }))
+    }
+}
+
+/// A table whose rows are expanded when they are asked for.
+struct StoredTable {
+    pieces: Pieces,
+}
+
+impl RowTable for StoredTable {
+    fn row(&self, index: usize, out: &mut [f32]) -> Option<()> {
+        let (start, piece) = self.pieces.range(..=index).next_back()?;
+        piece.decode_row(index - start, out)
+    }
+}
+
+/// Every row of every tensor of the architecture in exactly one shard, of its own tower, and
+/// nothing else.
 fn check_promises(manifest: &Manifest, expected: &BTreeMap<String, Expected>) -> Result<()> {
     let bad = |what: String| {
         Error::model(format!(
             "the bundle's manifest {what}. Import the model again."
         ))
     };
-    let mut promised = BTreeSet::new();
+    let mut promised: BTreeMap<&str, BTreeMap<usize, usize>> = BTreeMap::new();
     for shard in &manifest.shards {
-        for name in &shard.tensors {
-            let file = &shard.entry.file;
-            match expected.get(name) {
-                Some(e) if e.part == shard.part => {}
-                Some(_) => return Err(bad(format!("puts {name} into {file}, of another tower"))),
-                None => {
-                    return Err(bad(format!(
-                        "names a tensor {name} in {file}, which such a model does not have"
-                    )));
-                }
+        let file = &shard.entry.file;
+        let mut names = BTreeSet::new();
+        for piece in &shard.tensors {
+            let name = piece.name();
+            let Some(whole) = expected.get(name) else {
+                return Err(bad(format!(
+                    "names a tensor {name} in {file}, which such a model does not have"
+                )));
+            };
+            if whole.part != shard.part {
+                return Err(bad(format!("puts {name} into {file}, of another tower")));
             }
-            if !promised.insert(name) {
+            let (count, _) = whole.rows_and_cols();
+            let rows = piece.rows(count);
+            let split = matches!(piece, Piece::Rows { .. });
+            if rows.is_empty() || rows.end > count || (split && !whole.role.is_matrix()) {
+                return Err(bad(format!(
+                    "puts the rows {} to {} of {name} into {file}, which cannot be",
+                    rows.start, rows.end
+                )));
+            }
+            let others = promised.entry(name).or_default();
+            // In one file there is one tensor of a name.
+            if !names.insert(name) || others.insert(rows.start, rows.end).is_some() {
                 return Err(bad(format!("promises the tensor {name} twice")));
             }
         }
     }
-    match expected.keys().find(|name| !promised.contains(name)) {
-        Some(name) => Err(bad(format!("does not say which shard holds {name}"))),
-        None => Ok(()),
+    for (name, whole) in expected {
+        let pieces = promised.remove(name.as_str()).unwrap_or_default();
+        let covered = pieces.iter().try_fold(
+            0,
+            |covered, (&start, &end)| {
+                if start == covered { Some(end) } else { None }
+            },
+        );
+        if covered != Some(whole.rows_and_cols().0) {
+            return Err(bad(format!(
+                "does not say which shard holds {name}, or not for every row once"
+            )));
+        }
     }
+    Ok(())
 }
 
+/// The pieces of a shard: tensor, first row, contents.
 fn read_shard(
-    file: &str,
+    shard: &Shard,
     contents: &[u8],
-    promised: &[String],
     expected: &BTreeMap<String, Expected>,
-) -> Result<BTreeMap<String, Stored>> {
+) -> Result<Vec<(String, usize, Stored)>> {
+    let file = &shard.entry.file;
     let bad = |what: String| Error::model(format!("{file} {what}. Import the model again."));
-    let shard = SafeTensors::deserialize(contents)
+    let tensors = SafeTensors::deserialize(contents)
         .map_err(|e| bad(format!("is not a safetensors file ({e})")))?;
-    let mut tensors = BTreeMap::new();
+    let mut pieces = Vec::with_capacity(shard.tensors.len());
     let mut used = BTreeSet::new();
-    for name in promised {
-        let view = shard
-            .tensor(name)
-            .map_err(|_| bad(format!("lacks the tensor {name}")))?;
+    for piece in &shard.tensors {
+        let name = piece.name();
         let expected = expected
             .get(name)
             .ok_or_else(|| Error::internal(format!("{name} was promised but is not expected")))?;
-        if view.shape() != expected.shape {
-            return Err(bad(format!(
-                "holds {name} with the shape {:?} instead of {:?}",
-                view.shape(),
-                expected.shape
-            )));
-        }
-        used.insert(name.clone());
-        let stored = match view.dtype() {
-            Dtype::F32 => Stored::F32(f32s(&view)),
-            Dtype::F16 => Stored::F16(f16s(&view)),
-            Dtype::I8 if expected.matrix => {
-                let scale_name = format!("{name}.scale");
-                let scales = shard
-                    .tensor(&scale_name)
-                    .map_err(|_| bad(format!("lacks the scales of {name}")))?;
-                if scales.dtype() != Dtype::F32 || scales.shape() != [expected.shape[0]] {
-                    return Err(bad(format!(
-                        "holds scales of {name} of a wrong type or shape"
-                    )));
-                }
-                used.insert(scale_name);
-                Stored::Q8 {
-                    values: view.data().iter().map(|&b| b.cast_signed()).collect(),
-                    scales: f32s(&scales),
-                }
-            }
-            other => return Err(bad(format!("holds {name} as {other:?}"))),
+        let (rows, cols) = expected.rows_and_cols();
+        let rows = piece.rows(rows);
+        let mut shape = expected.shape.clone();
+        shape[0] = rows.len();
+        let wanted = Wanted {
+            name,
+            shape: &shape,
+            cols,
+            role: expected.role,
         };
-        stored.check(name)?;
-        tensors.insert(name.clone(), stored);
+        let stored = wanted.read(&tensors, &mut used).map_err(bad)?;
+        stored
+            .check(name)
+            .map_err(|e| bad(format!("is damaged: {e}")))?;
+        pieces.push((name.to_owned(), rows.start, stored));
     }
-    match shard.names().into_iter().find(|n| !used.contains(*n)) {
+    match tensors.names().into_iter().find(|n| !used.contains(*n)) {
         Some(extra) => Err(bad(format!(
             "holds a tensor {extra} that the manifest does not promise"
         ))),
-        None => Ok(tensors),
+        None => Ok(pieces),
+    }
+}
+
+/// A tensor, or some of its rows, as a shard must hold it.
+struct Wanted<'a> {
+    name: &'a str,
+    shape: &'a [usize],
+    cols: usize,
+    role: Role,
+}
+
+impl Wanted<'_> {
+    /// Finds it and notes which tensors of the file were used; otherwise says what the file does
+    /// wrong.
+    fn read(
+        &self,
+        tensors: &SafeTensors<'_>,
+        used: &mut BTreeSet<String>,
+    ) -> Result<Stored, String> {
+        let Self {
+            name, shape, cols, ..
+        } = *self;
+        let rows = shape[0];
+        let view = tensors
+            .tensor(name)
+            .map_err(|_| format!("lacks the tensor {name}"))?;
+        used.insert(name.to_owned());
+        let is = |wanted: &[usize]| {
+            if view.shape() == wanted {
+                return Ok(());
+            }
+            let found = view.shape();
+            Err(format!(
+                "holds {name} with the shape {found:?} instead of {wanted:?}"
+            ))
+        };
+        let mut scales = |dtype, shape: &[usize]| {
+            let scale = format!("{name}.scale");
+            let view = tensors
+                .tensor(&scale)
+                .map_err(|_| format!("lacks the scales of {name}"))?;
+            used.insert(scale);
+            if view.dtype() == dtype && view.shape() == shape {
+                return Ok(view);
+            }
+            Err(format!("holds scales of {name} of a wrong type or shape"))
+        };
+        match (view.dtype(), self.role.is_matrix()) {
+            (Dtype::F32, _) => is(shape).map(|()| Stored::F32(f32s(&view))),
+            (Dtype::F16, _) => is(shape).map(|()| Stored::F16(f16s(&view))),
+            (Dtype::I8, true) => {
+                is(shape)?;
+                Ok(Stored::Q8(q8::Rows {
+                    values: view.data().iter().map(|&b| b.cast_signed()).collect(),
+                    scales: f32s(&scales(Dtype::F32, &[rows])?),
+                }))
+            }
+            (Dtype::U8, true) => {
+                is(&[rows, q4::row_bytes(cols)])?;
+                Ok(Stored::Q4(q4::Rows {
+                    cols,
+                    nibbles: view.data().to_vec(),
+                    scales: f16s(&scales(Dtype::F16, &[rows, q4::blocks(cols)])?),
+                }))
+            }
+            (other, _) => Err(format!("holds {name} as {other:?}")),
+        }
     }
 }
 

@@ -1,15 +1,18 @@
-//! Writing a bundle.
+//! Writing a bundle, file by file.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+#[cfg(feature = "cli")]
 use std::path::Path;
 
 use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::import::HuggingFace;
-use super::layout::{Expected, expected};
-use super::manifest::{FORMAT, FileEntry, Manifest, Part, Shard, Source};
-use super::quant::{Scheme, Stored};
+use super::import::{Published, PublishedGuide};
+use super::layout::{Expected, expected, expected_guide};
+use super::manifest::{FORMAT, FileEntry, Manifest, Part, Piece, Shard, Source};
+use super::quant::{Scheme, Stored, q4};
+#[cfg(feature = "cli")]
 use super::words::{ReadyWords, encode_words};
 use crate::clip::WeightSource;
 use crate::error::{Error, Result};
@@ -17,6 +20,15 @@ use crate::error::{Error, Result};
 /// The largest shard: static hosts serve it, progress is smooth and memory stays flat.
 const SHARD_BYTES: usize = 16 << 20;
 
+/// Room for a tensor's two entries in the header of a shard, beside its name.
+const HEADER_ENTRY: usize = 256;
+
+#[cfg(feature = "cli")]
+pub(super) const MANIFEST_FILE: &str = "wordmask.json";
+
+const TOKENIZER_FILE: &str = "tokenizer.json";
+
+#[cfg(feature = "cli")]
 const WORDS_FILE: &str = "words-00.safetensors";
 
 /// What a written bundle says of itself beside what the model tells.
@@ -39,140 +51,434 @@ pub struct Imported {
     pub setting: Option<String>,
 }
 
-/// Writes a model as a bundle into a directory, which is made if it is not there.
-///
-/// # Errors
-///
-/// [`Error::Model`] if a tensor is missing, [`Error::Io`] if a file cannot be written.
-pub fn write(out: &Path, model: &HuggingFace, scheme: Scheme, about: Imported) -> Result<Manifest> {
-    std::fs::create_dir_all(out).map_err(|e| Error::io(out, &e))?;
-    let save = |name: &str, contents: &[u8]| {
-        let path = out.join(name);
-        std::fs::write(&path, contents).map_err(|e| Error::io(&path, &e))
-    };
-    let tensors = expected(model.config());
-    let mut shards = Vec::new();
-    for (part, prefix) in [(Part::Vision, "vision"), (Part::Text, "text")] {
-        let tower: Vec<&Expected> = tensors.iter().filter(|e| e.part == part).collect();
-        for (index, group) in group(&tower, scheme).into_iter().enumerate() {
-            let file = format!("{prefix}-{index:02}.safetensors");
-            let contents = encode_shard(&group, model, scheme)?;
-            save(&file, &contents)?;
-            shards.push(Shard {
-                entry: FileEntry::of(file, &contents),
-                part,
-                tensors: group.iter().map(|e| e.name.clone()).collect(),
-            });
+/// A finished file of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeFile {
+    /// Its name.
+    pub name: String,
+    /// Its contents.
+    pub contents: Vec<u8>,
+}
+
+/// What storing a tensor has cost.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct TensorError {
+    /// The tensor.
+    pub name: String,
+    /// `‖w − ŵ‖ / ‖w‖`
+    pub relative: f64,
+}
+
+/// Makes the files of a bundle one at a time, so that no more than a shard and a tensor are in
+/// memory.
+#[derive(Debug)]
+pub struct BundleWriter {
+    model: Published,
+    guide: Option<PublishedGuide>,
+    tensors: Vec<Expected>,
+    plan: std::vec::IntoIter<PlannedShard>,
+    files: usize,
+    /// The tensor read last: the next piece may be of the same.
+    current: Option<(usize, Vec<f32>)>,
+    errors: Vec<SquaredError>,
+    manifest: Manifest,
+    tokenizer: Option<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct PlannedShard {
+    file: String,
+    part: Part,
+    pieces: Vec<PlannedPiece>,
+}
+
+/// Rows of the tensor with this index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct PlannedPiece {
+    tensor: usize,
+    rows: Range<usize>,
+}
+
+/// Sums over the pieces of a tensor.
+#[derive(Debug, Clone, Copy, Default)]
+struct SquaredError {
+    error: f64,
+    norm: f64,
+}
+
+impl BundleWriter {
+    /// Plans the files.
+    #[must_use]
+    pub fn new(
+        model: Published,
+        guide: Option<PublishedGuide>,
+        scheme: Scheme,
+        about: Imported,
+    ) -> Self {
+        let mut tensors = expected(model.config());
+        let config = guide.as_ref().map(|guide| guide.config().clone());
+        tensors.extend(config.iter().flat_map(expected_guide));
+        let plan = plan(&tensors, scheme);
+        let tokenizer = compact(model.tokenizer());
+        let picture_size = about
+            .picture_size
+            .unwrap_or(model.config().vision.image_size as u32 * 3 / 2);
+        Self {
+            manifest: Manifest {
+                format: FORMAT,
+                name: about.name,
+                knows: about.knows,
+                license: about.license,
+                source: about.source,
+                architecture: model.config().clone(),
+                guide: config,
+                scheme,
+                picture_size,
+                background: about.background,
+                setting: about.setting,
+                tokenizer: FileEntry::of(TOKENIZER_FILE, &tokenizer),
+                words: None,
+                shards: Vec::new(),
+            },
+            errors: vec![SquaredError::default(); tensors.len()],
+            files: plan.len() + 1,
+            plan: plan.into_iter(),
+            tokenizer: Some(tokenizer),
+            current: None,
+            tensors,
+            model,
+            guide,
         }
     }
-    save("tokenizer.json", model.tokenizer())?;
-    let manifest = Manifest {
-        format: FORMAT,
-        name: about.name,
-        knows: about.knows,
-        license: about.license,
-        source: about.source,
-        architecture: model.config().clone(),
-        scheme,
-        picture_size: about
-            .picture_size
-            .unwrap_or(model.config().vision.image_size as u32 * 3 / 2),
-        background: about.background,
-        setting: about.setting,
-        tokenizer: FileEntry::of("tokenizer.json", model.tokenizer()),
-        words: None,
-        shards,
-    };
-    // Last, so that a directory with a manifest is a finished bundle.
-    save("wordmask.json", manifest_json(&manifest)?.as_bytes())?;
-    Ok(manifest)
+
+    /// How many files there will be, the manifest not counted.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        self.files
+    }
+
+    /// The next file; `None` when all are made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if a tensor is missing, cannot be read or holds numbers that are not
+    /// finite. The writer is of no use after that.
+    pub fn next_file(&mut self) -> Result<Option<MadeFile>> {
+        if let Some(contents) = self.tokenizer.take() {
+            return Ok(Some(MadeFile {
+                name: TOKENIZER_FILE.into(),
+                contents,
+            }));
+        }
+        let Some(shard) = self.plan.next() else {
+            return Ok(None);
+        };
+        let contents = self.encode(&shard.pieces)?;
+        self.manifest.shards.push(Shard {
+            entry: FileEntry::of(shard.file.clone(), &contents),
+            part: shard.part,
+            tensors: shard.pieces.iter().map(|p| self.named(p)).collect(),
+        });
+        Ok(Some(MadeFile {
+            name: shard.file,
+            contents,
+        }))
+    }
+
+    /// The manifest, when all files are made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if files are left to be made.
+    pub fn manifest(&self) -> Result<&Manifest> {
+        if self.tokenizer.is_some() || self.plan.len() > 0 {
+            return Err(Error::internal("a bundle was finished before its files"));
+        }
+        Ok(&self.manifest)
+    }
+
+    /// What storing each tensor has cost so far.
+    #[must_use]
+    pub fn errors(&self) -> Vec<TensorError> {
+        let relative = |sums: &SquaredError| match sums.norm {
+            0.0 => 0.0,
+            norm => (sums.error / norm).sqrt(),
+        };
+        let errors = self.tensors.iter().zip(&self.errors);
+        let errors = errors.map(|(tensor, sums)| TensorError {
+            name: tensor.name.clone(),
+            relative: relative(sums),
+        });
+        errors.collect()
+    }
+
+    fn named(&self, piece: &PlannedPiece) -> Piece {
+        let tensor = &self.tensors[piece.tensor];
+        let name = tensor.name.clone();
+        if piece.rows.len() == tensor.rows_and_cols().0 {
+            return Piece::Whole(name);
+        }
+        Piece::Rows {
+            name,
+            rows: (piece.rows.start, piece.rows.end),
+        }
+    }
+
+    fn encode(&mut self, pieces: &[PlannedPiece]) -> Result<Vec<u8>> {
+        let mut parts = Parts::default();
+        for piece in pieces {
+            let values = self.values(piece.tensor)?;
+            let tensor = &self.tensors[piece.tensor];
+            let (_, cols) = tensor.rows_and_cols();
+            let form = self.manifest.scheme.form(tensor.role);
+            let rows = &values[piece.rows.start * cols..piece.rows.end * cols];
+            let stored = Stored::encode(rows, cols, form);
+            self.errors[piece.tensor].add(rows, &stored);
+            parts.add(tensor, piece.rows.len(), stored);
+            self.current = Some((piece.tensor, values));
+        }
+        parts.serialize()
+    }
+
+    /// The values of a tensor; those kept from the piece before, if they are of the same.
+    fn values(&mut self, index: usize) -> Result<Vec<f32>> {
+        match self.current.take() {
+            Some((kept, values)) if kept == index => Ok(values),
+            _ => {
+                let Expected {
+                    name, shape, part, ..
+                } = &self.tensors[index];
+                let values = match (part, &mut self.guide) {
+                    (Part::Guide, Some(guide)) => guide.values(name, shape)?,
+                    _ => self.model.values(name, shape)?,
+                };
+                if values.iter().all(|v| v.is_finite()) {
+                    return Ok(values);
+                }
+                Err(Error::model(format!(
+                    "the tensor {name} of the model holds numbers that are not finite. Download it again, or take another model."
+                )))
+            }
+        }
+    }
 }
 
-/// Adds ready text embeddings to a bundle that was written into this directory.
+impl SquaredError {
+    fn add(&mut self, values: &[f32], stored: &Stored) {
+        let mut decoded = Vec::with_capacity(values.len());
+        stored.decode_into(&mut decoded);
+        for (value, decoded) in values.iter().zip(decoded) {
+            self.error += f64::from(value - decoded).powi(2);
+            self.norm += f64::from(*value).powi(2);
+        }
+    }
+}
+
+/// JSON without its white space, a third of a published `tokenizer.json`.
+fn compact(json: &[u8]) -> Vec<u8> {
+    serde_json::from_slice(json)
+        .and_then(|value: serde_json::Value| serde_json::to_vec(&value))
+        // The tokenizer's own reader has the say about what is wrong with it.
+        .unwrap_or_else(|_| json.to_vec())
+}
+
+/// Splits the tensors of each network into shards; a tensor larger than a shard by its rows.
+fn plan(tensors: &[Expected], scheme: Scheme) -> Vec<PlannedShard> {
+    let mut shards = Vec::new();
+    for (part, prefix) in [
+        (Part::Vision, "vision"),
+        (Part::Text, "text"),
+        (Part::Guide, "guide"),
+    ] {
+        let mut packed: Vec<Vec<PlannedPiece>> = Vec::new();
+        let mut room = 0;
+        for (index, tensor) in tensors.iter().enumerate().filter(|(_, t)| t.part == part) {
+            let (rows, cols) = tensor.rows_and_cols();
+            let header = 2 * tensor.name.len() + HEADER_ENTRY;
+            let row = scheme.form(tensor.role).row_bytes(cols).max(1);
+            let fits = SHARD_BYTES.saturating_sub(header) / row;
+            let mut start = 0;
+            while start < rows {
+                // Not split unless it must be.
+                let end = rows.min(start + fits.max(1));
+                let bytes = header + (end - start) * row;
+                if bytes > room {
+                    packed.push(Vec::new());
+                    room = SHARD_BYTES;
+                }
+                room = room.saturating_sub(bytes);
+                if let Some(last) = packed.last_mut() {
+                    last.push(PlannedPiece {
+                        tensor: index,
+                        rows: start..end,
+                    });
+                }
+                start = end;
+            }
+        }
+        let named = packed.into_iter().enumerate();
+        shards.extend(named.map(|(index, pieces)| PlannedShard {
+            file: format!("{prefix}-{index:02}.safetensors"),
+            part,
+            pieces,
+        }));
+    }
+    shards
+}
+
+/// The tensors of a shard being put together.
+#[derive(Default)]
+struct Parts(BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>);
+
+impl Parts {
+    fn add(&mut self, tensor: &Expected, rows: usize, stored: Stored) {
+        let name = &tensor.name;
+        let mut shape = tensor.shape.clone();
+        shape[0] = rows;
+        let mut scales = |dtype, shape, bytes| {
+            self.0
+                .insert(format!("{name}.scale"), (dtype, shape, bytes));
+        };
+        let (dtype, shape, bytes) = match stored {
+            Stored::F32(values) => (Dtype::F32, shape, le(&values, f32::to_le_bytes)),
+            Stored::F16(values) => (Dtype::F16, shape, le(&values, f16::to_le_bytes)),
+            Stored::Q8(stored) => {
+                scales(Dtype::F32, vec![rows], le(&stored.scales, f32::to_le_bytes));
+                (Dtype::I8, shape, le(&stored.values, i8::to_le_bytes))
+            }
+            Stored::Q4(stored) => {
+                let blocks = q4::blocks(stored.cols);
+                scales(
+                    Dtype::F16,
+                    vec![rows, blocks],
+                    le(&stored.scales, f16::to_le_bytes),
+                );
+                let bytes = q4::row_bytes(stored.cols);
+                (Dtype::U8, vec![rows, bytes], stored.nibbles)
+            }
+        };
+        self.0.insert(name.clone(), (dtype, shape, bytes));
+    }
+
+    fn serialize(&self) -> Result<Vec<u8>> {
+        let mut views = Vec::with_capacity(self.0.len());
+        for (name, (dtype, shape, bytes)) in &self.0 {
+            let view = TensorView::new(*dtype, shape.clone(), bytes)
+                .map_err(|e| Error::internal(format!("a shard cannot be laid out: {e}")))?;
+            views.push((name, view));
+        }
+        safetensors::serialize(views, None)
+            .map_err(|e| Error::internal(format!("a shard cannot be written: {e}")))
+    }
+}
+
+fn le<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&v| bytes(v)).collect()
+}
+
+/// The text of `wordmask.json`.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if a file cannot be written.
-pub fn add_words(out: &Path, mut manifest: Manifest, ready: &ReadyWords) -> Result<Manifest> {
-    let save = |name: &str, contents: &[u8]| {
-        let path = out.join(name);
-        std::fs::write(&path, contents).map_err(|e| Error::io(&path, &e))
-    };
-    let contents = encode_words(ready)?;
-    save(WORDS_FILE, &contents)?;
-    manifest.words = Some(FileEntry::of(WORDS_FILE, &contents));
-    save("wordmask.json", manifest_json(&manifest)?.as_bytes())?;
-    Ok(manifest)
-}
-
-fn manifest_json(manifest: &Manifest) -> Result<String> {
+/// [`Error::Internal`] if it cannot be written.
+pub fn manifest_json(manifest: &Manifest) -> Result<String> {
     serde_json::to_string_pretty(manifest)
         .map(|json| json + "\n")
         .map_err(|e| Error::internal(format!("the manifest cannot be written: {e}")))
 }
 
-/// Splits the tensors of a tower into shards. A single tensor larger than a shard gets its own.
-fn group<'a>(tensors: &[&'a Expected], scheme: Scheme) -> Vec<Vec<&'a Expected>> {
-    let mut groups: Vec<Vec<&Expected>> = Vec::new();
-    let mut filled = usize::MAX;
-    for tensor in tensors {
-        let bytes = stored_bytes(tensor, scheme);
-        match groups.last_mut() {
-            Some(group) if filled.saturating_add(bytes) <= SHARD_BYTES => {
-                filled += bytes;
-                group.push(tensor);
-            }
-            _ => {
-                filled = bytes;
-                groups.push(vec![tensor]);
-            }
+/// Writes all files of a bundle but its manifest into a directory, which is made if it is not
+/// there; `progress` hears of each file done and how many there are. A bundle that was there is
+/// none any more: only [`finish`] makes it one.
+///
+/// # Errors
+///
+/// Those of [`BundleWriter::next_file`]; [`Error::Io`] if a file cannot be written.
+#[cfg(feature = "cli")]
+pub fn write(
+    out: &Path,
+    writer: &mut BundleWriter,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Manifest> {
+    std::fs::create_dir_all(out).map_err(|e| Error::io(out, &e))?;
+    let manifest = out.join(MANIFEST_FILE);
+    if manifest.exists() {
+        std::fs::remove_file(&manifest).map_err(|e| Error::io(&manifest, &e))?;
+    }
+    let mut done = 0;
+    while let Some(file) = writer.next_file()? {
+        save(out, &file.name, &file.contents)?;
+        done += 1;
+        progress(done, writer.files());
+    }
+    writer.manifest().cloned()
+}
+
+/// Adds ready text embeddings to a bundle that is being written into this directory.
+///
+/// # Errors
+///
+/// [`Error::Io`] if a file cannot be written.
+#[cfg(feature = "cli")]
+pub fn add_words(out: &Path, manifest: &mut Manifest, ready: &ReadyWords) -> Result<()> {
+    let contents = encode_words(ready)?;
+    save(out, WORDS_FILE, &contents)?;
+    manifest.words = Some(FileEntry::of(WORDS_FILE, &contents));
+    Ok(())
+}
+
+/// Writes the manifest, last, so that a directory with a manifest is a finished bundle.
+///
+/// # Errors
+///
+/// [`Error::Io`] if it cannot be written.
+#[cfg(feature = "cli")]
+pub fn finish(out: &Path, manifest: &Manifest) -> Result<()> {
+    save(out, MANIFEST_FILE, manifest_json(manifest)?.as_bytes())
+}
+
+#[cfg(feature = "cli")]
+fn save(out: &Path, name: &str, contents: &[u8]) -> Result<()> {
+    let path = out.join(name);
+    std::fs::write(&path, contents).map_err(|e| Error::io(&path, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::quant::Role;
+    use super::*;
+
+    fn tensor(name: &str, shape: &[usize], part: Part, role: Role) -> Expected {
+        Expected {
+            name: name.into(),
+            shape: shape.to_vec(),
+            part,
+            role,
         }
     }
-    groups
-}
 
-/// An upper bound, header entries counted in.
-fn stored_bytes(tensor: &Expected, scheme: Scheme) -> usize {
-    let count: usize = tensor.shape.iter().product();
-    let header = 2 * (tensor.name.len() + 128);
-    header
-        + match scheme {
-            Scheme::F32 => count * 4,
-            Scheme::Q8 if tensor.matrix => count + tensor.shape[0] * 4,
-            Scheme::F16 | Scheme::Q8 => count * 2,
-        }
-}
-
-fn encode_shard(group: &[&Expected], model: &HuggingFace, scheme: Scheme) -> Result<Vec<u8>> {
-    let mut parts: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> = BTreeMap::new();
-    for tensor in group {
-        let Expected { name, shape, .. } = tensor;
-        let values = model.values(name, shape)?;
-        let stored = Stored::encode(&values, shape[0], tensor.matrix, scheme);
-        stored.check(name)?;
-        let (dtype, bytes) = match stored {
-            Stored::F32(values) => (Dtype::F32, le(&values, f32::to_le_bytes)),
-            Stored::F16(values) => (Dtype::F16, le(&values, f16::to_le_bytes)),
-            Stored::Q8 { values, scales } => {
-                let scales_shape = vec![scales.len()];
-                let scales = le(&scales, f32::to_le_bytes);
-                parts.insert(format!("{name}.scale"), (Dtype::F32, scales_shape, scales));
-                (Dtype::I8, le(&values, i8::to_le_bytes))
-            }
-        };
-        parts.insert(name.clone(), (dtype, shape.clone(), bytes));
+    #[test]
+    fn a_large_tensor_is_split_by_rows_and_others_are_not() {
+        use Role::{Inner, Vector};
+        let megabyte = 1 << 20;
+        let tensors = [
+            tensor("a", &[6, megabyte], Part::Vision, Inner),
+            tensor("b", &[40, megabyte], Part::Vision, Inner),
+            tensor("c", &[16], Part::Vision, Vector),
+            tensor("d", &[1, 1], Part::Text, Inner),
+        ];
+        let shards = plan(&tensors, Scheme::Q8);
+        let held = shards.iter().map(|shard| {
+            let pieces = shard.pieces.iter().map(|p| (p.tensor, p.rows.clone()));
+            (shard.file.as_str(), pieces.collect::<Vec<_>>())
+        });
+        let expected = [
+            ("vision-00.safetensors", vec![(0, 0..6)]),
+            ("vision-01.safetensors", vec![(1, 0..15)]),
+            ("vision-02.safetensors", vec![(1, 15..30)]),
+            ("vision-03.safetensors", vec![(1, 30..40), (2, 0..16)]),
+            ("text-00.safetensors", vec![(3, 0..1)]),
+        ];
+        assert!(held.eq(expected), "{shards:?}");
     }
-    let views = parts
-        .iter()
-        .map(|(name, (dtype, shape, bytes))| {
-            TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
-        })
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| Error::internal(format!("a shard cannot be laid out: {e}")))?;
-    safetensors::serialize(views, None)
-        .map_err(|e| Error::internal(format!("a shard cannot be written: {e}")))
-}
-
-fn le<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-    values.iter().flat_map(|&v| bytes(v)).collect()
 }

@@ -8,17 +8,34 @@ use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
 
 use super::WeightSource;
-use super::config::Activation;
+use super::config::{Activation, VisionConfig};
 use crate::error::Result;
 
 /// The shape of a block.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BlockShape {
-    pub(super) width: usize,
-    pub(super) heads: usize,
-    pub(super) mlp: usize,
-    pub(super) activation: Activation,
-    pub(super) norm_eps: f64,
+pub struct BlockShape {
+    /// Numbers a token has.
+    pub width: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Hidden numbers of the feed-forward part.
+    pub mlp: usize,
+    /// Its non-linearity.
+    pub activation: Activation,
+    /// The ε of both layer norms.
+    pub norm_eps: f64,
+}
+
+impl From<&VisionConfig> for BlockShape {
+    fn from(config: &VisionConfig) -> Self {
+        Self {
+            width: config.width,
+            heads: config.heads,
+            mlp: config.mlp,
+            activation: config.activation,
+            norm_eps: config.norm_eps,
+        }
+    }
 }
 
 /// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
@@ -49,8 +66,13 @@ pub struct Heads {
 }
 
 impl Block {
-    pub(super) fn load(
-        source: &impl WeightSource,
+    /// Builds the block on `device` from weights under `prefix`, in the Hugging Face layout.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`](crate::Error::Model) if a tensor is missing or has another shape.
+    pub fn load(
+        source: &mut impl WeightSource,
         prefix: &str,
         shape: BlockShape,
         device: &Device,
@@ -58,22 +80,22 @@ impl Block {
         let BlockShape {
             width, mlp, heads, ..
         } = shape;
-        let linear = |name: &str, input, output| {
+        let linear = |source: &mut _, name: &str, input, output| {
             build_linear(source, &format!("{prefix}.{name}"), input, output, device)
         };
-        let norm = |name: &str| {
+        let norm = |source: &mut _, name: &str| {
             let name = format!("{prefix}.{name}");
             build_layer_norm(source, &name, width, shape.norm_eps, device)
         };
         Ok(Self {
-            norm1: norm("layer_norm1")?,
-            query: linear("self_attn.q_proj", width, width)?,
-            key: linear("self_attn.k_proj", width, width)?,
-            value: linear("self_attn.v_proj", width, width)?,
-            out: linear("self_attn.out_proj", width, width)?,
-            norm2: norm("layer_norm2")?,
-            fc1: linear("mlp.fc1", width, mlp)?,
-            fc2: linear("mlp.fc2", mlp, width)?,
+            norm1: norm(source, "layer_norm1")?,
+            query: linear(source, "self_attn.q_proj", width, width)?,
+            key: linear(source, "self_attn.k_proj", width, width)?,
+            value: linear(source, "self_attn.v_proj", width, width)?,
+            out: linear(source, "self_attn.out_proj", width, width)?,
+            norm2: norm(source, "layer_norm2")?,
+            fc1: linear(source, "mlp.fc1", width, mlp)?,
+            fc2: linear(source, "mlp.fc2", mlp, width)?,
             heads,
             activation: shape.activation,
         })
@@ -152,7 +174,7 @@ impl Block {
 ///
 /// [`Error::Model`](crate::Error::Model) if a tensor is missing or of another shape.
 pub fn build_linear(
-    source: &impl WeightSource,
+    source: &mut impl WeightSource,
     name: &str,
     input: usize,
     output: usize,
@@ -172,7 +194,7 @@ pub fn build_linear(
 ///
 /// [`Error::Model`](crate::Error::Model) if a tensor is missing or of another shape.
 pub fn build_layer_norm(
-    source: &impl WeightSource,
+    source: &mut impl WeightSource,
     name: &str,
     width: usize,
     eps: f64,

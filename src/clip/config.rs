@@ -8,6 +8,12 @@ use crate::error::{Error, Result};
 /// damaged manifest must not make us allocate without end.
 const LARGEST: usize = 1 << 20;
 
+/// The same for the depth of a tower, since every tensor of every layer is listed.
+const MOST_LAYERS: usize = 256;
+
+/// The same for pixels, whose squares must stay in 32 bits.
+const MOST_PIXELS: usize = 1 << 14;
+
 /// The non-linearity between the two layers of a feed-forward part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +51,30 @@ impl VisionConfig {
     #[must_use]
     pub fn grid(&self) -> usize {
         self.image_size / self.patch
+    }
+
+    /// Checks that a tower of this shape can be built; `name` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] that names the first number that cannot be.
+    pub fn validate(&self, name: &str) -> Result<()> {
+        let named = |field: &str| format!("{name}.{field}");
+        for (field, value, most) in [
+            ("image_size", self.image_size, MOST_PIXELS),
+            ("patch", self.patch, MOST_PIXELS),
+            ("width", self.width, LARGEST),
+            ("layers", self.layers, MOST_LAYERS),
+            ("heads", self.heads, LARGEST),
+            ("mlp", self.mlp, LARGEST),
+        ] {
+            check_count(&named(field), value, most)?;
+        }
+        let whole = self.image_size.is_multiple_of(self.patch);
+        check(whole, &named("image_size"), self.image_size)?;
+        let whole = self.width.is_multiple_of(self.heads);
+        check(whole, &named("heads"), self.heads)?;
+        check_eps(&named("norm_eps"), self.norm_eps)
     }
 }
 
@@ -97,31 +127,19 @@ impl ClipConfig {
     ///
     /// [`Error::Model`] that names the first number that cannot be.
     pub fn validate(&self) -> Result<()> {
-        let v = &self.vision;
         let t = &self.text;
+        self.vision.validate("vision")?;
         for (name, value) in [
-            ("vision.image_size", v.image_size),
-            ("vision.patch", v.patch),
-            ("vision.width", v.width),
-            ("vision.layers", v.layers),
-            ("vision.heads", v.heads),
-            ("vision.mlp", v.mlp),
             ("text.vocabulary", t.vocabulary),
             ("text.context", t.context),
             ("text.width", t.width),
-            ("text.layers", t.layers),
             ("text.heads", t.heads),
             ("text.mlp", t.mlp),
             ("projection", self.projection),
         ] {
-            check(value > 0 && value <= LARGEST, name, value)?;
+            check_count(name, value, LARGEST)?;
         }
-        check(
-            v.image_size.is_multiple_of(v.patch),
-            "vision.image_size",
-            v.image_size,
-        )?;
-        check(v.width.is_multiple_of(v.heads), "vision.heads", v.heads)?;
+        check_count("text.layers", t.layers, MOST_LAYERS)?;
         check(t.width.is_multiple_of(t.heads), "text.heads", t.heads)?;
         check(t.context >= 3, "text.context", t.context)?;
         check(
@@ -129,25 +147,33 @@ impl ClipConfig {
             "text.end_of_text",
             t.end_of_text,
         )?;
-        for eps in [v.norm_eps, t.norm_eps] {
-            check(eps.is_finite() && eps > 0.0, "norm_eps", eps)?;
-        }
+        check_eps("text.norm_eps", t.norm_eps)?;
         check(
             self.logit_scale.is_finite() && self.logit_scale > 0.0,
             "logit_scale",
             self.logit_scale,
         )?;
-        check(
-            self.pixel_mean.iter().all(|m| m.is_finite()),
-            "pixel_mean",
-            self.pixel_mean[0],
-        )?;
-        check(
-            self.pixel_std.iter().all(|s| s.is_finite() && *s > 0.0),
-            "pixel_std",
-            self.pixel_std[0],
-        )
+        check_statistics(&self.pixel_mean, &self.pixel_std)
     }
+}
+
+fn check_count(name: &str, value: usize, most: usize) -> Result<()> {
+    check(value > 0 && value <= most, name, value)
+}
+
+fn check_eps(name: &str, eps: f64) -> Result<()> {
+    check(eps.is_finite() && eps > 0.0, name, eps)
+}
+
+/// Checks what pixels are normalised with.
+///
+/// # Errors
+///
+/// [`Error::Model`] for numbers that are not finite, or a deviation that is not positive.
+pub fn check_statistics(mean: &[f32; 3], std: &[f32; 3]) -> Result<()> {
+    check(mean.iter().all(|m| m.is_finite()), "pixel_mean", mean[0])?;
+    let positive = |s: &f32| s.is_finite() && *s > 0.0;
+    check(std.iter().all(positive), "pixel_std", std[0])
 }
 
 fn check(possible: bool, name: &str, value: impl std::fmt::Display) -> Result<()> {

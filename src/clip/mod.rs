@@ -6,18 +6,19 @@
 //! ([`VisionTower::trunk`], [`VisionTower::last_block`]).
 
 mod block;
+mod clean;
 mod config;
 mod text;
 mod tokenizer;
 mod vision;
 
-pub use block::{Block, Heads, build_layer_norm, build_linear};
+pub use block::{Block, BlockShape, Heads, build_layer_norm, build_linear};
 #[cfg(test)]
 pub(crate) use config::tests::small as small_config;
-pub use config::{Activation, ClipConfig, TextConfig, VisionConfig};
+pub use config::{Activation, ClipConfig, TextConfig, VisionConfig, check_statistics};
 pub use text::TextTower;
 pub use tokenizer::Tokenizer;
-pub use vision::{Grid, VisionTower, patches};
+pub use vision::{Grid, Positions, VisionTower, patches};
 
 use burn::tensor::{Device, Tensor};
 
@@ -29,10 +30,21 @@ use crate::error::Result;
 pub trait WeightSource {
     /// The weights of the tensor `name`, which must have exactly this shape, row-major as f32.
     ///
+    /// A source may give each tensor away and so keep none: ask once.
+    ///
     /// # Errors
     ///
     /// [`Error::Model`](crate::Error::Model) if it is missing or of another shape.
-    fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
+    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
+
+    /// The same for a matrix of which only some rows will be asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`WeightSource::values`].
+    fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Box<dyn RowTable>> {
+        Ok(Box::new(self.values(name, &shape)?))
+    }
 
     /// The same as a tensor on `device`.
     ///
@@ -40,7 +52,7 @@ pub trait WeightSource {
     ///
     /// As [`WeightSource::values`].
     fn tensor<const D: usize>(
-        &self,
+        &mut self,
         name: &str,
         shape: [usize; D],
         device: &Device,
@@ -53,6 +65,20 @@ pub trait WeightSource {
             burn::tensor::TensorData::new(values, shape),
             device,
         ))
+    }
+}
+
+/// A matrix on the host that is read a row at a time.
+pub trait RowTable: Send + Sync {
+    /// Writes a row of `out.len()` numbers; `None` if there is no such row.
+    fn row(&self, index: usize, out: &mut [f32]) -> Option<()>;
+}
+
+impl RowTable for Vec<f32> {
+    fn row(&self, index: usize, out: &mut [f32]) -> Option<()> {
+        let start = index.checked_mul(out.len())?;
+        out.copy_from_slice(self.get(start..start.checked_add(out.len())?)?);
+        Some(())
     }
 }
 

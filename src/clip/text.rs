@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::block::{Block, BlockShape, build_layer_norm};
 use super::config::TextConfig;
-use super::{Pace, WeightSource};
+use super::{Pace, RowTable, WeightSource};
 use crate::error::{Error, Result};
 
 /// Texts that go through the tower together. Enough to fill the kernels, few enough that a
@@ -14,15 +14,23 @@ use crate::error::{Error, Result};
 const BATCH: usize = 32;
 
 /// A causal transformer read at the end-of-text token.
-#[derive(Debug)]
 pub struct TextTower {
     /// `[vocabulary, width]` on the host: a text needs a few rows of what is the largest tensor.
-    tokens: Vec<f32>,
+    tokens: Box<dyn RowTable>,
     /// `[context, width]`
-    positions: Vec<f32>,
+    positions: Box<dyn RowTable>,
     width: usize,
     layers: Layers,
     device: Device,
+}
+
+impl std::fmt::Debug for TextTower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextTower")
+            .field("width", &self.width)
+            .field("device", &self.device)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Module, Debug)]
@@ -40,7 +48,7 @@ impl TextTower {
     ///
     /// [`Error::Model`] if a tensor is missing or has another shape.
     pub fn load(
-        source: &impl WeightSource,
+        source: &mut impl WeightSource,
         config: &TextConfig,
         projection: usize,
         device: &Device,
@@ -63,13 +71,13 @@ impl TextTower {
             source.tensor("text_projection.weight", [projection, width], device)?;
         let name = "text_model.final_layer_norm";
         Ok(Self {
-            tokens: source.values(
+            tokens: source.table(
                 "text_model.embeddings.token_embedding.weight",
-                &[config.vocabulary, width],
+                [config.vocabulary, width],
             )?,
-            positions: source.values(
+            positions: source.table(
                 "text_model.embeddings.position_embedding.weight",
-                &[config.context, width],
+                [config.context, width],
             )?,
             width,
             layers: Layers {
@@ -145,19 +153,18 @@ impl TextTower {
     }
 
     fn embed_token(&self, id: u32, place: usize, out: &mut [f32]) -> Result<()> {
-        let row = |table: &[f32], index: usize| {
-            let start = index.checked_mul(self.width)?;
-            Some(table.get(start..start + self.width)?.to_vec())
-        };
-        let (Some(token), Some(position)) =
-            (row(&self.tokens, id as usize), row(&self.positions, place))
-        else {
+        let mut position = vec![0.0; self.width];
+        let found = self.tokens.row(id as usize, out);
+        if found
+            .and(self.positions.row(place, &mut position))
+            .is_none()
+        {
             return Err(Error::internal(format!(
                 "token {id} at place {place} is outside the tables"
             )));
-        };
-        for ((out, token), position) in out.iter_mut().zip(token).zip(position) {
-            *out = token + position;
+        }
+        for (out, position) in out.iter_mut().zip(position) {
+            *out += position;
         }
         Ok(())
     }

@@ -34,9 +34,7 @@ pub struct VisionTower {
     /// `[3 · patch², width]`: the patch convolution, which has stride and no overlap, as a matrix.
     patch: Param<Tensor<2>>,
     class: Param<Tensor<1>>,
-    /// `[1, width, grid, grid]`, ready to be resized.
-    positions: Param<Tensor<4>>,
-    class_position: Param<Tensor<1>>,
+    positions: Positions,
     pre_norm: LayerNorm,
     blocks: Vec<Block>,
     post_norm: LayerNorm,
@@ -57,7 +55,7 @@ impl VisionTower {
     ///
     /// [`Error::Model`] if a tensor is missing or has another shape.
     pub fn load(
-        source: &impl WeightSource,
+        source: &mut impl WeightSource,
         config: &VisionConfig,
         projection: usize,
         device: &Device,
@@ -69,18 +67,16 @@ impl VisionTower {
             [width, 3, patch, patch],
             device,
         )?;
-        let (class_position, positions) = load_positions(source, grid, width, device)?;
-        let norm = |name: &str| {
+        let table: Tensor<2> = source.tensor(
+            "vision_model.embeddings.position_embedding.weight",
+            [1 + grid * grid, width],
+            device,
+        )?;
+        let norm = |source: &mut _, name: &str| {
             let name = format!("vision_model.{name}");
             build_layer_norm(source, &name, width, config.norm_eps, device)
         };
-        let shape = BlockShape {
-            width,
-            heads: config.heads,
-            mlp: config.mlp,
-            activation: config.activation,
-            norm_eps: config.norm_eps,
-        };
+        let shape = BlockShape::from(config);
         let blocks = (0..config.layers)
             .map(|layer| {
                 let prefix = format!("vision_model.encoder.layers.{layer}");
@@ -96,12 +92,11 @@ impl VisionTower {
                 [width],
                 device,
             )?),
-            positions: Param::from_tensor(positions),
-            class_position: Param::from_tensor(class_position),
+            positions: Positions::of(table, grid),
             // The misspelling is the layout's.
-            pre_norm: norm("pre_layrnorm")?,
+            pre_norm: norm(source, "pre_layrnorm")?,
             blocks,
-            post_norm: norm("post_layernorm")?,
+            post_norm: norm(source, "post_layernorm")?,
             projection: Param::from_tensor(out.transpose()),
         })
     }
@@ -219,18 +214,49 @@ impl VisionTower {
         }
         let cells_embedded = patches.reshape([batch * cells, size]).matmul(kernel);
         let cells_embedded = cells_embedded.reshape([batch, cells, width])
-            + self.positions_for(grid).unsqueeze::<3>();
-        let class = (self.class.val() + self.class_position.val()).reshape([1, 1, width]);
+            + self.positions.cells(grid).unsqueeze::<3>();
+        let class = (self.class.val() + self.positions.class.val()).reshape([1, 1, width]);
         let class = class.expand([batch, 1, width]);
         Ok(self
             .pre_norm
             .forward(Tensor::cat(vec![class, cells_embedded], 1)))
     }
 
-    /// Position embeddings of a grid, `[cells, width]`: bicubic, as PyTorch's
+    fn last_and_trunk(&self) -> Result<(&Block, &[Block])> {
+        self.blocks
+            .split_last()
+            .ok_or_else(|| Error::internal("a vision tower without blocks"))
+    }
+}
+
+/// Position embeddings of a class token and a grid, which are resized to any other grid.
+#[derive(Module, Debug)]
+pub struct Positions {
+    /// `[width]`
+    pub class: Param<Tensor<1>>,
+    /// `[1, width, grid, grid]`, ready to be resized.
+    grid: Param<Tensor<4>>,
+}
+
+impl Positions {
+    /// Splits a table, `[1 + grid², width]`.
+    #[must_use]
+    pub fn of(table: Tensor<2>, grid: usize) -> Self {
+        let [rows, width] = table.dims();
+        let class = table.clone().slice([0..1, 0..width]).reshape([width]);
+        let cells = table.slice([1..rows, 0..width]);
+        let cells = cells.transpose().reshape([1, width, grid, grid]);
+        Self {
+            class: Param::from_tensor(class),
+            grid: Param::from_tensor(cells),
+        }
+    }
+
+    /// Those of a grid, `[cells, width]`: bicubic, as PyTorch's
     /// `interpolate(mode="bicubic", align_corners=False)`.
-    fn positions_for(&self, grid: Grid) -> Tensor<2> {
-        let trained = self.positions.val();
+    #[must_use]
+    pub fn cells(&self, grid: Grid) -> Tensor<2> {
+        let trained = self.grid.val();
         let [_, width, rows, cols] = trained.dims();
         let resized = if (rows, cols) == (grid.rows, grid.cols) {
             trained
@@ -242,29 +268,6 @@ impl VisionTower {
         };
         resized.reshape([width, grid.cells()]).transpose()
     }
-
-    fn last_and_trunk(&self) -> Result<(&Block, &[Block])> {
-        self.blocks
-            .split_last()
-            .ok_or_else(|| Error::internal("a vision tower without blocks"))
-    }
-}
-
-/// Splits the position table into the class token's row and the grid, `[1, width, grid, grid]`.
-fn load_positions(
-    source: &impl WeightSource,
-    grid: usize,
-    width: usize,
-    device: &Device,
-) -> Result<(Tensor<1>, Tensor<4>)> {
-    let table: Tensor<2> = source.tensor(
-        "vision_model.embeddings.position_embedding.weight",
-        [1 + grid * grid, width],
-        device,
-    )?;
-    let class = table.clone().slice([0..1, 0..width]).reshape([width]);
-    let cells = table.slice([1..1 + grid * grid, 0..width]);
-    Ok((class, cells.transpose().reshape([1, width, grid, grid])))
 }
 
 /// Cuts a picture into patches, in the order of the grid, each as the patch convolution reads it.

@@ -58,7 +58,7 @@ async fn compute(device: &Device) -> Result<Vec<f32>> {
         activation: Activation::QuickGelu,
         norm_eps: 1e-5,
     };
-    let tower = VisionTower::load(&Pattern, &config, PROJECTION, device)?;
+    let tower = VisionTower::load(&mut Pattern, &config, PROJECTION, device)?;
     let side = 14 * config.patch;
     let picture = pattern("picture", 3 * side * side, 1.5);
     let (cut, grid) = patches(&picture, side, side, config.patch, device)?;
@@ -70,7 +70,7 @@ async fn compute(device: &Device) -> Result<Vec<f32>> {
 struct Pattern;
 
 impl WeightSource for Pattern {
-    fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let count = shape.iter().product();
         let fan_in: usize = shape.iter().skip(1).product();
         let norm = name.contains("norm") && name.ends_with(".weight");

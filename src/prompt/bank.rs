@@ -1,6 +1,6 @@
 //! Text embeddings that were computed once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use super::templates::{fill, templates};
@@ -14,8 +14,36 @@ pub struct TextBank {
 }
 
 impl TextBank {
-    /// The unit vectors of names: each template filled with the name, embedded, normalised;
-    /// their mean, normalised again (MaskCLIP, arXiv 2112.01071, section 3.2).
+    /// Embeds names that the bank does not know yet: each template filled with the name, embedded,
+    /// normalised; their mean, normalised again (MaskCLIP, arXiv 2112.01071, section 3.2).
+    ///
+    /// # Errors
+    ///
+    /// Those of the tokenizer and the text tower.
+    pub async fn embed(
+        &self,
+        names: &[&str],
+        tokenizer: &Tokenizer,
+        tower: &TextTower,
+        pace: &mut impl Pace,
+    ) -> Result<()> {
+        let unknown: BTreeSet<String> = {
+            let known = self.lock();
+            let keys = names.iter().map(|name| key(name));
+            keys.filter(|key| !known.contains_key(key)).collect()
+        };
+        let texts = unknown
+            .iter()
+            .flat_map(|name| templates().iter().map(move |t| fill(t, name)))
+            .map(|text| tokenizer.encode(&text))
+            .collect::<Result<Vec<_>>>()?;
+        let rows = tower.embed(&texts, pace).await?;
+        let vectors = rows.chunks_exact(templates().len()).map(mean_direction);
+        self.lock().extend(unknown.into_iter().zip(vectors));
+        Ok(())
+    }
+
+    /// The unit vectors of names that the bank knows.
     ///
     /// # Shapes
     ///
@@ -23,44 +51,14 @@ impl TextBank {
     ///
     /// # Errors
     ///
-    /// Those of the tokenizer and the text tower.
-    pub async fn vectors(
-        &self,
-        names: &[&str],
-        tokenizer: &Tokenizer,
-        tower: &TextTower,
-        pace: &mut impl Pace,
-    ) -> Result<Vec<Vec<f32>>> {
-        let mut unknown: Vec<&str> = {
-            let known = self.lock();
-            names
-                .iter()
-                .copied()
-                .filter(|n| !known.contains_key(*n))
-                .collect()
-        };
-        unknown.sort_unstable();
-        unknown.dedup();
-        if !unknown.is_empty() {
-            let texts = unknown
-                .iter()
-                .flat_map(|name| templates().iter().map(move |t| fill(t, name)))
-                .map(|text| tokenizer.encode(&text))
-                .collect::<Result<Vec<_>>>()?;
-            let rows = tower.embed(&texts, pace).await?;
-            let mut known = self.lock();
-            for (name, rows) in unknown.iter().zip(rows.chunks_exact(templates().len())) {
-                known.insert((*name).to_owned(), mean_direction(rows));
-            }
-        }
+    /// [`Error::Internal`] for a name that it does not know.
+    pub fn vectors(&self, names: &[&str]) -> Result<Vec<Vec<f32>>> {
         let known = self.lock();
         names
             .iter()
             .map(|name| {
-                known
-                    .get(*name)
-                    .cloned()
-                    .ok_or_else(|| Error::internal(format!("no vector for {name:?}")))
+                let vector = known.get(&key(name)).cloned();
+                vector.ok_or_else(|| Error::internal(format!("no vector for {name:?}")))
             })
             .collect()
     }
@@ -68,11 +66,14 @@ impl TextBank {
     /// Whether the vectors of all these names are there already.
     pub fn knows<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> bool {
         let known = self.lock();
-        names.all(|name| known.contains_key(name))
+        names.all(|name| known.contains_key(&key(name)))
     }
 
     /// Takes ready vectors, so that these names do not cost the text tower anything.
     pub fn insert(&self, vectors: impl IntoIterator<Item = (String, Vec<f32>)>) {
+        let vectors = vectors
+            .into_iter()
+            .map(|(name, vector)| (key(&name), vector));
         self.lock().extend(vectors);
     }
 
@@ -80,6 +81,11 @@ impl TextBank {
         // A vector is inserted whole or not at all, so a poisoned map is still a sound one.
         self.vectors.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// CLIP reads words in lower case, so `Cat` is `cat`.
+fn key(name: &str) -> String {
+    name.to_lowercase()
 }
 
 /// The direction of the mean of the directions of `rows`.

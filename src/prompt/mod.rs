@@ -2,12 +2,16 @@
 
 mod background;
 mod bank;
+#[cfg(feature = "cli")]
+mod common;
 mod coverage;
 mod templates;
 mod words;
 
 pub use background::{PHOTO_BACKGROUND, photo_lexicon};
 pub use bank::TextBank;
+#[cfg(feature = "cli")]
+pub use common::common_words;
 pub use coverage::choose;
 pub use templates::{fill, templates, templates_id};
 pub use words::{Class, MAX_CLASSES, MAX_NAME_CHARACTERS, MAX_NAMES, parse_line, parse_words};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Tensor;
 
+use super::options::Guidance;
 use super::windows::Plan;
 use crate::clip::Grid;
 use crate::dense::clip_diy::Scale;
@@ -40,7 +41,7 @@ pub(super) struct Made {
     /// while words change, the method seldom does.
     pub(super) features: Option<(Method, bool, CellFeatures)>,
     pub(super) crops: HashMap<Scale, Rows>,
-    pub(super) foreground: Option<ScoreMap>,
+    pub(super) foreground: HashMap<Guidance, ScoreMap>,
     /// With the budget that they were made for.
     pub(super) proposals: Option<(usize, Arc<Proposals>)>,
     pub(super) regions: Option<(usize, Rows)>,

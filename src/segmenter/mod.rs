@@ -8,15 +8,16 @@ mod setting;
 mod windows;
 mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::bundle::{Bundle, Manifest};
-use crate::clip::{Grid, Pace, TextTower, Tokenizer, VisionTower, Within, patches};
+use crate::bundle::{Bundle, Manifest, Part};
+use crate::clip::{Grid, Pace, TextTower, Tokenizer, VisionTower, WeightSource, Within, patches};
 use crate::dense::{CellFeatures, Method, ScoreKind, ScoreMap, clip_diy, features};
 use crate::device::{Compute, Preference, read};
 use crate::error::{Error, Result};
+use crate::guide::Found;
 use crate::image::{MAX_CELLS, Picture, fit};
 use crate::prompt::{Class, TextBank, templates_id};
 use crate::refine::{Context, Refinement};
@@ -36,46 +37,126 @@ pub struct Segmenter {
     manifest: Manifest,
     compute: Compute,
     vision: VisionTower,
-    text: TextTower,
-    tokenizer: Tokenizer,
+    text: OnceLock<TextHalf>,
+    guide: OnceLock<Found>,
     bank: TextBank,
     setting: Setting,
 }
 
+/// What turns words into vectors.
+#[derive(Debug)]
+struct TextHalf {
+    tokenizer: Tokenizer,
+    tower: TextTower,
+}
+
 impl Segmenter {
-    /// Builds a complete bundle's network on the preferred device.
+    /// Builds a bundle's network on the preferred device, taking its weights out of it.
+    ///
+    /// The text tower and the guide are built if their files are there. Otherwise they can follow
+    /// with [`Segmenter::extend`] when [`Segmenter::lacks`] says that they are needed.
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a file of the bundle is missing or does not fit; those of
-    /// [`Compute::choose`].
-    pub async fn load(bundle: Bundle, device: Preference) -> Result<Self> {
-        if let Some(file) = bundle.missing().next() {
-            return Err(Error::model(format!(
-                "{file} of the bundle has not been loaded."
-            )));
-        }
-        let setting = Setting::of(bundle.manifest())?;
-        let tokenizer = bundle.tokenizer()?;
+    /// [`Error::Model`] if a file of the vision tower or the ready words is missing or does not
+    /// fit; those of [`Compute::choose`].
+    pub async fn load(bundle: &mut Bundle, device: Preference) -> Result<Self> {
+        require(bundle, &[Part::Vision, Part::Words])?;
+        let manifest = bundle.manifest().clone();
         let compute = Compute::choose(device).await?;
-        let config = &bundle.manifest().architecture;
-        let vision =
-            VisionTower::load(&bundle, &config.vision, config.projection, &compute.device)?;
-        let text = TextTower::load(&bundle, &config.text, config.projection, &compute.device)?;
-        let bank = TextBank::default();
+        let segmenter = Self::build(manifest, bundle, compute)?;
         // Vectors of other templates would not compare with those made here.
         if bundle.words().templates == templates_id() {
-            bank.insert(bundle.words().words.iter().cloned());
+            segmenter.bank.insert(bundle.words().words.iter().cloned());
         }
+        segmenter.extend(bundle)?;
+        Ok(segmenter)
+    }
+
+    /// Builds the vision half of a network that is not stored as a bundle.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if a tensor is missing, or for a setting that does not exist.
+    pub fn build(
+        manifest: Manifest,
+        weights: &mut impl WeightSource,
+        compute: Compute,
+    ) -> Result<Self> {
+        let config = &manifest.architecture;
         Ok(Self {
-            manifest: bundle.manifest().clone(),
+            setting: Setting::of(&manifest)?,
+            vision: VisionTower::load(weights, &config.vision, config.projection, &compute.device)?,
+            text: OnceLock::new(),
+            guide: OnceLock::new(),
+            bank: TextBank::default(),
+            manifest,
             compute,
-            vision,
-            text,
-            tokenizer,
-            bank,
-            setting,
         })
+    }
+
+    /// Builds what a bundle's files suffice for by now and was not built before: the text tower,
+    /// the guide.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if a file does not fit.
+    pub fn extend(&self, bundle: &mut Bundle) -> Result<()> {
+        let text = bundle.has(Part::Tokenizer) && bundle.has(Part::Text);
+        if text && self.text.get().is_none() {
+            let tokenizer = bundle.tokenizer()?;
+            self.build_text(tokenizer, bundle)?;
+        }
+        if let Some(config) = &self.manifest.guide
+            && bundle.has(Part::Guide)
+            && self.guide.get().is_none()
+        {
+            let guide = Found::load(bundle, config, &self.compute.device)?;
+            // Whoever came first has built the same.
+            let _ = self.guide.set(guide);
+        }
+        Ok(())
+    }
+
+    /// Builds the text tower from weights that are not stored as a bundle.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if a tensor is missing.
+    pub fn build_text(&self, tokenizer: Tokenizer, weights: &mut impl WeightSource) -> Result<()> {
+        let config = &self.manifest.architecture;
+        let device = &self.compute.device;
+        let tower = TextTower::load(weights, &config.text, config.projection, device)?;
+        // Whoever came first has built the same.
+        let _ = self.text.set(TextHalf { tokenizer, tower });
+        Ok(())
+    }
+
+    /// The parts of the bundle that these words and options need and that are not built yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for background words that are no words.
+    pub fn lacks(&self, classes: &[Class], options: &Options) -> Result<Vec<Part>> {
+        let mut parts = Vec::new();
+        if self.text.get().is_none() && !self.knows(classes, &options.background)? {
+            parts.extend([Part::Tokenizer, Part::Text]);
+        }
+        let guided = options.guidance == Guidance::Found
+            && self.setting_of(options).method == Method::ClipDiy;
+        if guided && self.guide.get().is_none() && self.manifest.guide.is_some() {
+            parts.push(Part::Guide);
+        }
+        Ok(parts)
+    }
+
+    /// Whether all these words have vectors already.
+    fn knows(&self, classes: &[Class], background: &Background) -> Result<bool> {
+        let asked = classes.iter().flat_map(|class| &class.names);
+        let asked: Vec<&str> = asked.map(String::as_str).collect();
+        let unasked = self.background_names(background, &asked)?;
+        let unasked = unasked.iter().map(String::as_str);
+        Ok(self.bank.knows(asked.into_iter().chain(unasked)))
     }
 
     /// What the model says of itself.
@@ -155,8 +236,8 @@ impl Segmenter {
                 for scale in options.crops.scales() {
                     self.crop_rows(image, *scale, pace).await?;
                 }
-                if options.guidance == Guidance::Features {
-                    self.foreground(image, pace).await?;
+                if options.guidance != Guidance::None {
+                    self.foreground(image, options.guidance, pace).await?;
                 }
             }
             Method::TwoStage => {
@@ -170,15 +251,45 @@ impl Segmenter {
         Ok(())
     }
 
-    /// The unit vectors of names, `[names, projection]`; see [`TextBank::vectors`].
+    /// The unit vectors of names, `[names, projection]`; see [`TextBank::embed`].
     ///
     /// # Errors
     ///
-    /// Those of [`TextBank::vectors`].
+    /// [`Error::Model`] if a name needs the text tower and it is not there; those of
+    /// [`TextBank::embed`].
     pub async fn embed_names(&self, names: &[&str], pace: &mut impl Pace) -> Result<Vec<Vec<f32>>> {
-        self.bank
-            .vectors(names, &self.tokenizer, &self.text, pace)
-            .await
+        if !self.bank.knows(names.iter().copied()) {
+            let text = self.text.get().ok_or_else(|| {
+                Error::model("The text tower, which these words need, has not been loaded.")
+            })?;
+            let TextHalf { tokenizer, tower } = text;
+            self.bank.embed(names, tokenizer, tower, pace).await?;
+        }
+        self.bank.vectors(names)
+    }
+
+    /// A direction for each cell by a dense method, as it is compared with words: unit vectors, or
+    /// where windows overlap the mean of several.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[cells, projection]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a method that has no cell features, [`Error::Cancelled`] from `pace`,
+    /// [`Error::Device`] if the device fails.
+    pub async fn cell_vectors(
+        &self,
+        image: &EncodedImage,
+        method: Method,
+        pace: &mut impl Pace,
+    ) -> Result<Vec<f32>> {
+        if !method.is_dense() {
+            return Err(Error::input(format!("{method} has no cell features.")));
+        }
+        let cells = self.features(image, method, false, pace).await?;
+        read(cells.features).await
     }
 
     /// Takes ready vectors of names, as [`Segmenter::embed_names`] of the same model gives them, so
@@ -404,5 +515,16 @@ impl Segmenter {
         let states = Arc::new(states);
         image.made().states = Some(Arc::clone(&states));
         Ok(states)
+    }
+}
+
+/// Refuses a bundle of which a file of these parts has not come.
+fn require(bundle: &Bundle, parts: &[Part]) -> Result<()> {
+    let missing = bundle.missing().find(|(part, _)| parts.contains(part));
+    match missing {
+        Some((_, file)) => Err(Error::model(format!(
+            "{file} of the bundle has not been loaded."
+        ))),
+        None => Ok(()),
     }
 }

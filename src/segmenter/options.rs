@@ -67,7 +67,7 @@ impl std::fmt::Display for Background {
 }
 
 /// What tells `clip-diy` where things are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guidance {
     /// Nothing.
@@ -75,6 +75,8 @@ pub enum Guidance {
     /// The vision tower's own features; see [`foreground`](crate::proposal::foreground).
     #[default]
     Features,
+    /// The bundle's guide, a second network; see [`guide`](crate::guide).
+    Found,
 }
 
 impl std::str::FromStr for Guidance {
@@ -84,8 +86,9 @@ impl std::str::FromStr for Guidance {
         match name {
             "none" => Ok(Self::None),
             "features" => Ok(Self::Features),
+            "found" => Ok(Self::Found),
             _ => Err(Error::input(format!(
-                "{name:?} is no guidance. Choose none or features."
+                "{name:?} is no guidance. Choose none, features or found."
             ))),
         }
     }

@@ -13,7 +13,7 @@ use crate::dense::clip_diy::{Scale, fuse, guide};
 use crate::dense::{Method, ScoreKind, ScoreMap, two_stage};
 use crate::device::read;
 use crate::error::{Error, Result};
-use crate::image::Picture;
+use crate::image::{MAX_CELLS, Picture, fit};
 use crate::mask::Rle;
 use crate::prompt::Class;
 use crate::proposal::{Proposals, foreground, propose};
@@ -48,7 +48,8 @@ impl Segmenter {
         pace: &mut impl Pace,
         partial: &mut impl FnMut(&ScoreMap),
     ) -> Result<ScoreMap> {
-        let guided = options.guidance == Guidance::Features && words.has_background();
+        let guidance = options.guidance;
+        let guided = guidance != Guidance::None && words.has_background();
         let scales = options.crops.scales();
         let mut known = Vec::with_capacity(scales.len());
         loop {
@@ -57,7 +58,8 @@ impl Segmenter {
             known.push((scale.windows, words.scores(&rows)));
             let mut scores = fuse(&known, words.classes(), self.cosine())?;
             if guided {
-                guide(&mut scores, &self.foreground(image, pace).await?);
+                let foreground = self.foreground(image, guidance, pace).await?;
+                guide(&mut scores, &foreground);
             }
             if known.len() == scales.len() {
                 return Ok(scores);
@@ -66,23 +68,66 @@ impl Segmenter {
         }
     }
 
-    /// How likely each cell shows a thing, by the vision tower's own features.
+    /// How likely each place shows a thing.
     pub(super) async fn foreground(
         &self,
         image: &EncodedImage,
+        guidance: Guidance,
         pace: &mut impl Pace,
     ) -> Result<ScoreMap> {
-        if let Some(foreground) = &image.made().foreground {
+        if let Some(foreground) = image.made().foreground.get(&guidance) {
             return Ok(foreground.clone());
         }
+        let (grid, likely) = match guidance {
+            Guidance::Found => self.found(image, pace).await?,
+            _ => self.distinct_cells(image, pace).await?,
+        };
+        let map = ScoreMap::new(1, grid, likely, ScoreKind::Weight)?;
+        image.made().foreground.insert(guidance, map.clone());
+        Ok(map)
+    }
+
+    /// By the vision tower's own features.
+    async fn distinct_cells(
+        &self,
+        image: &EncodedImage,
+        pace: &mut impl Pace,
+    ) -> Result<(Grid, Vec<f32>)> {
         let cells = self.features(image, Method::MaskClip, false, pace).await?;
         let [_, width] = cells.keys.dims();
         let keys = read(cells.keys).await?;
         let grid = image.grid;
         let likely = foreground(&keys, width, grid.rows, grid.cols)?;
-        let map = ScoreMap::new(1, grid, likely, ScoreKind::Weight)?;
-        image.made().foreground = Some(map.clone());
-        Ok(map)
+        Ok((grid, likely))
+    }
+
+    /// By the bundle's guide, on the picture at the size that the dense methods see.
+    async fn found(&self, image: &EncodedImage, pace: &mut impl Pace) -> Result<(Grid, Vec<f32>)> {
+        let config = self.manifest.guide.as_ref().ok_or_else(|| {
+            Error::input("This model has no guide. Import it with one, or choose the guidance features or none.")
+        })?;
+        let guide = self
+            .guide
+            .get()
+            .ok_or_else(|| Error::model("The guide of the bundle has not been loaded."))?;
+        let patch = config.tower.patch;
+        let (width, height) = image.seen;
+        let picture = &image.picture;
+        let short = width.min(height);
+        let (width, height) = fit(
+            picture.width(),
+            picture.height(),
+            short,
+            patch as u32,
+            MAX_CELLS,
+        );
+        let planes = picture
+            .resize(width, height)?
+            .to_planes(config.pixel_mean, config.pixel_std);
+        let device = &self.compute.device;
+        let (cut, grid) = patches(&planes, width as usize, height as usize, patch, device)?;
+        let likely = guide.foreground(cut, grid, pace).await?;
+        Ok((grid, likely))
     }
 
     fn proposals(&self, image: &EncodedImage, budget: usize) -> Result<Arc<Proposals>> {

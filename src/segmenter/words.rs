@@ -103,7 +103,11 @@ impl Segmenter {
     }
 
     /// The background's names but for those that the user asks for.
-    fn background_names(&self, background: &Background, asked: &[&str]) -> Result<Vec<String>> {
+    pub(super) fn background_names(
+        &self,
+        background: &Background,
+        asked: &[&str],
+    ) -> Result<Vec<String>> {
         let names = match background {
             Background::None => Vec::new(),
             Background::Words(words) => {

@@ -1,8 +1,10 @@
 //! The wasm-bindgen face: thin, no logic. `pkg/src/engine.d.ts` describes it to TypeScript.
 
 mod convert;
+mod import;
 mod pace;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Function, Uint8Array};
@@ -120,14 +122,17 @@ impl BundleLoader {
         self.bundle.add(name, bytes).map_err(throw)
     }
 
-    /// Builds the engine on `auto`, `webgpu` or `cpu`.
-    pub async fn finish(self, device: String) -> Result<Engine, JsValue> {
+    /// Builds the engine on `auto`, `webgpu` or `cpu`. What belongs to the text tower may follow.
+    pub async fn finish(mut self, device: String) -> Result<Engine, JsValue> {
         let load = async {
             let preference = device.parse()?;
-            Segmenter::load(self.bundle, preference).await
+            Segmenter::load(&mut self.bundle, preference).await
         };
         let segmenter = load.await.map_err(throw)?;
-        Ok(Engine { segmenter })
+        Ok(Engine {
+            segmenter,
+            bundle: RefCell::new(self.bundle),
+        })
     }
 }
 
@@ -135,6 +140,8 @@ impl BundleLoader {
 #[wasm_bindgen]
 pub struct Engine {
     segmenter: Segmenter,
+    /// Gathers the files of the text tower. Borrowed only between two awaits.
+    bundle: RefCell<Bundle>,
 }
 
 #[wasm_bindgen]
@@ -152,6 +159,30 @@ impl Engine {
     /// What the model says of itself.
     pub fn info(&self) -> Result<JsValue, JsValue> {
         to_js(&ModelInfo::of(self.segmenter.manifest()))
+    }
+
+    /// The parts of the bundle that these words and options need and that have not come.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "what comes from JavaScript is owned"
+    )]
+    pub fn lacks(&self, words: Vec<String>, options: JsValue) -> Result<JsValue, JsValue> {
+        let options: SegmentOptions = from_js(options)?;
+        let options = options.try_into().map_err(throw)?;
+        let classes = parse_words(&words).map_err(throw)?;
+        let parts = self.segmenter.lacks(&classes, &options).map_err(throw)?;
+        to_js(&parts)
+    }
+
+    /// Takes a file of such a part.
+    pub fn add(&self, name: &str, bytes: &[u8]) -> Result<(), JsValue> {
+        self.bundle.borrow_mut().add(name, bytes).map_err(throw)
+    }
+
+    /// Builds what has come whole.
+    pub fn extend(&self) -> Result<(), JsValue> {
+        let mut bundle = self.bundle.borrow_mut();
+        self.segmenter.extend(&mut bundle).map_err(throw)
     }
 
     /// Encodes the picture in a JPEG, PNG or WebP file.

@@ -3,8 +3,12 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
-use wordmask::bundle::HuggingFace;
-use wordmask::clip::{Grid, TextTower, Tokenizer, Unpaced, VisionTower, normalise_rows, patches};
+use serde_json::Value;
+use wordmask::bundle::{MemoryFiles, Published};
+use wordmask::clip::{
+    ClipConfig, Grid, TextTower, Tokenizer, Unpaced, VisionTower, WeightSource, normalise_rows,
+    patches,
+};
 use wordmask::dense::{CellFeatures, Method, ScoreKind, ScoreMap, features};
 use wordmask::device::read;
 use wordmask::image::Picture;
@@ -25,65 +29,136 @@ pub struct Fixture<'a> {
     pub methods: &'a [u8],
 }
 
+impl Fixture<'_> {
+    fn model(&self) -> Published {
+        let mut files = MemoryFiles::default();
+        files.insert("config.json", self.config.to_vec());
+        files.insert("model.safetensors", self.weights.to_vec());
+        files.insert("tokenizer.json", self.tokenizer.to_vec());
+        files.insert("preprocessor_config.json", self.preprocessor.to_vec());
+        Published::open(&files).expect("the fixture is a model")
+    }
+}
+
 /// One comparison: largest difference over largest expected value.
 pub struct Compared {
     pub name: String,
     pub error: f32,
 }
 
-struct Bench<'a> {
+/// A model, built.
+pub struct Network {
+    config: ClipConfig,
+    tokenizer: Tokenizer,
+    vision: VisionTower,
+    text: TextTower,
+}
+
+impl Network {
+    pub fn build(
+        config: &ClipConfig,
+        tokenizer: Tokenizer,
+        weights: &mut impl WeightSource,
+        device: &Device,
+    ) -> Self {
+        Self {
+            vision: VisionTower::load(weights, &config.vision, config.projection, device)
+                .expect("the vision tower builds"),
+            text: TextTower::load(weights, &config.text, config.projection, device)
+                .expect("the text tower builds"),
+            tokenizer,
+            config: config.clone(),
+        }
+    }
+
+    pub fn of(mut model: Published, device: &Device) -> Self {
+        let config = model.config().clone();
+        let tokenizer = Tokenizer::from_bytes(model.tokenizer(), &config.text);
+        let tokenizer = tokenizer.expect("the tokenizer fits");
+        Self::build(&config, tokenizer, &mut model, device)
+    }
+}
+
+/// What PyTorch computed with a model.
+pub struct Answers<'a> {
     expected: SafeTensors<'a>,
-    methods: SafeTensors<'a>,
-    name: &'a str,
+    index: Value,
+    methods: Option<(&'a str, SafeTensors<'a>)>,
+}
+
+impl<'a> Answers<'a> {
+    /// Takes the contents of `expected.safetensors` and `expected.json`.
+    pub fn new(expected: &'a [u8], index: &[u8]) -> Self {
+        Self {
+            expected: SafeTensors::deserialize(expected).expect("the answers can be read"),
+            index: serde_json::from_slice(index).expect("the index is JSON"),
+            methods: None,
+        }
+    }
+
+    /// With the answers that `methods` has for the model of this name.
+    fn with_methods(mut self, name: &'a str, methods: &'a [u8]) -> Self {
+        let methods = SafeTensors::deserialize(methods).expect("the answers can be read");
+        self.methods = Some((name, methods));
+        self
+    }
+
+    fn values(&self, name: &str) -> Option<(Vec<f32>, Vec<usize>)> {
+        let methods = self.methods.as_ref().map(|(_, methods)| methods);
+        let view = [Some(&self.expected), methods]
+            .into_iter()
+            .flatten()
+            .find_map(|tensors| tensors.tensor(name).ok())?;
+        let (numbers, _) = view.data().as_chunks::<4>();
+        let values = numbers.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        Some((values, view.shape().to_vec()))
+    }
+}
+
+struct Bench<'a> {
+    network: &'a Network,
+    answers: &'a Answers<'a>,
     device: &'a Device,
     compared: Vec<Compared>,
 }
 
 /// Runs everything that the fixture has an answer for.
 pub async fn compare(fixture: &Fixture<'_>, device: &Device) -> Vec<Compared> {
-    let model = HuggingFace::new(
-        fixture.config,
-        fixture.weights.to_vec(),
-        fixture.tokenizer.to_vec(),
-        Some(fixture.preprocessor),
-    )
-    .expect("the fixture is a model");
+    let network = Network::of(fixture.model(), device);
+    let answers =
+        Answers::new(fixture.expected, fixture.index).with_methods(fixture.name, fixture.methods);
+    compare_network(&network, &answers, device).await
+}
+
+/// Runs everything that there is an answer for.
+pub async fn compare_network(
+    network: &Network,
+    answers: &Answers<'_>,
+    device: &Device,
+) -> Vec<Compared> {
     let mut bench = Bench {
-        expected: SafeTensors::deserialize(fixture.expected).expect("the answers can be read"),
-        methods: SafeTensors::deserialize(fixture.methods).expect("the answers can be read"),
-        name: fixture.name,
+        network,
+        answers,
         device,
         compared: Vec::new(),
     };
-    let index: serde_json::Value =
-        serde_json::from_slice(fixture.index).expect("the index is JSON");
-    bench.tokenizer(&model, &index);
-    bench.text(&model).await;
-    for shape in ["square", "wide", "tall"] {
-        if bench.expected.tensor(&format!("{shape}.pixels")).is_ok() {
-            bench.vision(&model, shape).await;
-        }
-    }
+    bench.tokenizer();
+    bench.text().await;
     for shape in ["square", "wide", "tall", "large"] {
-        let answer = format!("{}.{shape}.dense.pearl", fixture.name);
-        if bench.methods.tensor(&answer).is_ok() {
-            bench.dense(&model, shape).await;
+        bench.vision(shape).await;
+    }
+    if let Some((name, _)) = &answers.methods {
+        for shape in ["square", "wide", "tall", "large"] {
+            bench.dense(name, shape).await;
         }
     }
     bench.compared
 }
 
 impl Bench<'_> {
-    /// From the fixture's own answers, or those of all methods.
     fn values(&self, name: &str) -> (Vec<f32>, Vec<usize>) {
-        let view = self
-            .expected
-            .tensor(name)
-            .or_else(|_| self.methods.tensor(name))
-            .unwrap_or_else(|_| panic!("no {name}"));
-        let (numbers, _) = view.data().as_chunks::<4>();
-        let values = numbers.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        (values, view.shape().to_vec())
+        let values = self.answers.values(name);
+        values.unwrap_or_else(|| panic!("no {name}"))
     }
 
     fn check(&mut self, name: &str, actual: &[f32]) {
@@ -113,60 +188,55 @@ impl Bench<'_> {
         self.check(name, &actual);
     }
 
-    fn tokenizer(&mut self, model: &HuggingFace, index: &serde_json::Value) {
-        let tokenizer = Tokenizer::from_bytes(model.tokenizer(), &model.config().text)
-            .expect("the tokenizer fits");
-        let cases = index["tokenizer"].as_array().expect("tokenizer cases");
+    fn tokenizer(&self) {
+        let config = &self.network.config.text;
+        let cases = self.answers.index["tokenizer"].as_array();
+        let cases = cases.expect("tokenizer cases");
         assert!(!cases.is_empty());
         for case in cases {
             let text = case["text"].as_str().expect("a text");
             let mut expected: Vec<u32> =
                 serde_json::from_value(case["ids"].clone()).expect("token ids");
-            let context = model.config().text.context;
-            if expected.len() > context {
-                expected.truncate(context);
-                expected[context - 1] = model.config().text.end_of_text;
+            if expected.len() > config.context {
+                expected.truncate(config.context);
+                expected[config.context - 1] = config.end_of_text;
             }
-            assert_eq!(tokenizer.encode(text).expect("ids"), expected, "{text:?}");
+            let ids = self.network.tokenizer.encode(text).expect("ids");
+            assert_eq!(ids, expected, "{text:?}");
         }
     }
 
-    async fn text(&mut self, model: &HuggingFace) {
-        let config = model.config();
-        let tower = TextTower::load(model, &config.text, config.projection, self.device)
-            .expect("the text tower builds");
-        let tokenizer =
-            Tokenizer::from_bytes(model.tokenizer(), &config.text).expect("the tokenizer fits");
-        let index = self.expected.tensor("text.ids").expect("ids");
+    async fn text(&mut self) {
+        let network = self.network;
+        let index = self.answers.expected.tensor("text.ids").expect("ids");
         let (numbers, _) = index.data().as_chunks::<4>();
         let ids: Vec<u32> = numbers.iter().map(|b| u32::from_le_bytes(*b)).collect();
         // Rows end at the first end token.
         let texts: Vec<Vec<u32>> = ids
             .chunks(index.shape()[1])
             .map(|row| {
-                let end = row.iter().position(|id| *id == config.text.end_of_text);
+                let is_end = |id: &u32| *id == network.config.text.end_of_text;
+                let end = row.iter().position(is_end);
                 row[..=end.expect("an end token")].to_vec()
             })
             .collect();
-        assert_eq!(tokenizer.encode("").expect("ids").len(), 2);
-        let rows = tower
-            .embed(&texts, &mut Unpaced)
-            .await
-            .expect("texts embed");
+        assert_eq!(network.tokenizer.encode("").expect("ids").len(), 2);
+        let rows = network.text.embed(&texts, &mut Unpaced).await;
+        let rows = rows.expect("texts embed");
         self.check("text.embeddings", &rows.concat());
     }
 
-    async fn vision(&mut self, model: &HuggingFace, shape: &str) {
-        let config = model.config();
-        let tower = VisionTower::load(model, &config.vision, config.projection, self.device)
-            .expect("the vision tower builds");
-        let (pixels, size) = self.values(&format!("{shape}.pixels"));
+    async fn vision(&mut self, shape: &str) {
+        let Some((pixels, size)) = self.answers.values(&format!("{shape}.pixels")) else {
+            return;
+        };
+        let Network { config, vision, .. } = self.network;
         let (cut, grid) = patches(&pixels, size[3], size[2], config.vision.patch, self.device)
             .expect("the picture fits the patches");
-        let embedded = tower.embed(cut.clone(), grid).expect("patches embed");
+        let embedded = vision.embed(cut.clone(), grid).expect("patches embed");
         self.check_tensor(&format!("{shape}.hidden.0"), embedded)
             .await;
-        let states = tower
+        let states = vision
             .states(cut, grid, &mut Unpaced)
             .await
             .expect("the trunk runs");
@@ -174,13 +244,13 @@ impl Bench<'_> {
         let before_last = config.vision.layers - 1;
         self.check_tensor(&format!("{shape}.hidden.{before_last}"), tokens.clone())
             .await;
-        let last = tower
+        let last = vision
             .last_block()
             .expect("a last block")
             .forward(tokens.clone(), false);
         self.check_tensor(&format!("{shape}.hidden.{}", config.vision.layers), last)
             .await;
-        let pooled = tower.pool(tokens.clone()).expect("the tower pools");
+        let pooled = vision.pool(tokens.clone()).expect("the tower pools");
         self.check_tensor(&format!("{shape}.embedding"), pooled)
             .await;
         for (name, method, residual) in [
@@ -190,18 +260,15 @@ impl Bench<'_> {
             ("sclip", Method::Sclip, false),
             ("naclip", Method::NaClip, false),
         ] {
-            let cells = features(method, residual, &tower, &states, grid)
+            let cells = features(method, residual, vision, &states, grid)
                 .await
                 .expect("the method runs");
             self.check_tensor(&format!("{shape}.dense.{name}"), cells.features.clone())
                 .await;
             self.check_tensor(&format!("{shape}.keys"), cells.keys.clone())
                 .await;
-            if self
-                .expected
-                .tensor(&format!("{shape}.scores.{name}"))
-                .is_ok()
-            {
+            let scores = format!("{shape}.scores.{name}");
+            if self.answers.values(&scores).is_some() {
                 self.refinements(shape, name, grid, &cells, config.logit_scale)
                     .await;
             }
@@ -209,30 +276,27 @@ impl Bench<'_> {
     }
 
     /// The methods whose answers are with all the others'.
-    async fn dense(&mut self, model: &HuggingFace, shape: &str) {
-        let config = model.config();
-        let tower = VisionTower::load(model, &config.vision, config.projection, self.device)
-            .expect("the vision tower builds");
-        let pixels = [
-            format!("{shape}.pixels"),
-            format!("{}.{shape}.pixels", self.name),
-        ]
-        .into_iter()
-        .find(|name| self.expected.tensor(name).is_ok() || self.methods.tensor(name).is_ok())
-        .expect("the pixels");
-        let (pixels, size) = self.values(&pixels);
+    async fn dense(&mut self, model: &str, shape: &str) {
+        let answer = |method: Method| format!("{model}.{shape}.dense.{method}");
+        if self.answers.values(&answer(Method::Pearl)).is_none() {
+            return;
+        }
+        let Network { config, vision, .. } = self.network;
+        let (pixels, size) = [format!("{shape}.pixels"), format!("{model}.{shape}.pixels")]
+            .iter()
+            .find_map(|name| self.answers.values(name))
+            .expect("the pixels");
         let (cut, grid) = patches(&pixels, size[3], size[2], config.vision.patch, self.device)
             .expect("the picture fits the patches");
-        let states = tower
+        let states = vision
             .states(cut, grid, &mut Unpaced)
             .await
             .expect("the trunk runs");
         for method in [Method::Pearl, Method::ScClip] {
-            let cells = features(method, false, &tower, &states, grid)
+            let cells = features(method, false, vision, &states, grid)
                 .await
                 .expect("the method runs");
-            let name = format!("{}.{shape}.dense.{method}", self.name);
-            self.check_tensor(&name, cells.features).await;
+            self.check_tensor(&answer(method), cells.features).await;
         }
     }
 

@@ -166,7 +166,9 @@ async fn segmenter(files: &Object, device: Preference) -> Segmenter {
             .add(&name, &file(&name))
             .expect("a file of the bundle");
     }
-    Segmenter::load(bundle, device).await.expect("a segmenter")
+    Segmenter::load(&mut bundle, device)
+        .await
+        .expect("a segmenter")
 }
 
 async fn encode(segmenter: &Segmenter, picture: &Picture) -> EncodedImage {
@@ -214,7 +216,7 @@ async fn tokens(device: &Device, side: usize) -> Vec<f32> {
         activation: Activation::QuickGelu,
         norm_eps: 1e-5,
     };
-    let tower = VisionTower::load(&Waves, &config, 32, device).expect("a tower");
+    let tower = VisionTower::load(&mut Waves, &config, 32, device).expect("a tower");
     let pixels = side * config.patch;
     let planes: Vec<f32> = (0..3 * pixels * pixels)
         .map(|i| (i as f32 * 0.37).sin())
@@ -229,7 +231,7 @@ async fn tokens(device: &Device, side: usize) -> Vec<f32> {
 struct Waves;
 
 impl WeightSource for Waves {
-    fn values(&self, name: &str, shape: &[usize]) -> wordmask::Result<Vec<f32>> {
+    fn values(&mut self, name: &str, shape: &[usize]) -> wordmask::Result<Vec<f32>> {
         let phase = name.bytes().map(f32::from).sum::<f32>();
         let count: usize = shape.iter().product();
         let fan_in = shape.iter().skip(1).product::<usize>().max(4) as f32;

@@ -1,13 +1,15 @@
 /** The wiring of the page: what the user does goes to the state and to the work, what comes of it to the parts. */
 import type { BundleInfo, Segmentation } from 'wordmask';
+import { sortArrival } from './arrivals.js';
 import { createChips } from './chips.js';
 import { element } from './dom.js';
 import { fileName, save } from './downloads.js';
 import { createLegend } from './legend.js';
+import { createModels, rememberedModel } from './models.js';
 import { createNaming } from './naming.js';
 import { connectOptions } from './options.js';
 import { loadSamples, showSamples } from './samples.js';
-import { listenForPictures, readSource, type Source } from './sources.js';
+import { listenForFiles, readSource, type Source } from './sources.js';
 import { createStage } from './stage.js';
 import {
   createStore,
@@ -27,8 +29,11 @@ const PAUSE_MS = 250;
 const SPOKEN_CLASSES = 6;
 
 const address = readAddress(new URL(location.href));
+const named = new URLSearchParams(location.search).has('model');
 const store = createStore({
   ...initialState,
+  // What the address says goes before what was chosen earlier in this visit.
+  model: (named ? null : rememberedModel()) ?? address.model,
   options: { ...initialState.options, device: address.device, method: address.method },
 });
 const stageBox = element('stage', HTMLElement);
@@ -41,7 +46,7 @@ const chips = createChips(store);
 const legend = createLegend(store, (index) => {
   const masks = work.masks;
   const of = masks?.classes[index];
-  if (masks && of) void take(masks.cutout(index), `${index + 1}-${of.name}`, 'png');
+  if (masks && of) void give(masks.cutout(index), `${index + 1}-${of.name}`, 'png');
 });
 
 const naming = createNaming(
@@ -55,15 +60,18 @@ const naming = createNaming(
   status.say,
 );
 
-const work = new Work(address.model, {
+const models = createModels(store, address.builtIn, status, take);
+
+const work = new Work({
   wanted() {
     const state = store.state();
-    return { words: state.words, device: state.options.device, options: segmentOptions(state) };
+    const { words, model } = state;
+    return { words, model, device: state.options.device, options: segmentOptions(state) };
   },
-  busy(progress) {
+  busy(progress, loaded) {
     stageBox.dataset.state = 'busy';
     showSharpness();
-    status.busy(progress, work.coarse);
+    status.busy(progress, { coarse: work.coarse, loaded });
   },
   rest(how) {
     stageBox.dataset.state = typeof how === 'string' ? how : 'failed';
@@ -75,10 +83,12 @@ const work = new Work(address.model, {
     else {
       status.rest('That did not work.', true);
       status.alert(shorten(how.failed, 400));
+      void models.refresh();
     }
   },
-  loaded(methods) {
+  loaded(methods, info, model) {
     naming.dismiss();
+    models.loaded(model, info);
     store.dispatch({ type: 'automatic', methods });
   },
   show,
@@ -89,7 +99,10 @@ const work = new Work(address.model, {
   encoded() {
     stageBox.dataset.encodes = String(Number(stageBox.dataset.encodes) + 1);
   },
-  keptDevice: (device) => store.dispatch({ type: 'options', change: { device } }),
+  kept({ device, model }) {
+    store.dispatch({ type: 'options', change: { device } });
+    store.dispatch({ type: 'model', model });
+  },
 });
 
 function show(source: Source | null, masks: Segmentation | null): void {
@@ -126,14 +139,14 @@ function summary(): string {
 }
 
 function describe({ name, knows, license }: BundleInfo): void {
-  const builtIn = name === 'doodle';
+  const builtIn = store.state().model === address.builtIn;
   element('model', HTMLElement).textContent = builtIn
-    ? `The built-in model, doodle, knows cartoon scenes, not photographs. ${knows} Photographs need a full CLIP bundle: see the README.`
+    ? `The built-in model, doodle, knows cartoon scenes, not photographs. ${knows} Photographs need a full CLIP: “Model” says how to import one.`
     : `This is the model ${name}. ${knows} Its licence: ${license}.`;
 }
 
 /** Gives the user a file; says so if it could not be made. */
-async function take(
+async function give(
   content: Promise<Blob | string>,
   part: string,
   extension: string,
@@ -147,12 +160,12 @@ async function take(
 }
 
 const downloads: Readonly<Record<string, (masks: Segmentation) => void>> = {
-  labels: (masks) => void take(masks.toPng(), 'labels', 'png'),
+  labels: (masks) => void give(masks.toPng(), 'labels', 'png'),
   overlay: (masks) =>
-    void take(masks.overlay({ opacity: store.state().view.opacity }), 'overlay', 'png'),
-  svg: (masks) => void take(masks.toSvg(), 'masks', 'svg'),
-  coco: (masks) => void take(masks.toCoco(), 'coco', 'json'),
-  geojson: (masks) => void take(masks.toGeoJson(), 'masks', 'geojson'),
+    void give(masks.overlay({ opacity: store.state().view.opacity }), 'overlay', 'png'),
+  svg: (masks) => void give(masks.toSvg(), 'masks', 'svg'),
+  coco: (masks) => void give(masks.toCoco(), 'coco', 'json'),
+  geojson: (masks) => void give(masks.toGeoJson(), 'masks', 'geojson'),
 };
 for (const button of element('downloads', HTMLElement).querySelectorAll('button')) {
   button.addEventListener('click', () => {
@@ -165,6 +178,14 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 function runSoon(): void {
   clearTimeout(timer);
   timer = setTimeout(() => void work.run(), PAUSE_MS);
+}
+
+/** Takes what was dropped, pasted or chosen: a picture, or the files of a model. */
+function take(files: readonly File[]): void {
+  const arrival = sortArrival(files);
+  if (arrival.kind === 'picture') void open(arrival.file);
+  else if (arrival.kind === 'model') void models.take(arrival.files);
+  else if (arrival.kind === 'refused') status.alert(arrival.text);
 }
 
 /** Counts the pictures, so that the one chosen last wins, however long an earlier one takes to read. */
@@ -189,19 +210,17 @@ store.subscribe((now, before) => {
   const { options, words } = now;
   const other = words !== before.words || masksDiffer(options, before.options, now.automatic);
   if (words !== before.words) naming.dismiss();
-  if (other || options.device !== before.options.device) status.clearAlert();
-  if (options.device !== before.options.device) void work.run();
+  const elsewhere = options.device !== before.options.device || now.model !== before.model;
+  if (other || elsewhere) status.clearAlert();
+  if (elsewhere) void work.run();
   else if (other && work.source !== null) runSoon();
 });
 
 connectOptions(store);
-listenForPictures(
-  (file) => void open(file),
-  (text) => status.alert(text),
-);
+listenForFiles(take, (text) => status.alert(text));
 void loadSamples().then(({ scenes, knows }) => {
   chips.known(knows);
   showSamples(scenes, (picture, sample) => void open(picture, sample.words));
 });
 if (address.notice !== null) status.alert(address.notice);
-void work.run();
+void models.ready.then(() => work.run());

@@ -1,4 +1,5 @@
 /** Every way a picture comes in: dropped, pasted, chosen. All lead to one `File`. */
+import { isModelFile } from './arrivals.js';
 import { element } from './dom.js';
 import { shorten } from './state.js';
 
@@ -23,35 +24,38 @@ export async function readSource(file: File): Promise<Source> {
   }
 }
 
-/** The first picture of what was dropped or pasted; else the first file, so that the refusal can name it. */
-function pick(files: FileList): File | null {
-  return [...files].find((file) => file.type.startsWith('image/')) ?? files[0] ?? null;
-}
-
-/** Listens everywhere. `take` gets a file, `refuse` a sentence when something came that is no file. */
-export function listenForPictures(
-  take: (file: File) => void,
+/** Listens everywhere. `take` gets files, `refuse` a sentence when something came that is no file. */
+export function listenForFiles(
+  take: (files: readonly File[]) => void,
   refuse: (text: string) => void,
 ): void {
-  const input = element('file', HTMLInputElement);
-  input.addEventListener('change', () => {
-    const file = input.files === null ? null : pick(input.files);
-    // Emptied, so that choosing the same file again counts as a choice.
-    input.value = '';
-    if (file !== null) take(file);
-  });
-
+  listenForChoice(element('file', HTMLInputElement), take);
   document.addEventListener('paste', (event) => {
-    const file = event.clipboardData === null ? null : pick(event.clipboardData.files);
-    if (file === null) return; // Text goes where the cursor is.
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0) return; // Text goes where the cursor is.
     event.preventDefault();
-    take(file);
+    take(files);
   });
-
   listenForDrops(take, refuse);
 }
 
-function listenForDrops(take: (file: File) => void, refuse: (text: string) => void): void {
+/** Listens to a field that opens the browser's own dialogue. */
+export function listenForChoice(
+  input: HTMLInputElement,
+  take: (files: readonly File[]) => void,
+): void {
+  input.addEventListener('change', () => {
+    const files = [...(input.files ?? [])];
+    // Emptied, so that choosing the same file again counts as a choice.
+    input.value = '';
+    if (files.length > 0) take(files);
+  });
+}
+
+function listenForDrops(
+  take: (files: readonly File[]) => void,
+  refuse: (text: string) => void,
+): void {
   const veil = element('drop', HTMLElement);
   // Enter and leave come for every element under the pointer: count them.
   let depth = 0;
@@ -72,11 +76,52 @@ function listenForDrops(take: (file: File) => void, refuse: (text: string) => vo
     // Always: otherwise the browser would leave the page and open the file.
     event.preventDefault();
     show(0);
-    const file = event.dataTransfer === null ? null : pick(event.dataTransfer.files);
-    if (file !== null) take(file);
-    else
+    const dropped = event.dataTransfer === null ? null : droppedFiles(event.dataTransfer);
+    if (dropped === null) {
       refuse(
         'That was no file. This page contacts no other site: save the picture first, then drop the file.',
       );
+      return;
+    }
+    dropped.then(take).catch(() => refuse('The folder could not be read. Drop its files instead.'));
   });
+}
+
+/**
+ * The files of a drop, those that lie directly in dropped folders included; `null` if there is none.
+ * What was dropped is at hand only during the event, so it is looked at before anything is awaited.
+ */
+function droppedFiles({ items, files }: DataTransfer): Promise<readonly File[]> | null {
+  const entries = [...items].map((item) => item.webkitGetAsEntry());
+  const folders = entries.filter((entry) => entry !== null).filter(isFolder);
+  // A folder is among the files too, as something that cannot be read.
+  const names = new Set(folders.map(({ name }) => name));
+  const single = [...files].filter(({ name, type }) => type !== '' || !names.has(name));
+  if (folders.length === 0) return single.length === 0 ? null : Promise.resolve(single);
+  return Promise.all(folders.map(filesIn)).then((inside) => [...single, ...inside.flat()]);
+}
+
+function isFolder(entry: FileSystemEntry): entry is FileSystemDirectoryEntry {
+  return entry.isDirectory;
+}
+
+/** What a folder holds for a model, or else all of its files. A repository holds much besides. */
+async function filesIn(folder: FileSystemDirectoryEntry): Promise<readonly File[]> {
+  const reader = folder.createReader();
+  const entries: FileSystemEntry[] = [];
+  for (;;) {
+    // Comes in portions; an empty one is the last.
+    const some = await new Promise<FileSystemEntry[]>((done, fail) => {
+      reader.readEntries(done, fail);
+    });
+    if (some.length === 0) break;
+    entries.push(...some);
+  }
+  const files = await Promise.all(
+    entries
+      .filter((entry): entry is FileSystemFileEntry => entry.isFile)
+      .map((entry) => new Promise<File>((done, fail) => entry.file(done, fail))),
+  );
+  const ofModel = files.filter(isModelFile);
+  return ofModel.length > 0 ? ofModel : files;
 }

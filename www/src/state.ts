@@ -49,6 +49,8 @@ export interface Notice {
 }
 
 export interface State {
+  /** The model that is wanted: the address of its folder, or its id in the browser's storage. */
+  readonly model: string;
   readonly words: readonly string[];
   /** True while `words` are exactly those that a sample brought: another sample may then replace them. */
   readonly wordsFromSample: boolean;
@@ -65,11 +67,13 @@ export type Action =
   | { type: 'remove-last' }
   | { type: 'sample'; words: readonly string[] }
   | { type: 'options'; change: Partial<Options> }
+  | { type: 'model'; model: string }
   | { type: 'automatic'; methods: Methods }
   | { type: 'view'; change: Partial<Pick<View, 'opacity' | 'original' | 'highlight'>> }
   | { type: 'toggle'; name: string };
 
 export const initialState: State = {
+  model: '',
   words: [],
   wordsFromSample: false,
   notice: null,
@@ -152,6 +156,8 @@ export function reduce(state: State, action: Action): State {
     }
     case 'options':
       return { ...state, options: withSteps({ ...state.options, ...action.change }, state) };
+    case 'model':
+      return action.model === state.model ? state : { ...state, model: action.model };
     case 'automatic':
       return { ...state, automatic: action.methods };
     case 'view':
@@ -229,6 +235,8 @@ export function readAddress(address: URL): {
   device: DeviceChoice;
   method: 'auto' | Method;
   model: string;
+  /** The model that the page brings along. */
+  builtIn: string;
   notice: string | null;
 } {
   const device = address.searchParams.get('device');
@@ -248,6 +256,7 @@ export function readAddress(address: URL): {
     device: device === 'cpu' || device === 'webgpu' ? device : 'auto',
     method: methods.find((name) => name === method) ?? 'auto',
     model: folder.href,
+    builtIn: base.href,
     notice,
   };
 }

@@ -5,24 +5,26 @@ import { element, make } from './dom.js';
 /**
  * One sentence and, where it is known, how far the work is, 0..1.
  *
- * @param coarse Whether coarse masks are there already.
+ * @param now Whether coarse masks are there already, and whether the model is: then what is fetched
+ * is its text tower.
  */
 export function progressText(
   progress: Progress,
-  coarse = false,
+  now: { coarse?: boolean; loaded?: boolean } = {},
 ): {
   text: string;
   spoken: string;
   part: number | null;
 } {
+  const what = now.loaded ? 'the text tower for new words' : 'the model';
   switch (progress.phase) {
     case 'download': {
       const part = progress.total > 0 ? Math.min(1, progress.loaded / progress.total) : null;
       const size = `${megabytes(progress.loaded)} of ${megabytes(progress.total)} MB`;
-      return { text: `Getting the model: ${size}`, spoken: 'Getting the model', part };
+      return { text: `Getting ${what}: ${size}`, spoken: `Getting ${what}`, part };
     }
     case 'prepare':
-      return { text: 'Preparing the model', spoken: 'Preparing the model', part: null };
+      return { text: `Preparing ${what}`, spoken: `Preparing ${what}`, part: null };
     case 'encode':
       return {
         text: 'Encoding the picture',
@@ -30,11 +32,16 @@ export function progressText(
         part: part(progress),
       };
     case 'segment': {
-      const text = coarse ? 'Sharpening the masks' : 'Making the masks';
+      const text = now.coarse ? 'Sharpening the masks' : 'Making the masks';
       return { text, spoken: text, part: part(progress) };
     }
     case 'classify':
       return { text: 'Naming', spoken: 'Naming', part: part(progress) };
+    case 'import': {
+      const { done, total } = progress;
+      const text = `Importing: file ${Math.min(done + 1, total)} of ${total}`;
+      return { text, spoken: 'Importing the model', part: part(progress) };
+    }
   }
 }
 
@@ -42,7 +49,8 @@ function part({ done, total }: { done: number; total: number }): number | null {
   return total > 0 ? Math.min(1, done / total) : null;
 }
 
-function megabytes(bytes: number): string {
+/** Bytes as megabytes, without the unit. */
+export function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
@@ -68,7 +76,7 @@ export function deviceText(device: Device, timing: Timing | null): string {
 
 export interface Status {
   /** Shows work going on; the button stops it. */
-  busy(progress: Progress, coarse: boolean): void;
+  busy(progress: Progress, now: { coarse: boolean; loaded: boolean }): void;
   /** Shows a state of rest. `again` says whether there is something the button could run. */
   rest(text: string, again: boolean): void;
   device(device: Device, timing: Timing | null): void;
@@ -99,8 +107,8 @@ export function createStatus(on: { stop(): void; again(): void }): Status {
   };
 
   return {
-    busy(progress, coarse) {
-      const { text, spoken, part } = progressText(progress, coarse);
+    busy(progress, now) {
+      const { text, spoken, part } = progressText(progress, now);
       working = true;
       phase.textContent = text;
       bar.hidden = false;

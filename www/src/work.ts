@@ -1,6 +1,6 @@
 /**
  * The order of the work: model, then picture, then masks. Each is done once and kept: a new word repeats only the last
- * step, a new picture the last two, another device all three. What is newer stops what is older.
+ * step, a new picture the last two, another model or device all three. What is newer stops what is older.
  */
 import {
   type BundleInfo,
@@ -12,30 +12,38 @@ import {
   Segmenter,
   type Timing,
 } from 'wordmask';
+import { sourceOf } from './catalogue.js';
 import type { Source } from './sources.js';
 import type { DeviceChoice, segmentOptions } from './state.js';
 
-/** What is wanted right now; asked for at each step, so that it is never out of date. */
-export interface Wanted {
+/** A model on a device. */
+export interface Choice {
   readonly device: DeviceChoice;
+  /** The address of its folder, or its id in the browser's storage. */
+  readonly model: string;
+}
+
+/** What is wanted right now; asked for at each step, so that it is never out of date. */
+export interface Wanted extends Choice {
   readonly words: readonly string[];
   readonly options: ReturnType<typeof segmentOptions>;
 }
 
 export interface WorkEvents {
   wanted(): Wanted;
-  busy(progress: Progress): void;
+  /** @param loaded Whether the model is there, so that what is fetched is for new words. */
+  busy(progress: Progress, loaded: boolean): void;
   /** The work came to rest: done, stopped by the user, or failed with a sentence for people. */
   rest(how: 'done' | 'stopped' | { failed: string }): void;
   /** The model is there. It does this where it is not told. */
-  loaded(methods: Methods): void;
+  loaded(methods: Methods, info: BundleInfo, model: string): void;
   /** What is to be seen: the chosen picture, and its masks once there are some, coarse ones first. */
   show(source: Source | null, masks: Segmentation | null): void;
   ready(device: Device, info: BundleInfo, timing: Timing | null): void;
   /** The vision tower ran. */
   encoded(): void;
-  /** The wanted device could not be had; this one goes on. */
-  keptDevice(choice: DeviceChoice): void;
+  /** The wanted model or device could not be had; these go on. */
+  kept(choice: Choice): void;
 }
 
 /** A step under way, with the means to stop it. */
@@ -45,11 +53,11 @@ interface Step<T> {
 }
 
 interface Loading extends Step<Segmenter> {
-  readonly choice: DeviceChoice;
+  readonly choice: Choice;
 }
 
 interface Loaded {
-  readonly choice: DeviceChoice;
+  readonly choice: Choice;
   readonly segmenter: Segmenter;
 }
 
@@ -69,11 +77,11 @@ function abandon<T>(step: Step<T> | null, free: (result: T) => unknown): null {
   return null;
 }
 
+const same = (a: Choice, b: Choice): boolean => a.device === b.device && a.model === b.model;
 const close = (segmenter: Segmenter): Promise<void> => segmenter.close();
 const free = (result: EncodedPicture | Segmentation): void => result.free();
 
 export class Work {
-  readonly #model: string;
   readonly #events: WorkEvents;
   /** The run under way, or the last one. A newer run, and Stop, abort it. */
   #job = new AbortController();
@@ -86,8 +94,7 @@ export class Work {
   /** The picture that was chosen last. */
   #source: Source | null = null;
 
-  constructor(model: string, events: WorkEvents) {
-    this.#model = model;
+  constructor(events: WorkEvents) {
     this.#events = events;
   }
 
@@ -126,7 +133,7 @@ export class Work {
     this.#job.abort();
     this.#loading = abandon(this.#loading, close);
     this.#encoding = abandon(this.#encoding, free);
-    this.#keepDevice();
+    this.#keepChoice();
     this.#events.rest('stopped');
   }
 
@@ -146,35 +153,36 @@ export class Work {
       this.#events.rest('done');
     } catch (error) {
       if (job.signal.aborted) return;
-      this.#keepDevice();
+      this.#keepChoice();
       this.#events.rest({ failed: error instanceof Error ? error.message : String(error) });
     }
   }
 
-  /** Where another device was wanted but did not come, the choice goes back to the one that works. */
-  #keepDevice(): void {
-    if (this.#loaded !== null && this.#loaded.choice !== this.#events.wanted().device) {
-      this.#events.keptDevice(this.#loaded.choice);
+  /** Where something else was wanted but did not come, the choice goes back to what works. */
+  #keepChoice(): void {
+    if (this.#loaded !== null && !same(this.#loaded.choice, this.#events.wanted())) {
+      this.#events.kept(this.#loaded.choice);
     }
   }
 
   async #load(): Promise<Segmenter> {
-    const choice = this.#events.wanted().device;
-    if (this.#loading !== null && this.#loading.choice !== choice) {
+    const { device, model } = this.#events.wanted();
+    const choice: Choice = { device, model };
+    if (this.#loading !== null && !same(this.#loading.choice, choice)) {
       this.#loading = abandon(this.#loading, close);
     }
-    if (this.#loaded?.choice === choice) return this.#loaded.segmenter;
+    if (this.#loaded !== null && same(this.#loaded.choice, choice)) return this.#loaded.segmenter;
     this.#loading ??= this.#startLoading(choice);
     const loading = this.#loading;
     try {
       const segmenter = await loading.promise;
       if (this.#loading === loading) {
-        // Only now: had the new device failed, the old one would go on.
+        // Only now: had the new one failed, the old one would go on.
         this.#encoding = abandon(this.#encoding, free);
         void this.#loaded?.segmenter.close();
         this.#loaded = { choice, segmenter };
         this.#encoded = null;
-        this.#events.loaded(segmenter.methods);
+        this.#events.loaded(segmenter.methods, segmenter.info, model);
       }
       return segmenter;
     } finally {
@@ -182,12 +190,12 @@ export class Work {
     }
   }
 
-  #startLoading(choice: DeviceChoice): Loading {
+  #startLoading(choice: Choice): Loading {
     const stop = new AbortController();
-    const onProgress = this.#progress(stop.signal);
+    const onProgress = this.#progress(stop.signal, false);
     onProgress({ phase: 'prepare' });
-    const promise = Segmenter.load(this.#model, {
-      device: choice,
+    const promise = Segmenter.load(sourceOf(choice.model), {
+      device: choice.device,
       signal: stop.signal,
       onProgress,
     });
@@ -259,9 +267,9 @@ export class Work {
   }
 
   /** Passes progress on until the step is stopped. */
-  #progress(signal: AbortSignal): (progress: Progress) => void {
+  #progress(signal: AbortSignal, loaded = true): (progress: Progress) => void {
     return (progress) => {
-      if (!signal.aborted) this.#events.busy(progress);
+      if (!signal.aborted) this.#events.busy(progress, loaded);
     };
   }
 }

@@ -118,19 +118,34 @@ export const chips = (page) => page.locator('#chips .name').allTextContents();
 export const alertText = (page) => page.locator('#alert').textContent();
 
 /** Drops a file on the page, as a hand would: enter, over, drop. */
-export async function drop(page, name, bytes, type) {
+export const drop = (page, name, bytes, type) => dropAll(page, [{ name, bytes, type }]);
+
+/** Drops several files at once. */
+export async function dropAll(page, files) {
   const transfer = await page.evaluateHandle(
-    ([fileName, base64, mime]) => {
-      const data = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    (list) => {
       const made = new DataTransfer();
-      made.items.add(new File([data], fileName, { type: mime }));
+      for (const { name, base64, type } of list) {
+        const data = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+        made.items.add(new File([data], name, { type }));
+      }
       return made;
     },
-    [name, bytes.toString('base64'), type],
+    files.map(({ name, bytes, type = '' }) => ({ name, base64: bytes.toString('base64'), type })),
   );
   for (const event of ['dragenter', 'dragover', 'drop']) {
     await page.dispatchEvent('body', event, { dataTransfer: transfer });
   }
+}
+
+/** Drops files or folders that lie on the disk, through the browser itself. */
+export async function dropPaths(page, paths) {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: paths, dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop']) {
+    await session.send('Input.dispatchDragEvent', { type, x: 300, y: 300, data });
+  }
+  await session.detach();
 }
 
 /** The width that would have to be scrolled sideways. */

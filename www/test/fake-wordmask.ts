@@ -9,12 +9,15 @@ import type {
   ClassSummary,
   Device,
   EncodeOptions,
+  ImportOptions,
   LoadOptions,
   Methods,
+  ModelSource,
   NamedScore,
   Region,
   RegionOptions,
   SegmentOptions,
+  StoredModel,
 } from 'wordmask';
 
 export class WordmaskError extends Error {
@@ -74,23 +77,75 @@ const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 const distance = (a: Color, b: Color) =>
   a.reduce((sum, part, at) => sum + Math.abs(part - (b[at] ?? 0)), 0);
 
+const doodle: BundleInfo = {
+  name: 'doodle',
+  license: 'MIT',
+  source: 'fake',
+  knows: 'It was trained on drawn scenes of simple shapes on plain grounds.',
+  scheme: 'q8',
+};
+
+const STORE = 'fake-models';
+const readStore = (): StoredModel[] => JSON.parse(localStorage.getItem(STORE) ?? '[]');
+const writeStore = (models: readonly StoredModel[]) =>
+  localStorage.setItem(STORE, JSON.stringify(models));
+
+/** Knows a damaged file by its first byte. */
+export async function importModel(
+  files: readonly File[],
+  { scheme, signal, onProgress }: ImportOptions,
+): Promise<StoredModel> {
+  note('import', { files: files.map(({ name }) => name), scheme });
+  for (let done = 0; done < 3; done++) {
+    onProgress?.({ phase: 'import', done, total: 3 });
+    await hold(signal);
+    await pause(20);
+    signal?.throwIfAborted();
+  }
+  const weights = files.find(({ name }) => name.endsWith('.safetensors'));
+  const [first] = new Uint8Array((await weights?.arrayBuffer()) ?? new ArrayBuffer(1));
+  if (first === 0) throw new WordmaskError('model', 'model.safetensors is damaged. Get it again.');
+  const info = {
+    ...doodle,
+    name: '<b>photo</b> clip',
+    knows: 'Photographs.',
+    scheme: scheme ?? '',
+  };
+  const id = 'ab'.repeat(32);
+  const model = { ...info, id, bytes: 45_200_000, imported: new Date() };
+  writeStore([...readStore().filter((other) => other.id !== id), model]);
+  return model;
+}
+
+export async function listModels(): Promise<StoredModel[]> {
+  return readStore();
+}
+
+export async function deleteModel(model: string): Promise<void> {
+  note('delete', { model });
+  writeStore(readStore().filter(({ id }) => id !== model));
+}
+
 export class Segmenter {
   readonly device: Device;
-  readonly info: BundleInfo = {
-    name: 'doodle',
-    license: 'MIT',
-    source: 'fake',
-    knows: 'It was trained on drawn scenes of simple shapes on plain grounds.',
-    scheme: 'q8',
-  };
+  readonly info: BundleInfo;
 
   readonly methods: Methods = { default: 'clip-diy', refine: ['tlp'] };
 
-  private constructor(kind: 'webgpu' | 'cpu', note?: string) {
+  private constructor(info: BundleInfo, kind: 'webgpu' | 'cpu', note?: string) {
+    this.info = info;
     this.device = note === undefined ? { kind, name: kind } : { kind, name: kind, note };
   }
 
-  static async load(_url: string, { device, signal, onProgress }: LoadOptions): Promise<Segmenter> {
+  static async load(
+    model: ModelSource,
+    { device, signal, onProgress }: LoadOptions,
+  ): Promise<Segmenter> {
+    note('load', { model, device });
+    const stored = typeof model === 'object' && 'id' in model ? model.id : undefined;
+    const info = stored === undefined ? doodle : readStore().find(({ id }) => id === stored);
+    if (info === undefined || String(model).includes('missing'))
+      throw new WordmaskError('network', 'The model could not be downloaded.');
     for (let step = 0; step <= 8; step++) {
       onProgress?.({
         phase: 'download',
@@ -104,6 +159,7 @@ export class Segmenter {
     if (device === 'webgpu')
       throw new WordmaskError('device', 'This browser offers no WebGPU adapter. Choose the CPU.');
     return new Segmenter(
+      info,
       'cpu',
       device === 'auto'
         ? 'The CPU was chosen: the only WebGPU adapter is a software one.'

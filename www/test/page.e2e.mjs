@@ -176,7 +176,7 @@ pageTest('every download is a valid file', {}, async (page) => {
 
 pageTest('options change the masks without encoding again', {}, async (page) => {
   await firstScene(page);
-  await page.locator('summary').click();
+  await page.locator('#options summary').click();
   await page.locator('#threshold').fill('1');
   await page.waitForFunction(() =>
     [...document.querySelectorAll('#legend .row')].some((row) => row.matches('.absent')),
@@ -200,7 +200,7 @@ METHODS.push('two-stage', 'clip-diy');
 
 pageTest('every method makes masks, without encoding again', {}, async (page) => {
   await firstScene(page);
-  await page.locator('summary').click();
+  await page.locator('#options summary').click();
   await page.locator('input[name="refine"][value="own"]').check();
   for (const box of await page.locator('#refinements input:checked').all()) await box.uncheck();
   assert.match(await page.locator('#method option').first().textContent(), /^Automatic: \w/);
@@ -224,7 +224,7 @@ pageTest('every method makes masks, without encoding again', {}, async (page) =>
 const diy = { query: '?device=cpu&method=clip-diy' };
 pageTest('CLIP-DIY shows coarse masks that sharpen', diy, async (page) => {
   await rest(page);
-  await page.locator('summary').click();
+  await page.locator('#options summary').click();
   await page.locator('input[name="crops"][value="59"]').check();
   // The shares with each mark, as they come.
   await page.evaluate(() => {
@@ -274,7 +274,7 @@ pageTest('a region of the picture gets the best of the words', {}, async (page) 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 pageTest('on a phone nothing has to be scrolled sideways', phone, async (page) => {
   await firstScene(page);
-  await page.locator('summary').click();
+  await page.locator('#options summary').click();
   assert.equal(await overhang(page), 0);
 });
 
@@ -309,7 +309,7 @@ pageTest('a picture of one colour and one of a single pixel do no harm', {}, asy
 // Last, and with one word and no background: a software adapter takes its time over every name.
 pageTest('WebGPU gives masks where it is asked for', { query: '?device=webgpu' }, async (page) => {
   const [word] = scene.words;
-  await page.locator('details summary').first().click();
+  await page.locator('#options summary').click();
   await page.locator('input[name="background"][value="none"]').check();
   await drop(page, 'scene.png', sceneFile, 'image/png');
   await page.locator('#word').fill(word);

@@ -46,7 +46,12 @@ test('progress is told in bytes and parts', () => {
   assert.equal(progressText({ phase: 'prepare' }).part, null);
   const segment = { phase: 'segment', done: 1, total: 2 } as const;
   assert.equal(progressText(segment).text, 'Making the masks');
-  assert.equal(progressText(segment, true).spoken, 'Sharpening the masks');
+  assert.equal(progressText(segment, { coarse: true }).spoken, 'Sharpening the masks');
+  const tower = { phase: 'download', file: 'x', loaded: 0, total: 4e7 } as const;
+  assert.match(progressText(tower, { loaded: true }).text, /text tower.*0\.0 of 40\.0 MB/);
+  const imported = progressText({ phase: 'import', done: 2, total: 8 });
+  assert.deepEqual([imported.text, imported.part], ['Importing: file 3 of 8', 0.25]);
+  assert.match(progressText({ phase: 'import', done: 8, total: 8 }).text, /8 of 8/);
 });
 
 test('what is spoken does not change with every byte', () => {

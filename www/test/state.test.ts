@@ -180,6 +180,7 @@ test('the address chooses device and model, but no model of another site', () =>
     device: 'auto',
     method: 'auto',
     model: 'https://example.org/page/models/doodle/',
+    builtIn: 'https://example.org/page/models/doodle/',
     notice: null,
   });
   assert.equal(read('?device=webgpu').device, 'webgpu');
@@ -192,6 +193,12 @@ test('the address chooses device and model, but no model of another site', () =>
     assert.equal(model, 'https://example.org/page/models/doodle/');
     assert.notEqual(notice, null);
   }
+});
+
+test('choosing the model that is chosen already changes nothing', () => {
+  const chosen = after({ type: 'model', model: 'a' });
+  assert.equal(chosen.model, 'a');
+  assert.equal(reduce(chosen, { type: 'model', model: 'a' }), chosen);
 });
 
 test('the store tells listeners of changes, and of nothing else', () => {

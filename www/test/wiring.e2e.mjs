@@ -7,7 +7,19 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { alertText, chips, drop, encodes, legend, overhang, png, rest, site } from './browser.mjs';
+import {
+  alertText,
+  chips,
+  drop,
+  dropAll,
+  dropPaths,
+  encodes,
+  legend,
+  overhang,
+  png,
+  rest,
+  site,
+} from './browser.mjs';
 
 const www = fileURLToPath(new URL('..', import.meta.url));
 const SKY = [150, 205, 240];
@@ -178,7 +190,7 @@ pageTest(
 
 pageTest('a device that is not there is told, and the one before goes on', {}, async (page) => {
   await meadowWith(page, 'sky');
-  await page.locator('summary').click();
+  await page.locator('#options summary').click();
   await page.getByLabel('WebGPU').check();
   await page.locator('#alert.shown').waitFor();
   assert.match(await alertText(page), /no WebGPU adapter/);
@@ -189,7 +201,7 @@ pageTest('a device that is not there is told, and the one before goes on', {}, a
 
 pageTest('another device loads anew and encodes again', {}, async (page) => {
   await meadowWith(page, 'sky');
-  await page.locator('summary').click();
+  await page.locator('#options summary').click();
   await page.getByLabel('CPU').check();
   await page.waitForFunction(() => document.querySelector('#stage').dataset.encodes === '2');
   await legend(page, ['sky']);
@@ -233,7 +245,7 @@ pageTest('the class under the pointer is told, also by arrow keys', {}, async (p
 
 pageTest('everything is reached by the keyboard, with a focus to be seen', {}, async (page) => {
   await meadowWith(page, 'sky');
-  await page.locator('summary').focus();
+  await page.locator('#options summary').focus();
   await page.keyboard.press('Enter');
   await page.locator('.skip').focus();
   const reached = [];
@@ -253,7 +265,9 @@ pageTest('everything is reached by the keyboard, with a focus to be seen', {}, a
     await page.keyboard.press('Tab');
   }
   const order = ['skip', 'canvas', 'file', 'go', 'close', 'word', 'opacity', 'original', 'on'];
-  order.push('cutout', 'aim', 'labels', 'overlay', 'svg', 'coco', 'geojson', 'SUMMARY', 'method');
+  order.push('cutout', 'aim', 'labels', 'overlay', 'svg', 'coco', 'geojson');
+  // Those of the models and of the options.
+  order.push('SUMMARY', 'SUMMARY', 'method');
   // Crops, guidance, refinement and background; after the threshold the device.
   order.push('auto', 'auto', 'auto', 'auto', 'threshold', 'auto');
   assert.deepEqual(reached, order);
@@ -284,7 +298,7 @@ const release = (page) => page.evaluate(() => globalThis.release());
 
 pageTest('the method is the one that is chosen, without encoding again', {}, async (page) => {
   await meadowWith(page, 'sky', 'grass');
-  await page.locator('summary').click();
+  await page.locator('#options summary').click();
   const method = page.locator('#method');
   assert.equal(await method.locator('option').first().textContent(), 'Automatic: CLIP-DIY');
   assert.equal(await method.locator('option').count(), 9);
@@ -318,7 +332,7 @@ pageTest('the method is the one that is chosen, without encoding again', {}, asy
 
 pageTest('refinements are automatic, or one’s own', {}, async (page) => {
   await meadowWith(page, 'sky');
-  await page.locator('summary').click();
+  await page.locator('#options summary').click();
   assert.equal(await page.locator('#refine-automatic').textContent(), ': TLP');
   const box = (name) => page.locator('#refinements').getByLabel(name);
   assert.ok(await box('PAMR').isHidden());
@@ -592,6 +606,188 @@ pageTest('a link that is dropped is refused, and the page stays', {}, async (pag
   assert.match(await alertText(page), /contacts no other site/);
 });
 
+const model = (...without) =>
+  ['model.safetensors', 'config.json', 'tokenizer.json']
+    .filter((name) => !without.includes(name))
+    .map((name) => ({ name, bytes: Buffer.alloc(2000, 1) }));
+
+const openModels = (page) => page.locator('#models summary').click();
+const modelNames = (page) => page.locator('#model-list .name').allTextContents();
+
+/** Waits until the model of this name is chosen, and the work is at rest. */
+async function chosenModel(page, name) {
+  await page.waitForFunction((wanted) => {
+    const row = document.querySelector('#model-list li:has(input:checked) .name');
+    return row?.textContent === wanted;
+  }, name);
+  await rest(page);
+}
+
+const IMPORTED = '<b>photo</b> clip';
+
+pageTest('a dropped model is imported, chosen, and encodes again', {}, async (page) => {
+  await meadowWith(page, 'sky');
+  await openModels(page);
+  await page.waitForFunction(() =>
+    /Cartoon|trained/.test(document.querySelector('.model p + p')?.textContent),
+  );
+  assert.deepEqual(await modelNames(page), ['doodle']);
+  await page.locator('#scheme').selectOption('q4');
+  await dropAll(page, model());
+  await chosenModel(page, IMPORTED);
+  await page.waitForFunction(() => document.querySelector('#stage').dataset.encodes === '2');
+  await legend(page, ['sky']);
+  assert.deepEqual((await asked(page, 'import'))[0].options, {
+    files: ['model.safetensors', 'config.json', 'tokenizer.json'],
+    scheme: 'q4',
+  });
+  assert.deepEqual(await modelNames(page), ['doodle', IMPORTED]);
+  const row = await page.locator('#model-list li').nth(1).textContent();
+  assert.match(row, /imported · 45 MB · q4 · licence MIT/);
+  assert.match(await page.locator('#model').textContent(), /This is the model <b>photo<\/b> clip/);
+  assert.equal(await page.locator('#model-now').textContent(), IMPORTED);
+  assert.ok(await page.locator('#importing').isHidden());
+
+  await page.reload();
+  await openModels(page);
+  await chosenModel(page, IMPORTED);
+  assert.deepEqual((await asked(page, 'load'))[0].options.model, { id: 'ab'.repeat(32) });
+});
+
+pageTest('an imported model is deleted with two clicks, not with one', {}, async (page) => {
+  await rest(page);
+  await openModels(page);
+  await dropAll(page, model());
+  await chosenModel(page, IMPORTED);
+  const remove = page.getByRole('button', { name: /^Delete/ });
+  await remove.focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await remove.textContent(), 'Delete for good');
+  assert.match(await page.locator('#live').textContent(), /Press again to delete/);
+  await page.keyboard.press('Tab');
+  assert.equal(await remove.textContent(), 'Delete', 'leaving it is a no');
+  await remove.focus();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Enter');
+  await chosenModel(page, 'doodle');
+  await page.waitForFunction(() => document.querySelectorAll('#model-list li').length === 1);
+  assert.deepEqual((await asked(page, 'delete'))[0].options, { model: 'ab'.repeat(32) });
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), 'SUMMARY');
+  await page.reload();
+  await rest(page);
+  assert.match((await asked(page, 'load'))[0].options.model, /\/models\/doodle\/$/);
+});
+
+pageTest('an import goes on beside the work, and can be cancelled', {}, async (page) => {
+  await meadowWith(page, 'sky');
+  await page.evaluate(() => {
+    globalThis.held = new Promise(() => {});
+  });
+  await dropAll(page, model());
+  await page.locator('#import-cancel').waitFor();
+  assert.equal(await page.locator('#import-phase').textContent(), 'Importing: file 1 of 3');
+  assert.equal(await page.locator('#live').textContent(), 'Importing the model');
+  await dropAll(page, model());
+  await page.locator('#alert.shown').waitFor();
+  assert.match(await alertText(page), /being imported already/);
+  await page.locator('#options summary').click();
+  await page.locator('#method').selectOption('maskclip');
+  await page.waitForTimeout(400);
+  await legend(page, ['sky']);
+  await page.locator('#import-cancel').click();
+  await page.locator('#importing').waitFor({ state: 'hidden' });
+  assert.match(await page.locator('#live').textContent(), /cancelled/);
+  await openModels(page);
+  assert.deepEqual(await modelNames(page), ['doodle']);
+});
+
+pageTest('a model that cannot be imported is explained, and the page goes on', {}, async (page) => {
+  await meadowWith(page, 'sky');
+  await dropAll(page, model('tokenizer.json'));
+  await page.locator('#alert.shown').waitFor();
+  assert.match(
+    await alertText(page),
+    /tokenizer\.json \(or vocab.json with merges.txt\) is missing/,
+  );
+  await dropAll(page, [...model(), { name: 'meadow.png', bytes: meadow, type: 'image/png' }]);
+  await page.waitForFunction(() => /Drop the picture alone/.test(document.body.textContent));
+  assert.equal((await page.evaluate(() => globalThis.asked)).some(isImport), false);
+  const damaged = model();
+  damaged[0].bytes = Buffer.alloc(2000);
+  await dropAll(page, damaged);
+  await page.waitForFunction(() => /is damaged/.test(document.querySelector('#alert').textContent));
+  await legend(page, ['sky']);
+  await type(page, 'grass');
+  await legend(page, ['sky', 'grass']);
+});
+
+const isImport = ({ call }) => call === 'import';
+
+pageTest('files of a model can be chosen as well', {}, async (page) => {
+  await rest(page);
+  await openModels(page);
+  const files = model().map(({ name, bytes }) => ({ name, mimeType: '', buffer: bytes }));
+  await page.locator('#model-files').setInputFiles(files);
+  await chosenModel(page, IMPORTED);
+});
+
+pageTest('a folder is as good as its files', {}, async (page) => {
+  await rest(page);
+  await openModels(page);
+  await dropPaths(page, [join(www, '../tests/fixtures/gelu-clip')]);
+  await chosenModel(page, IMPORTED);
+  const [{ options }] = await asked(page, 'import');
+  assert.ok(options.files.includes('model.safetensors'), String(options.files));
+  assert.ok(options.files.includes('config.json'));
+  assert.ok(!options.files.includes('expected.json'), 'what belongs to no model stays');
+  await dropPaths(page, [join(www, '../tests/fixtures/scenes')]);
+  await page.waitForFunction(() => document.querySelector('#stage').dataset.encodes === '1');
+});
+
+const index = [
+  { path: 'clip-b16', name: 'CLIP B/16', knows: 'Photographs.', bytes: 9e7, scheme: 'q4' },
+  { path: '../evil', name: 'evil' },
+  { path: 'missing', name: 'gone', knows: '', bytes: 1, scheme: 'q8' },
+];
+
+pageTest('models beside the page are offered; one that fails leaves the old', {}, async (page) => {
+  await page.route('**/models/index.json', (route) => route.fulfill({ json: index }));
+  await meadowWith(page, 'sky');
+  await openModels(page);
+  await page.waitForFunction(() => document.querySelectorAll('#model-list li').length === 3);
+  assert.deepEqual(await modelNames(page), ['doodle', 'CLIP B/16', 'gone']);
+  assert.match(await page.locator('#model-list').textContent(), /beside the page · 90 MB · q4/);
+  assert.equal(await page.getByRole('button', { name: /^Delete/ }).count(), 0);
+  await page.getByLabel('CLIP B/16').check();
+  await page.waitForFunction(() => document.querySelector('#stage').dataset.encodes === '2');
+  await legend(page, ['sky']);
+  const focused = await page.evaluate(() => document.activeElement.value);
+  assert.match(focused, /\/models\/clip-b16\/$/, 'the focus stays on the choice');
+  await page.getByLabel('gone').click();
+  await page.locator('#alert.shown').waitFor();
+  assert.match(await alertText(page), /could not be downloaded/);
+  assert.ok(await page.locator('#model-list input').nth(1).isChecked());
+  await legend(page, ['sky']);
+  assert.equal(await encodes(page), '2');
+});
+
+pageTest('an address may choose the model', { query: '?model=models/my-clip' }, async (page) => {
+  await rest(page);
+  assert.match((await asked(page, 'load'))[0].options.model, /\/models\/my-clip\/$/);
+  await openModels(page);
+  assert.equal((await modelNames(page)).length, 2);
+});
+
+const narrow = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true };
+pageTest('the models fit a narrow phone', narrow, async (page) => {
+  await rest(page);
+  await openModels(page);
+  const [weights, ...papers] = model();
+  await dropAll(page, [{ ...weights, name: `${'long'.repeat(60)}.safetensors` }, ...papers]);
+  await chosenModel(page, IMPORTED);
+  assert.equal(await overhang(page), 0);
+});
+
 const phone = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true };
 pageTest('200 words fit a narrow phone without scrolling sideways', phone, async (page) => {
   const words = Array.from(
@@ -615,7 +811,7 @@ pageTest('without a list of scenes there is no strip, and nothing breaks', {}, a
 pageTest('an address may choose the device', { query: '?device=webgpu' }, async (page) => {
   await rest(page, 'failed');
   assert.match(await alertText(page), /no WebGPU adapter/);
-  await page.locator('summary').click();
+  await page.locator('#options summary').click();
   await page.getByLabel('CPU').check();
   await rest(page);
 });

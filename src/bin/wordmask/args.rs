@@ -44,7 +44,8 @@ impl Command {
             Self::Classify(a) => a.json,
             Self::Eval(a) => a.json,
             Self::Info(a) => a.json,
-            Self::Scenes(_) | Self::Import(_) => false,
+            Self::Import(a) => a.json,
+            Self::Scenes(_) => false,
         }
     }
 }
@@ -277,26 +278,28 @@ pub(crate) struct Scenes {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Import {
-    /// A directory in the layout of Hugging Face's CLIPModel.
-    pub(crate) source: PathBuf,
-    /// How matrices are stored: f32, f16 or q8.
-    #[arg(long, default_value = "q8")]
-    pub(crate) quant: Scheme,
+    /// A name of the catalogue such as b16, a repository of the hub such as
+    /// openai/clip-vit-base-patch16, a directory, or a file of weights.
+    pub(crate) source: String,
+    /// How matrices are stored: f32, f16, q8 or q4; as the catalogue recommends, else q8, if left
+    /// out.
+    #[arg(long)]
+    pub(crate) quant: Option<Scheme>,
+    /// A branch, tag or commit of the hub's repository.
+    #[arg(long)]
+    pub(crate) revision: Option<String>,
     /// Where the bundle goes; made if it is not there.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// What the bundle calls itself; the directory's name if left out.
+    /// What the bundle calls itself; the model's name if left out.
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// A sentence on what the model has seen.
-    #[arg(
-        long,
-        default_value = "It was trained by someone else; see its source."
-    )]
-    pub(crate) knows: String,
+    #[arg(long)]
+    pub(crate) knows: Option<String>,
     /// The licence of the weights.
-    #[arg(long, default_value = "unknown")]
-    pub(crate) license: String,
+    #[arg(long)]
+    pub(crate) license: Option<String>,
     /// Where the weights came from, if not from SOURCE.
     #[arg(long)]
     pub(crate) from: Option<String>,
@@ -306,13 +309,25 @@ pub(crate) struct Import {
     /// Background words between commas; those for photographs if left out.
     #[arg(long, value_delimiter = ',')]
     pub(crate) background: Vec<String>,
-    /// Words to embed now, so that they cost nothing later: common, for what photographs show
-    /// around things, none, or words between commas.
+    /// Words to embed now, so that they cost nothing later: common, for 1 500 things and grounds
+    /// that photographs show, none, or words between commas.
     #[arg(long, default_value = "common")]
     pub(crate) words: String,
     /// The method and refinements that suit the model best, such as maskclip+pamr.
     #[arg(long)]
     pub(crate) setting: Option<Setting>,
+    /// A DINO to guide CLIP-DIY: a directory or a file of weights, ViT-S/8 or S/16.
+    #[arg(long, value_name = "PATH", requires = "found_head")]
+    pub(crate) found: Option<PathBuf>,
+    /// The head of FOUND for that DINO: its file of decoder weights.
+    #[arg(long, value_name = "FILE", requires = "found")]
+    pub(crate) found_head: Option<PathBuf>,
+    /// Finish even if the stored model differs more from the original than the scheme should.
+    #[arg(long)]
+    pub(crate) accept_loss: bool,
+    /// What was measured, as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -5,20 +5,20 @@ use std::time::Instant;
 
 use pollster::block_on;
 use serde::Serialize;
-use wordmask::bundle::{Bundle, HuggingFace, Imported, ReadyWords, Source, add_words, write};
+use wordmask::bundle::Bundle;
 use wordmask::clip::Unpaced;
-use wordmask::device::{Kind, Preference};
+use wordmask::device::Kind;
 use wordmask::eval::datasets::{Dataset, DatasetKind, parse_classes};
 use wordmask::eval::{Evaluation, Report, TestSet};
 use wordmask::image::Picture;
 use wordmask::mask::{LabelMap, Rle, read_label_png};
-use wordmask::prompt::{Class, PHOTO_BACKGROUND, parse_line, photo_lexicon, templates_id};
+use wordmask::prompt::{Class, parse_line};
 use wordmask::scene::write_dataset;
 use wordmask::segmenter::{Background, ClassShare, EncodeOptions, Options};
 use wordmask::{Error, Result, Segmentation, Segmenter};
 
-use crate::args::{Classify, Eval, How, Import, Info, Model, Scenes, Segment};
-use crate::progress::{Bar, bar};
+use crate::args::{Classify, Eval, How, Info, Model, Scenes, Segment};
+use crate::progress::bar;
 use crate::report;
 
 pub(crate) fn segment(args: &Segment) -> Result<()> {
@@ -281,74 +281,6 @@ pub(crate) fn scenes(args: &Scenes) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn import(args: &Import) -> Result<()> {
-    let model = HuggingFace::read(&args.source)?;
-    let directory_name = || {
-        args.source
-            .file_name()
-            .map_or("clip".into(), |n| n.to_string_lossy().into_owned())
-    };
-    let about = Imported {
-        name: args.name.clone().unwrap_or_else(directory_name),
-        knows: args.knows.clone(),
-        license: args.license.clone(),
-        source: Source {
-            from: args
-                .from
-                .clone()
-                .unwrap_or_else(|| args.source.display().to_string()),
-            revision: None,
-        },
-        picture_size: args.picture_size,
-        background: args.background.clone(),
-        setting: args.setting.as_ref().map(ToString::to_string),
-    };
-    let mut manifest = write(&args.out, &model, args.quant, about)?;
-    let words = words_to_embed(&args.words, &args.background)?;
-    if !words.is_empty() {
-        manifest = add_words(&args.out, manifest, &embed(&args.out, &words)?)?;
-    }
-    let bytes: u64 = manifest.files().map(|(_, entry)| entry.bytes).sum();
-    println!(
-        "{}: {} in {}, {:.2} MB",
-        args.out.display(),
-        manifest.name,
-        manifest.scheme,
-        bytes as f64 / 1e6
-    );
-    Ok(())
-}
-
-fn words_to_embed(words: &str, background: &[String]) -> Result<Vec<String>> {
-    let mut words: Vec<String> = match words {
-        "none" => return Ok(Vec::new()),
-        "common" => photo_lexicon()
-            .chain(PHOTO_BACKGROUND)
-            .map(String::from)
-            .collect(),
-        words => parse_line(words)?
-            .into_iter()
-            .flat_map(|c| c.names)
-            .collect(),
-    };
-    words.extend(background.iter().cloned());
-    words.sort();
-    words.dedup();
-    Ok(words)
-}
-
-/// The words' vectors by the bundle itself, so that they are those of its stored weights.
-fn embed(bundle: &Path, words: &[String]) -> Result<ReadyWords> {
-    let segmenter = block_on(Segmenter::load(Bundle::read(bundle)?, Preference::Cpu))?;
-    let names: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut pace = Bar::new("embedding words");
-    let vectors = block_on(segmenter.embed_names(&names, &mut pace))?;
-    Ok(ReadyWords {
-        templates: templates_id(),
-        words: words.iter().cloned().zip(vectors).collect(),
-    })
-}
-
 pub(crate) fn info(args: &Info) -> Result<()> {
     let bundle = bundle(args.model.as_deref())?;
     let manifest = bundle.manifest();
@@ -387,10 +319,8 @@ fn bundle(directory: Option<&Path>) -> Result<Bundle> {
 }
 
 fn load(model: &Model) -> Result<Segmenter> {
-    let segmenter = block_on(Segmenter::load(
-        bundle(model.model.as_deref())?,
-        model.device,
-    ))?;
+    let mut bundle = bundle(model.model.as_deref())?;
+    let segmenter = block_on(Segmenter::load(&mut bundle, model.device))?;
     if let Some(note) = &segmenter.compute().note {
         eprintln!("{note}");
     }
@@ -450,6 +380,6 @@ fn at(path: &Path, error: &Error) -> Error {
     }
 }
 
-fn json(value: &impl Serialize) -> Result<String> {
+pub(crate) fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| Error::internal(format!("no JSON for a result: {e}")))
 }

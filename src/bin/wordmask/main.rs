@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod import;
 mod progress;
 
 use std::process::ExitCode;
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
         Command::Classify(classify) => commands::classify(&classify),
         Command::Eval(eval) => commands::eval(&eval),
         Command::Scenes(scenes) => commands::scenes(&scenes),
-        Command::Import(import) => commands::import(&import),
+        Command::Import(import) => import::import(&import),
         Command::Info(info) => commands::info(&info),
     };
     match done {

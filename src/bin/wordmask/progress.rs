@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use wordmask::Result;
+use wordmask::bundle::hub::Progress;
 use wordmask::clip::Pace;
 
 /// A bar over `total` things, hidden by `indicatif` itself where standard error is no terminal.
@@ -32,6 +33,36 @@ impl Pace for Bar {
 }
 
 impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A bar over the bytes of a download; gone when it is dropped.
+pub(crate) struct Download(ProgressBar);
+
+impl Default for Download {
+    fn default() -> Self {
+        let bar = ProgressBar::new(0);
+        let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+}
+
+impl Progress for Download {
+    fn bytes(&mut self, file: &str, done: u64, total: u64) {
+        if self.0.message() != file {
+            self.0.set_message(file.to_owned());
+        }
+        self.0.set_length(total);
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for Download {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

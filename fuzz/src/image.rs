@@ -1,0 +1,3 @@
+//! What the manifest needs of `src/image`.
+
+pub const MAX_SIDE: u32 = 16_384;

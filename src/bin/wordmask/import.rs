@@ -1,0 +1,239 @@
+//! `wordmask import`: from a published model to a bundle that was measured against it.
+
+use std::path::Path;
+
+use pollster::block_on;
+use serde::Serialize;
+use wordmask::bundle::{
+    Bundle, BundleWriter, Directory, Imported, Manifest, Part, Published, PublishedGuide,
+    ReadyWords, Scheme, Source, TensorError, add_words, catalogue, finish, hub, write,
+};
+use wordmask::clip::Tokenizer;
+use wordmask::device::{Compute, Preference};
+use wordmask::eval::{Fidelity, Probe};
+use wordmask::prompt::{common_words, parse_line, templates_id};
+use wordmask::{Error, Result, Segmenter};
+
+use crate::args::Import;
+use crate::commands::json;
+use crate::progress::{Bar, Download, bar};
+
+/// Tensors whose loss is told one by one.
+const WORST: usize = 5;
+
+pub(crate) fn import(args: &Import) -> Result<()> {
+    let origin = Origin::of(args)?;
+    let scheme = args.quant.unwrap_or(origin.scheme);
+    let guide = open_guide(args)?;
+    let published = Published::open(&origin.files)?;
+    let mut writer = BundleWriter::new(published, guide, scheme, origin.about);
+    let bar = bar(writer.files() as u64, "storing");
+    let mut manifest = write(&args.out, &mut writer, &mut |done, _| {
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    let errors = writer.errors();
+    drop(writer);
+
+    let mut bundle = Bundle::read_unfinished(&args.out, &manifest)?;
+    let stored = block_on(Segmenter::load(&mut bundle, Preference::Cpu))?;
+    let fidelity = fidelity(&stored, &mut Published::open(&origin.files)?)?;
+    let report = Report::of(&manifest, &errors, fidelity);
+    if args.json {
+        println!("{}", json(&report)?);
+    } else {
+        report.print();
+    }
+    if !args.accept_loss {
+        fidelity.check(scheme)?;
+    }
+    let words = words_to_embed(&args.words, &args.background)?;
+    if !words.is_empty() {
+        add_words(&args.out, &mut manifest, &embed(&stored, &words)?)?;
+    }
+    finish(&args.out, &manifest)
+}
+
+/// Where the model is, and what is known of it.
+struct Origin {
+    files: Directory,
+    scheme: Scheme,
+    about: Imported,
+}
+
+impl Origin {
+    /// A path if there is one, else a name of the catalogue, else a repository of the hub.
+    fn of(args: &Import) -> Result<Self> {
+        let path = Path::new(&args.source);
+        let entry = catalogue::find(&args.source);
+        if path.exists() {
+            let source = Source {
+                from: args.source.clone(),
+                revision: None,
+                files: Vec::new(),
+            };
+            return Self::described(args, Directory::new(path)?, None, source);
+        }
+        // A pinned revision is for who asks by the short name.
+        let (id, pinned) = match entry {
+            Some(entry) if entry.name.eq_ignore_ascii_case(&args.source) => {
+                (entry.hub.as_str(), entry.revision.as_deref())
+            }
+            _ if args.source.split('/').count() == 2 => (args.source.as_str(), None),
+            _ => return Err(unknown(&args.source)),
+        };
+        let revision = args.revision.as_deref().or(pinned);
+        let mut progress = Download::default();
+        let fetched = hub::fetch(id, revision, &mut progress)?;
+        drop(progress);
+        if let Some(note) = &fetched.note {
+            eprintln!("{note}");
+        }
+        let source = Source {
+            from: id.to_owned(),
+            revision: Some(fetched.revision),
+            files: fetched.files,
+        };
+        Self::described(args, Directory::new(&fetched.directory)?, entry, source)
+    }
+
+    fn described(
+        args: &Import,
+        files: Directory,
+        entry: Option<&catalogue::Entry>,
+        source: Source,
+    ) -> Result<Self> {
+        let own_name = Path::new(&args.source).file_stem();
+        let own_name = || own_name.map_or("clip".into(), |n| n.to_string_lossy().into_owned());
+        let or = |given: &Option<String>, known: Option<&String>, otherwise: &str| {
+            let known = given.as_ref().or(known).cloned();
+            known.unwrap_or_else(|| otherwise.to_owned())
+        };
+        let about = Imported {
+            name: or(&args.name, entry.map(|e| &e.title), &own_name()),
+            knows: or(
+                &args.knows,
+                entry.map(|e| &e.knows),
+                "It was trained by someone else; see its source.",
+            ),
+            license: or(&args.license, entry.map(|e| &e.license), "unknown"),
+            source: Source {
+                from: args.from.clone().unwrap_or(source.from),
+                ..source
+            },
+            picture_size: args.picture_size.or(entry.map(|e| e.picture_size)),
+            background: args.background.clone(),
+            setting: args.setting.as_ref().map(ToString::to_string),
+        };
+        Ok(Self {
+            files,
+            scheme: entry.map_or(Scheme::Q8, |e| e.scheme),
+            about,
+        })
+    }
+}
+
+fn unknown(source: &str) -> Error {
+    let names: Vec<&str> = catalogue::entries()
+        .iter()
+        .map(|entry| entry.name.as_str())
+        .collect();
+    Error::input(format!(
+        "{source} is neither a path, nor a repository such as openai/clip-vit-base-patch16, nor in the catalogue, which has {}.",
+        names.join(", ")
+    ))
+}
+
+fn open_guide(args: &Import) -> Result<Option<PublishedGuide>> {
+    let (Some(encoder), Some(head)) = (&args.found, &args.found_head) else {
+        return Ok(None);
+    };
+    let (encoder, head) = (Directory::new(encoder)?, Directory::new(head)?);
+    PublishedGuide::open(&encoder, &head).map(Some)
+}
+
+/// Compares the stored model with the published one, which is built in f32.
+fn fidelity(stored: &Segmenter, published: &mut Published) -> Result<Fidelity> {
+    let bar = Bar::new("comparing with the original");
+    let answer = block_on(Probe::of(stored))?;
+    let tokenizer = published.tokenizer().to_vec();
+    let tokenizer = Tokenizer::from_bytes(&tokenizer, &published.config().text)?;
+    let original = Segmenter::build(stored.manifest().clone(), published, Compute::cpu())?;
+    original.build_text(tokenizer, published)?;
+    let original = block_on(Probe::of(&original))?;
+    drop(bar);
+    original.compare(&answer)
+}
+
+/// What an import tells.
+#[derive(Serialize)]
+struct Report<'a> {
+    name: &'a str,
+    scheme: String,
+    vision_bytes: u64,
+    text_bytes: u64,
+    fidelity: Fidelity,
+    tensors: &'a [TensorError],
+}
+
+impl<'a> Report<'a> {
+    fn of(manifest: &'a Manifest, tensors: &'a [TensorError], fidelity: Fidelity) -> Self {
+        let bytes = |wanted| {
+            let files = manifest.files().filter(|(part, _)| *part == wanted);
+            files.map(|(_, entry)| entry.bytes).sum()
+        };
+        Self {
+            name: &manifest.name,
+            scheme: manifest.scheme.to_string(),
+            vision_bytes: bytes(Part::Vision),
+            text_bytes: bytes(Part::Text),
+            fidelity,
+            tensors,
+        }
+    }
+
+    fn print(&self) {
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        println!(
+            "{}: {}, vision tower {:.2} MB, text tower {:.2} MB",
+            self.name,
+            self.scheme,
+            megabytes(self.vision_bytes),
+            megabytes(self.text_bytes)
+        );
+        let fidelity = &self.fidelity;
+        println!("cosines with the original: {fidelity}");
+        let mut worst: Vec<&TensorError> = self.tensors.iter().collect();
+        worst.sort_by(|a, b| b.relative.total_cmp(&a.relative));
+        println!("largest relative errors of a tensor:");
+        for tensor in worst.into_iter().take(WORST) {
+            println!("  {:.5}  {}", tensor.relative, tensor.name);
+        }
+    }
+}
+
+fn words_to_embed(words: &str, background: &[String]) -> Result<Vec<String>> {
+    let mut words: Vec<String> = match words {
+        "none" => return Ok(Vec::new()),
+        "common" => common_words().map(String::from).collect(),
+        words => parse_line(words)?
+            .into_iter()
+            .flat_map(|c| c.names)
+            .collect(),
+    };
+    words.extend(background.iter().cloned());
+    words.sort();
+    words.dedup();
+    Ok(words)
+}
+
+/// The words' vectors by the bundle itself, so that they are those of its stored weights.
+fn embed(stored: &Segmenter, words: &[String]) -> Result<ReadyWords> {
+    let names: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut pace = Bar::new("embedding words");
+    let vectors = block_on(stored.embed_names(&names, &mut pace))?;
+    Ok(ReadyWords {
+        templates: templates_id(),
+        words: words.iter().cloned().zip(vectors).collect(),
+    })
+}

@@ -1,0 +1,227 @@
+//! How weights are stored, and the way back to f32.
+
+pub(super) mod q4;
+pub(super) mod q8;
+
+use half::f16;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// How the matrices of a bundle are stored. Everything else (norms, biases, class and position
+/// embeddings) stays in floating point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// 32-bit floating point.
+    F32,
+    /// 16-bit floating point.
+    F16,
+    /// 8-bit integers −127..=127 with one f32 scale for each output channel (the first axis):
+    /// `w ≈ scale · q`, symmetric.
+    Q8,
+    /// 4-bit integers −8..=7 with one f16 scale for every 32 inputs of an output channel:
+    /// `w ≈ scale · q`, symmetric. The first and last matrix of a tower are stored as in `q8`.
+    Q4,
+}
+
+impl std::str::FromStr for Scheme {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "f32" => Ok(Self::F32),
+            "f16" => Ok(Self::F16),
+            "q8" => Ok(Self::Q8),
+            "q4" => Ok(Self::Q4),
+            _ => Err(Error::input(format!(
+                "{name:?} is no quantisation scheme. Choose f32, f16, q8 or q4."
+            ))),
+        }
+    }
+}
+
+impl std::fmt::Display for Scheme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Q8 => "q8",
+            Self::Q4 => "q4",
+        })
+    }
+}
+
+/// What a tensor does, which decides how few bits it bears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Added or multiplied elementwise: floating point.
+    Vector,
+    /// The matrix into or out of a tower, small and felt everywhere: 8 bits at least.
+    Ends,
+    /// Any other matrix.
+    Inner,
+}
+
+impl Role {
+    pub(super) fn is_matrix(self) -> bool {
+        self != Self::Vector
+    }
+}
+
+/// How one tensor is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    F32,
+    F16,
+    Q8,
+    Q4,
+}
+
+impl Scheme {
+    /// How the scheme stores a tensor of this role.
+    pub(super) fn form(self, role: Role) -> Form {
+        match (self, role) {
+            (Self::F32, _) => Form::F32,
+            (Self::F16, _) | (_, Role::Vector) => Form::F16,
+            (Self::Q8, _) | (Self::Q4, Role::Ends) => Form::Q8,
+            (Self::Q4, Role::Inner) => Form::Q4,
+        }
+    }
+}
+
+impl Form {
+    /// Bytes that a row of this many numbers takes, its scales counted in.
+    pub(super) fn row_bytes(self, cols: usize) -> usize {
+        match self {
+            Self::F32 => 4 * cols,
+            Self::F16 => 2 * cols,
+            Self::Q8 => cols + 4,
+            Self::Q4 => q4::row_bytes(cols) + 2 * q4::blocks(cols),
+        }
+    }
+}
+
+/// A tensor as it is stored, or some of its rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Stored {
+    F32(Vec<f32>),
+    F16(Vec<f16>),
+    Q8(q8::Rows),
+    Q4(q4::Rows),
+}
+
+impl Stored {
+    /// Stores rows of `cols` numbers in this form, or in a wider one if they need it.
+    pub(super) fn encode(values: &[f32], cols: usize, form: Form) -> Self {
+        match form {
+            Form::F32 => Self::F32(values.to_vec()),
+            Form::F16 => {
+                let halves: Vec<f16> = values.iter().map(|&v| f16::from_f32(v)).collect();
+                // A weight beyond the range of f16 is worth its 32 bits.
+                if halves.iter().all(|h| h.is_finite()) {
+                    Self::F16(halves)
+                } else {
+                    Self::F32(values.to_vec())
+                }
+            }
+            Form::Q8 => Self::Q8(q8::Rows::encode(values, cols)),
+            Form::Q4 => match q4::Rows::encode(values, cols) {
+                Some(rows) => Self::Q4(rows),
+                None => Self::Q8(q8::Rows::encode(values, cols)),
+            },
+        }
+    }
+
+    /// Appends the values to `out` as f32.
+    pub(super) fn decode_into(&self, out: &mut Vec<f32>) {
+        match self {
+            Self::F32(values) => out.extend_from_slice(values),
+            Self::F16(values) => out.extend(values.iter().map(|v| v.to_f32())),
+            Self::Q8(rows) => rows.decode_into(out),
+            Self::Q4(rows) => rows.decode_into(out),
+        }
+    }
+
+    /// One row of `out.len()` numbers; `None` if there is no such row.
+    pub(super) fn decode_row(&self, row: usize, out: &mut [f32]) -> Option<()> {
+        let start = row.checked_mul(out.len())?;
+        let range = start..start.checked_add(out.len())?;
+        match self {
+            Self::F32(values) => out.copy_from_slice(values.get(range)?),
+            Self::F16(values) => {
+                for (out, value) in out.iter_mut().zip(values.get(range)?) {
+                    *out = value.to_f32();
+                }
+            }
+            Self::Q8(rows) => rows.decode_row(row, out)?,
+            Self::Q4(rows) => rows.decode_row(row, out)?,
+        }
+        Some(())
+    }
+
+    /// Refuses numbers that no trained weight is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] that names the tensor.
+    pub(super) fn check(&self, name: &str) -> Result<()> {
+        let sound = match self {
+            Self::F32(values) => values.iter().all(|v| v.is_finite()),
+            Self::F16(values) => values.iter().all(|v| v.is_finite()),
+            Self::Q8(rows) => rows.scales.iter().all(|s| s.is_finite() && *s > 0.0),
+            Self::Q4(rows) => rows.scales.iter().all(|s| s.is_finite() && *s > f16::ZERO),
+        };
+        if sound {
+            return Ok(());
+        }
+        Err(Error::model(format!(
+            "the tensor {name} holds numbers that are not finite, or scales that are not positive. Import the model again."
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_f16_cannot_hold_stays_f32() {
+        let stored = Stored::encode(&[1.0, 70_000.0], 2, Form::F16);
+        assert_eq!(stored, Stored::F32(vec![1.0, 70_000.0]));
+    }
+
+    #[test]
+    fn unsound_numbers_are_refused() {
+        assert!(Stored::F32(vec![f32::NAN]).check("x").is_err());
+        for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            let q8 = q8::Rows {
+                values: vec![1],
+                scales: vec![scale],
+            };
+            assert!(Stored::Q8(q8).check("x").is_err(), "{scale}");
+            let q4 = q4::Rows {
+                cols: 2,
+                nibbles: vec![0x88],
+                scales: vec![f16::from_f32(scale)],
+            };
+            assert!(Stored::Q4(q4).check("x").is_err(), "{scale}");
+        }
+    }
+
+    #[test]
+    fn rows_are_those_of_the_whole() {
+        let values: Vec<f32> = (0..3 * 45).map(|i| (i as f32 * 0.7).sin()).collect();
+        for form in [Form::F32, Form::F16, Form::Q8, Form::Q4] {
+            let stored = Stored::encode(&values, 45, form);
+            let mut whole = Vec::new();
+            stored.decode_into(&mut whole);
+            let mut row = [0.0; 45];
+            for (index, expected) in whole.chunks(45).enumerate() {
+                assert_eq!(stored.decode_row(index, &mut row), Some(()), "{form:?}");
+                assert_eq!(row, expected, "{form:?}");
+            }
+            assert_eq!(stored.decode_row(3, &mut row), None, "{form:?}");
+        }
+    }
+}

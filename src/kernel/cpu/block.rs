@@ -1,0 +1,197 @@
+//! A residual block of a transformer.
+
+use super::{Attention, AttentionShape, Finish, LayerNorm, PackedLinear, QuantisedRows};
+
+/// Rows that go through the feed-forward part together, which bounds the memory of its hidden
+/// numbers.
+const CHUNK: usize = 128;
+
+/// Rows of short sequences that are projected together: enough to fill the kernels.
+const BATCH: usize = 512;
+
+/// What a block is made of.
+#[derive(Debug, Clone)]
+pub struct BlockParts {
+    /// Before the attention.
+    pub norm1: LayerNorm,
+    /// Queries, keys and values side by side: `[3 · width, width]`.
+    pub projection: PackedLinear,
+    /// The attention's way out: `[width, width]`.
+    pub out: PackedLinear,
+    /// Before the feed-forward part.
+    pub norm2: LayerNorm,
+    /// `[hidden, width]`
+    pub fc1: PackedLinear,
+    /// What `fc1` finishes with.
+    pub activation: Finish,
+    /// `[width, hidden]`
+    pub fc2: PackedLinear,
+    /// Heads of the attention.
+    pub heads: usize,
+}
+
+/// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
+#[derive(Debug, Clone)]
+pub struct PackedBlock {
+    parts: BlockParts,
+    width: usize,
+}
+
+/// Memory that blocks work in, kept from one to the next.
+#[derive(Debug, Default)]
+pub struct BlockScratch {
+    rows: QuantisedRows,
+    attention: Attention,
+    projected: Vec<f32>,
+    attended: Vec<f32>,
+    hidden: Vec<f32>,
+}
+
+impl PackedBlock {
+    /// # Panics
+    ///
+    /// If the parts do not fit each other.
+    #[must_use]
+    pub fn new(parts: BlockParts) -> Self {
+        let width = parts.norm1.width();
+        let hidden = parts.fc1.output();
+        let shape = |layer: &PackedLinear| (layer.input(), layer.output());
+        assert!(
+            shape(&parts.projection) == (width, 3 * width)
+                && shape(&parts.out) == (width, width)
+                && parts.norm2.width() == width
+                && shape(&parts.fc1) == (width, hidden)
+                && shape(&parts.fc2) == (hidden, width)
+                && parts.heads > 0
+                && width.is_multiple_of(parts.heads),
+            "the parts of a block do not fit each other"
+        );
+        Self { parts, width }
+    }
+
+    /// Numbers of a token.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Heads of the attention.
+    #[must_use]
+    pub fn heads(&self) -> usize {
+        self.parts.heads
+    }
+
+    /// The block as it was trained, in place.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[batch, tokens, width]`
+    ///
+    /// # Panics
+    ///
+    /// If `x` is not made of whole sequences.
+    pub fn forward(&self, x: &mut [f32], tokens: usize, causal: bool, scratch: &mut BlockScratch) {
+        let sequence = tokens * self.width;
+        assert!(
+            sequence > 0 && x.len().is_multiple_of(sequence),
+            "{} numbers in sequences of {tokens} tokens of {}",
+            x.len(),
+            self.width
+        );
+        let shape = AttentionShape {
+            tokens,
+            width: self.width,
+            heads: self.parts.heads,
+            causal,
+        };
+        for x in x.chunks_mut((BATCH / tokens).max(1) * sequence) {
+            let mut projected = std::mem::take(&mut scratch.projected);
+            let mut attended = std::mem::take(&mut scratch.attended);
+            self.project_into(x, scratch, &mut projected);
+            attended.resize(x.len(), 0.0);
+            for (projected, attended) in projected
+                .chunks_exact(3 * sequence)
+                .zip(attended.chunks_exact_mut(sequence))
+            {
+                scratch.attention.forward(projected, shape, attended);
+            }
+            scratch.rows.fill(&attended, self.width);
+            self.parts.out.forward(&scratch.rows, Finish::AddTo, x);
+            (scratch.projected, scratch.attended) = (projected, attended);
+        }
+        self.feed_forward(x, scratch);
+    }
+
+    /// Queries, keys and values of the normalised tokens, side by side.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[rows, width]`
+    /// - output: `[rows, 3 · width]`
+    ///
+    /// # Panics
+    ///
+    /// If `x` is not made of whole rows.
+    #[must_use]
+    pub fn project(&self, x: &[f32], scratch: &mut BlockScratch) -> Vec<f32> {
+        let mut projected = Vec::new();
+        self.project_into(x, scratch, &mut projected);
+        projected
+    }
+
+    /// The attention's output projection.
+    ///
+    /// # Shapes
+    ///
+    /// - `joined`: `[rows, width]`, the heads side by side
+    /// - output: `[rows, width]`
+    ///
+    /// # Panics
+    ///
+    /// If `joined` is not made of whole rows.
+    #[must_use]
+    pub fn merge(&self, joined: &[f32], scratch: &mut BlockScratch) -> Vec<f32> {
+        let mut out = vec![0.0; joined.len()];
+        scratch.rows.fill(joined, self.width);
+        self.parts
+            .out
+            .forward(&scratch.rows, Finish::Plain, &mut out);
+        out
+    }
+
+    /// `x + feed_forward(norm(x))`, in place.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[rows, width]`
+    ///
+    /// # Panics
+    ///
+    /// If `x` is not made of whole rows.
+    pub fn feed_forward(&self, x: &mut [f32], scratch: &mut BlockScratch) {
+        let BlockParts {
+            norm2,
+            fc1,
+            activation,
+            fc2,
+            ..
+        } = &self.parts;
+        for x in x.chunks_mut(CHUNK * self.width) {
+            scratch.rows.fill_normed(x, norm2);
+            scratch
+                .hidden
+                .resize(scratch.rows.rows() * fc1.output(), 0.0);
+            fc1.forward(&scratch.rows, *activation, &mut scratch.hidden);
+            scratch.rows.fill(&scratch.hidden, fc1.output());
+            fc2.forward(&scratch.rows, Finish::AddTo, x);
+        }
+    }
+
+    fn project_into(&self, x: &[f32], scratch: &mut BlockScratch, projected: &mut Vec<f32>) {
+        scratch.rows.fill_normed(x, &self.parts.norm1);
+        projected.resize(3 * x.len(), 0.0);
+        self.parts
+            .projection
+            .forward(&scratch.rows, Finish::Plain, projected);
+    }
+}

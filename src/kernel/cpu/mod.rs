@@ -1,0 +1,69 @@
+//! The arithmetic of a transformer block on the CPU, where Burn has nothing fast: linear layers
+//! with 8-bit weights and activations, and what lies between them.
+//!
+//! ```text
+//! weights f32 ── PackedLinear::pack ──► 8-bit weights in panels of 8 outputs     once, at load
+//!
+//! x f32 ─► LayerNorm ─► QuantisedRows ─► PackedLinear::forward ─► f32 ─► attention ─► …
+//!          (fused: one pass over a row)   (integer dot products, then scale, bias,
+//!                                          activation or residual as the tile is stored)
+//! ```
+//!
+//! Everything works on plain slices and knows nothing of Burn; [`PackedBlock`] puts the pieces
+//! together.
+//!
+//! # What a number costs, and what it loses
+//!
+//! An activation is an unsigned 8-bit code with a scale and a zero point for its row, a weight a
+//! signed one with a scale for its output channel. The dot product of two codes is exact, and the
+//! same on every machine; only the f32 arithmetic around it rounds differently here and there.
+//! A NaN or an infinity in a row makes the whole row NaN, never a number.
+//!
+//! # Why weights do not use the whole of 8 bits
+//!
+//! Without VNNI, x86 multiplies 8-bit codes with `pmaddubsw`, which adds two products in 16 bits
+//! and saturates. [`pack`] scales every output channel such that the four products of a group,
+//! two neighbours twice, cannot leave 16 bits whatever the activations are. That costs a channel
+//! of normally distributed weights about one bit, and a channel with outliers nothing. In return
+//! the widening to 32 bits is needed half as often, and no machine computes anything else than
+//! the others.
+//!
+//! # Ways to compute
+//!
+//! | machine | integer dot product | f32 |
+//! | --- | --- | --- |
+//! | wasm with relaxed SIMD | `i16x8_relaxed_dot_i8x16_i7x16` in groups, or `i32x4_relaxed_dot_i8x16_i7x16_add`, found out at start | `f32x4_relaxed_madd` |
+//! | wasm with SIMD | `i32x4_dot_i16x8` over codes widened to 16 bits | `f32x4` |
+//! | x86-64 | AVX-VNNI, AVX2, or plain Rust, found out at start | AVX2 with FMA |
+//! | ARM, 64 bits | NEON | what the compiler makes of four lanes |
+//! | others | plain Rust | the same |
+// Intrinsics need raw pointers or a promise about the CPU. Every block says why it holds.
+#![allow(unsafe_code)]
+
+mod attention;
+mod block;
+mod gelu;
+mod lanes;
+mod layer_norm;
+mod linear;
+mod pack;
+mod quantise;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
+mod tile;
+
+#[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
+compile_error!("build for wasm with -C target-feature=+simd128, see .cargo/config.toml");
+
+pub use attention::{Attention, AttentionShape};
+pub use block::{BlockParts, BlockScratch, PackedBlock};
+pub use layer_norm::LayerNorm;
+pub use linear::Finish;
+pub use pack::PackedLinear;
+pub use quantise::QuantisedRows;
+
+/// How integer dot products are computed on this machine, for reports.
+#[must_use]
+pub fn way() -> &'static str {
+    tile::chosen().name
+}

@@ -1,0 +1,273 @@
+//! Weights of a linear layer, quantised and laid out for the dot products.
+//!
+//! ```text
+//! panel 0: outputs 0..8     step 0: inputs 0..4    [output 0: 4 codes][output 1: 4 codes] … [output 7: 4 codes]
+//!                           step 1: inputs 4..8    …
+//! panel 1: outputs 8..16    …
+//! ```
+//!
+//! A step is 32 bytes: one AVX2 register, two of wasm or NEON, each 32-bit lane an output's four
+//! inputs. Inputs are filled up with zeros to a multiple of 16, outputs to one of 8.
+
+/// Outputs of a panel.
+pub(super) const PANEL: usize = 8;
+/// Inputs of a step.
+pub(super) const STEP: usize = 4;
+/// Inputs are filled up to a multiple of this: what is quantised at once.
+pub(super) const CHUNK: usize = 16;
+
+/// The largest sum of the weights of one sign within a [group](group_sums).
+///
+/// 255 · 128 = 32,640 just stays within 16 bits. Rounding four weights may add 2.
+const GROUP_LIMIT: f32 = 128.0;
+const GROUP_AIM: f32 = GROUP_LIMIT - 2.0;
+
+/// More inputs could make a sum leave 32 bits: 255 · 127 · 65,536 < 2³¹.
+const LARGEST_INPUT: usize = 65_536;
+
+/// Eight outputs' weights for four inputs.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
+pub(super) struct Step(pub(super) [i8; PANEL * STEP]);
+
+/// The weights of a linear layer in 8 bits, with its bias.
+#[derive(Debug, Clone)]
+pub struct PackedLinear {
+    /// `[panels, steps a panel]`
+    pub(super) steps: Vec<Step>,
+    /// For each panel, what its outputs need besides.
+    pub(super) outputs: Vec<Channels>,
+    pub(super) input: usize,
+    pub(super) output: usize,
+}
+
+/// What belongs to the eight outputs of a panel.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Channels {
+    /// A weight is its code times this.
+    pub(super) scale: [f32; PANEL],
+    pub(super) bias: [f32; PANEL],
+    /// The sums of the codes, to take a zero point out of a dot product.
+    pub(super) sum: [i32; PANEL],
+}
+
+impl PackedLinear {
+    /// Quantises and packs a layer.
+    ///
+    /// The codes of weights that were decoded from 8 bits a channel are found again, unless the
+    /// channel has to give up part of a bit (see the [module](super)).
+    ///
+    /// # Shapes
+    ///
+    /// - `weight`: `[output, input]`, row-major, finite
+    /// - `bias`: `[output]`
+    ///
+    /// # Panics
+    ///
+    /// If the shapes do not fit each other, an axis is empty, or there are more than 65,536 inputs.
+    #[must_use]
+    pub fn pack(weight: &[f32], bias: &[f32]) -> Self {
+        let output = bias.len();
+        assert!(output > 0, "a linear layer without outputs");
+        let input = weight.len() / output;
+        assert!(
+            0 < input && input <= LARGEST_INPUT && weight.len() == input * output,
+            "{} weights for {output} outputs",
+            weight.len()
+        );
+        let steps_a_panel = padded(input) / STEP;
+        let panels = output.div_ceil(PANEL);
+        let mut steps = vec![Step([0; PANEL * STEP]); panels * steps_a_panel];
+        let mut outputs = vec![Channels::default(); panels];
+        let mut codes = vec![0; padded(input)];
+        for (channel, (row, &bias)) in weight.chunks_exact(input).zip(bias).enumerate() {
+            let (panel, lane) = (channel / PANEL, channel % PANEL);
+            let scale = quantise_channel(row, &mut codes);
+            let panel_steps = &mut steps[panel * steps_a_panel..][..steps_a_panel];
+            for (step, codes) in panel_steps.iter_mut().zip(codes.chunks_exact(STEP)) {
+                step.0[lane * STEP..][..STEP].copy_from_slice(codes);
+            }
+            let channels = &mut outputs[panel];
+            channels.scale[lane] = scale;
+            channels.bias[lane] = bias;
+            channels.sum[lane] = codes.iter().map(|&code| i32::from(code)).sum();
+        }
+        Self {
+            steps,
+            outputs,
+            input,
+            output,
+        }
+    }
+
+    /// Numbers a row has that goes in.
+    #[must_use]
+    pub fn input(&self) -> usize {
+        self.input
+    }
+
+    /// Numbers a row has that comes out.
+    #[must_use]
+    pub fn output(&self) -> usize {
+        self.output
+    }
+
+    /// Bytes that the layer takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.steps) + size_of_val(&*self.outputs)
+    }
+
+    /// The panels, each with its steps.
+    pub(super) fn panels(&self) -> impl Iterator<Item = (&[Step], &Channels)> {
+        let steps_a_panel = padded(self.input) / STEP;
+        self.steps.chunks_exact(steps_a_panel).zip(&self.outputs)
+    }
+}
+
+/// `input` filled up to whole chunks.
+pub(super) fn padded(input: usize) -> usize {
+    input.next_multiple_of(CHUNK)
+}
+
+/// Writes the codes of a channel's weights and returns their scale.
+fn quantise_channel(row: &[f32], codes: &mut [i8]) -> f32 {
+    let largest = row.iter().fold(0.0f32, |m, w| m.max(w.abs()));
+    let scale = scale_for(row, largest);
+    // An inverse that is not finite would turn zeros into NaN. Such weights are zero in effect.
+    let inverse = if scale >= f32::MIN_POSITIVE {
+        1.0 / scale
+    } else {
+        0.0
+    };
+    for (code, weight) in codes.iter_mut().zip(row) {
+        *code = (weight * inverse).round_ties_even() as i8;
+    }
+    scale
+}
+
+/// The smallest scale with codes within ±127 and every group within its limit.
+fn scale_for(row: &[f32], largest: f32) -> f32 {
+    let scale = largest / 127.0;
+    let heaviest = heaviest_group(row);
+    // Codes that fit as they are, such as those decoded from 8 bits, stay as they are.
+    if heaviest <= GROUP_AIM * scale || fits(row, scale) {
+        scale
+    } else {
+        heaviest / GROUP_AIM
+    }
+}
+
+/// Whether the rounded codes of all groups keep to the limit.
+fn fits(row: &[f32], scale: f32) -> bool {
+    if scale < f32::MIN_POSITIVE {
+        return true;
+    }
+    let rounded: Vec<f32> = row.iter().map(|w| (w / scale).round_ties_even()).collect();
+    heaviest_group(&rounded) <= GROUP_LIMIT
+}
+
+/// The largest sum of one sign among all groups.
+fn heaviest_group(row: &[f32]) -> f32 {
+    row.chunks(2 * STEP)
+        .flat_map(group_sums)
+        .fold(0.0, f32::max)
+}
+
+/// Sums by sign of the two groups of eight neighbouring inputs: what one 16-bit lane adds up is
+/// a pair of one step and the same pair of the next.
+fn group_sums(inputs: &[f32]) -> [f32; 4] {
+    let mut sums = [0.0; 4];
+    for (i, &weight) in inputs.iter().enumerate() {
+        let pair = i % STEP / 2;
+        sums[2 * pair + usize::from(weight < 0.0)] += weight.abs();
+    }
+    sums
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    fn codes(row: &[f32]) -> (Vec<i8>, f32) {
+        let mut codes = vec![0; padded(row.len())];
+        let scale = quantise_channel(row, &mut codes);
+        (codes, scale)
+    }
+
+    /// The promise that the 16-bit sums rest on.
+    fn assert_groups_fit(codes: &[i8]) {
+        for eight in codes.chunks_exact(2 * STEP) {
+            for pair in [0, 2] {
+                let group = [
+                    eight[pair],
+                    eight[pair + 1],
+                    eight[pair + STEP],
+                    eight[pair + STEP + 1],
+                ];
+                let sum = |sign: i32| -> i32 {
+                    group
+                        .iter()
+                        .map(|&c| (sign * i32::from(c)).max(0))
+                        .sum::<i32>()
+                };
+                assert!(255 * sum(1) <= i32::from(i16::MAX), "{group:?}");
+                assert!(255 * sum(-1) <= -i32::from(i16::MIN), "{group:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn codes_of_outlier_channels_survive() {
+        // One large weight and small ones, as decoded from 8 bits.
+        let expected: Vec<i8> = (0..64)
+            .map(|i| if i == 9 { -127 } else { i % 3 - 1 })
+            .collect();
+        let row: Vec<f32> = expected.iter().map(|&c| f32::from(c) * 0.031).collect();
+        let (codes, scale) = codes(&row);
+        assert_eq!(codes, expected);
+        assert!((scale - 0.031).abs() < 1e-7);
+    }
+
+    #[test]
+    fn the_heaviest_channels_keep_to_16_bits() {
+        for row in [
+            vec![1.0; 40],
+            vec![-3.0e30; 16],
+            (0..35)
+                .map(|i| if i % 3 == 0 { -0.7 } else { 0.9 })
+                .collect(),
+        ] {
+            let (codes, scale) = codes(&row);
+            assert_groups_fit(&codes);
+            for (&code, weight) in codes.iter().zip(&row) {
+                assert!((f32::from(code) * scale - weight).abs() <= 0.502 * scale);
+            }
+        }
+    }
+
+    #[test]
+    fn zeros_and_almost_zeros_are_zeros() {
+        for row in [vec![0.0; 5], vec![1e-44; 17]] {
+            let (codes, _) = codes(&row);
+            assert!(codes.iter().all(|&c| c == 0));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn groups_fit_and_codes_are_near(row in proptest::collection::vec(-10.0f32..10.0, 1..70)) {
+            let (codes, scale) = codes(&row);
+            assert_groups_fit(&codes);
+            for (&code, weight) in codes.iter().zip(&row) {
+                proptest::prop_assert!((f32::from(code) * scale - weight).abs() <= 0.502 * scale);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "7 weights for 2 outputs")]
+    fn refuses_a_shape_that_does_not_fit() {
+        let _ = PackedLinear::pack(&[0.0; 7], &[0.0; 2]);
+    }
+}

@@ -1,0 +1,235 @@
+//! Every way to compute against the plain one, which the public tests, `tests/kernel.rs`, cannot
+//! choose.
+
+use proptest::prelude::*;
+
+use super::lanes::{Lanes, Work, run, run_portable};
+use super::tile::{Way, available};
+use super::{Finish, LayerNorm, PackedLinear, QuantisedRows, gelu};
+
+fn plain() -> Way {
+    *available().last().expect("there is always one")
+}
+
+fn forward(way: Way, layer: &PackedLinear, x: &[f32]) -> Vec<f32> {
+    let mut rows = QuantisedRows::made_for(way);
+    rows.fill(x, layer.input());
+    let mut out = vec![f32::NAN; rows.rows() * layer.output()];
+    layer.forward(&rows, Finish::Plain, &mut out);
+    out
+}
+
+fn assert_all_ways_agree(weight: &[f32], bias: &[f32], x: &[f32]) {
+    let layer = PackedLinear::pack(weight, bias);
+    let expected = forward(plain(), &layer, x);
+    for way in available() {
+        // The same integers, and the same arithmetic around them: the same bits.
+        assert_eq!(forward(way, &layer, x), expected, "{}", way.name);
+    }
+}
+
+#[test]
+fn all_ways_agree_where_16_bits_are_nearly_full() {
+    // Codes of 255 and weights at the limit of their groups, of either sign.
+    for sign in [1.0, -1.0] {
+        for weights in [[32.0; 4], [127.0, 0.0, 1.0, 0.0], [64.0, 64.0, 0.0, 0.0]] {
+            let (rows, input, output) = (5, 96, 9);
+            let weight: Vec<f32> = (0..input * output)
+                // A group is a pair of one step and the same pair of the next.
+                .map(|i| sign * weights[i % 8 / 4 * 2 + i % 2])
+                .collect();
+            let x: Vec<f32> = (0..rows * input)
+                .map(|i| if i % 50 == 7 { 0.0 } else { 255.0 })
+                .collect();
+            assert_all_ways_agree(&weight, &vec![0.0; output], &x);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn all_ways_agree(
+        rows in 1usize..10,
+        input in 1usize..70,
+        output in 1usize..20,
+        size in -30i32..30,
+        numbers in proptest::collection::vec(-1.0f32..1.0, 3000),
+    ) {
+        let mut numbers = numbers.into_iter().cycle();
+        let mut take = |count: usize, scale: f32| -> Vec<f32> {
+            numbers.by_ref().take(count).map(|x| x * scale).collect()
+        };
+        let weight = take(input * output, 1.0);
+        let bias = take(output, 1.0);
+        let x = take(rows * input, 10f32.powi(size));
+        assert_all_ways_agree(&weight, &bias, &x);
+    }
+
+    #[test]
+    fn lanes_of_either_kind_find_the_same_codes(
+        x in proptest::collection::vec(-1e3f32..1e3, 16),
+        factor in 0.0f32..1.0,
+    ) {
+        struct Codes<'a>(&'a [f32; 16], f32);
+        impl Work for Codes<'_> {
+            type Output = [u8; 16];
+            #[inline(always)]
+            fn run<L: Lanes>(self) -> [u8; 16] {
+                L::codes(self.0, L::splat(self.1), L::splat(100.0))
+            }
+        }
+        let x: &[f32; 16] = x.as_slice().try_into().expect("16 numbers");
+        prop_assert_eq!(run(Codes(x, factor)), run_portable(Codes(x, factor)));
+    }
+}
+
+#[test]
+fn codes_beyond_the_range_are_its_ends() {
+    struct Ends;
+    impl Work for Ends {
+        type Output = [u8; 16];
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> [u8; 16] {
+            let mut x = [1e30; 16];
+            x[8..].fill(-1e30);
+            L::codes(&x, L::splat(1.0), L::splat(0.0))
+        }
+    }
+    let mut expected = [255; 16];
+    expected[8..].fill(0);
+    assert_eq!(run(Ends), expected);
+    assert_eq!(run_portable(Ends), expected);
+}
+
+/// A function of lanes over a slice.
+struct Map<'a>(&'a [f32], Function);
+
+#[derive(Clone, Copy)]
+enum Function {
+    Exp,
+    QuickGelu,
+    Gelu,
+}
+
+impl Work for Map<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Vec<f32> {
+        let mut out = vec![0.0; self.0.len()];
+        for (x, out) in self
+            .0
+            .chunks_exact(L::COUNT)
+            .zip(out.chunks_exact_mut(L::COUNT))
+        {
+            let x = L::load(x);
+            match self.1 {
+                Function::Exp => gelu::exp(x),
+                Function::QuickGelu => gelu::quick_gelu(x),
+                Function::Gelu => gelu::gelu(x),
+            }
+            .store(out);
+        }
+        out
+    }
+}
+
+fn both_kinds(x: &[f32], function: Function) -> [Vec<f32>; 2] {
+    [run(Map(x, function)), run_portable(Map(x, function))]
+}
+
+/// The error function by its power series, exact enough in f64 up to 4, and 1 from there.
+fn erf(z: f64) -> f64 {
+    if z.abs() > 4.0 {
+        return z.signum();
+    }
+    let (mut term, mut sum) = (z, z);
+    for n in 1..120 {
+        term *= -z * z / f64::from(n);
+        sum += term / f64::from(2 * n + 1);
+    }
+    sum * std::f64::consts::FRAC_2_SQRT_PI
+}
+
+#[test]
+fn exponentials_are_exact_to_a_few_units() {
+    let x: Vec<f32> = (-8_700..8_796).map(|i| i as f32 * 0.01).collect();
+    for found in both_kinds(&x, Function::Exp) {
+        for (&x, found) in x.iter().zip(found) {
+            let expected = f64::from(x).exp();
+            let error = (f64::from(found) / expected - 1.0).abs();
+            assert!(error < 3e-7, "{x}: {error}");
+        }
+    }
+    let ends = [
+        -88.5,
+        f32::NEG_INFINITY,
+        -1e30,
+        88.8,
+        f32::INFINITY,
+        1e30,
+        1.0,
+        0.0,
+    ];
+    for found in both_kinds(&ends, Function::Exp) {
+        assert_eq!(found[..3], [0.0; 3]);
+        assert_eq!(found[3..6], [f32::INFINITY; 3]);
+        assert_eq!(found[7], 1.0);
+    }
+}
+
+#[test]
+fn activations_are_exact_to_a_millionth() {
+    let x: Vec<f32> = (-16_000..16_000).map(|i| i as f32 * 0.001).collect();
+    type Exact = fn(f64) -> f64;
+    let functions: [(Function, Exact); 2] = [
+        (Function::QuickGelu, |x| x / (1.0 + (-1.702 * x).exp())),
+        (Function::Gelu, |x| {
+            x * 0.5 * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2))
+        }),
+    ];
+    for (function, exact) in functions {
+        for found in both_kinds(&x, function) {
+            for (&x, found) in x.iter().zip(found) {
+                let error = (f64::from(found) - exact(f64::from(x))).abs();
+                assert!(error < 1e-6 * f64::from(x.abs()).max(1.0), "{x}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn activations_at_the_ends_of_f32() {
+    let x = [1e38, -1e38, 200.0, -200.0, f32::NAN, 0.0, -0.0, 1e-40];
+    for function in [Function::QuickGelu, Function::Gelu] {
+        for found in both_kinds(&x, function) {
+            assert_eq!(found[..4], [1e38, 0.0, 200.0, 0.0]);
+            assert!(found[4].is_nan());
+            assert!(found[5..].iter().all(|x| x.abs() <= 1e-40));
+        }
+    }
+}
+
+#[test]
+fn layer_norm_of_either_kind_of_lanes() {
+    struct Norm<'a>(&'a LayerNorm, &'a [f32]);
+    impl Work for Norm<'_> {
+        type Output = Vec<f32>;
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> Vec<f32> {
+            let mut out = vec![0.0; self.1.len()];
+            self.0.row::<L>(self.1, &mut out);
+            out
+        }
+    }
+    for width in [1, 3, 8, 21, 192] {
+        let x: Vec<f32> = (0..width).map(|i| (i * i % 17) as f32 - 5.0).collect();
+        let norm = LayerNorm::new(vec![1.5; width], vec![-0.5; width], 1e-5);
+        for (a, b) in run(Norm(&norm, &x))
+            .iter()
+            .zip(run_portable(Norm(&norm, &x)))
+        {
+            assert!((a - b).abs() < 1e-5);
+        }
+    }
+}

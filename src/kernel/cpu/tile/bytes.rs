@@ -1,0 +1,17 @@
+//! How codes lie in memory where dot products take bytes: as they are packed.
+
+use crate::kernel::cpu::pack::Step;
+
+/// The code of an activation.
+pub(in crate::kernel::cpu) type Code = u8;
+
+/// A step as the dot products read it.
+pub(in crate::kernel::cpu) type Ready = Step;
+
+/// Brings a panel into the form the dot products read, with `space` as its place.
+pub(in crate::kernel::cpu) fn make_ready<'a>(
+    steps: &'a [Step],
+    _space: &'a mut Vec<Ready>,
+) -> &'a [Ready] {
+    steps
+}

@@ -1,0 +1,97 @@
+//! The dot products of four rows with the eight outputs of a panel, in every way a CPU knows.
+//!
+//! All ways give the same integers.
+
+// wasm without relaxed SIMD has a dot product of 16-bit numbers only; all others take bytes.
+#[cfg(not(all(target_arch = "wasm32", not(target_feature = "relaxed-simd"))))]
+mod bytes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(not(target_arch = "wasm32"))]
+mod plain;
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+mod relaxed;
+#[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
+mod simd128;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::sync::OnceLock;
+
+use super::pack::PANEL;
+use super::quantise::{Quad, TILE};
+
+#[cfg(not(all(target_arch = "wasm32", not(target_feature = "relaxed-simd"))))]
+pub(super) use bytes::{Code, Ready, make_ready};
+#[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
+pub(super) use simd128::{Code, Ready, make_ready};
+
+/// What a tile comes to: `[row, output]`.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C, align(32))]
+pub(super) struct Sums(pub(super) [[i32; PANEL]; TILE]);
+
+/// A way to compute dot products.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub(super) name: &'static str,
+    /// Whether the codes of activations are read as signed, so that 128 has to be taken off them.
+    signed: bool,
+    /// Only [`available`] makes a `Way`, of what the CPU can run.
+    run: fn(&[Quad], &[Ready], &mut Sums),
+}
+
+impl Way {
+    /// What to take off a zero point.
+    pub(super) fn offset(&self) -> i32 {
+        if self.signed { 128 } else { 0 }
+    }
+
+    /// What turns an unsigned code into this way's, by exclusive or.
+    pub(super) fn flip(&self) -> u8 {
+        if self.signed { 0x80 } else { 0 }
+    }
+
+    /// Adds up, for every row of the tile and every output of the panel, the products of all steps.
+    ///
+    /// # Panics
+    ///
+    /// If the two differ in length.
+    #[inline]
+    pub(super) fn run(&self, rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+        assert_eq!(rows.len(), panel.len(), "steps of a row and of a panel");
+        (self.run)(rows, panel, sums);
+    }
+}
+
+/// The fastest way that this machine has.
+pub(super) fn chosen() -> Way {
+    static CHOSEN: OnceLock<Way> = OnceLock::new();
+    *CHOSEN.get_or_init(|| available()[0])
+}
+
+/// Every way that this machine has, the fastest first; there is always one.
+pub(super) fn available() -> Vec<Way> {
+    #[cfg(target_arch = "wasm32")]
+    {
+        #[cfg(target_feature = "relaxed-simd")]
+        return relaxed::available();
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        return vec![simd128::WAY];
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        let ways: [Vec<Way>; 3] = [
+            #[cfg(target_arch = "x86_64")]
+            x86::available(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Vec::new(),
+            #[cfg(target_arch = "aarch64")]
+            vec![neon::WAY],
+            #[cfg(not(target_arch = "aarch64"))]
+            Vec::new(),
+            vec![plain::WAY],
+        ];
+        ways.concat()
+    }
+}

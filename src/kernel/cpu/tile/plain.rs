@@ -1,0 +1,26 @@
+//! In plain Rust: the reference of all other ways.
+
+use super::{Ready, Sums, Way};
+use crate::kernel::cpu::pack::STEP;
+use crate::kernel::cpu::quantise::Quad;
+
+pub(super) const WAY: Way = Way {
+    name: "plain",
+    signed: false,
+    run,
+};
+
+fn run(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+    *sums = Sums::default();
+    for (quad, step) in rows.iter().zip(panel) {
+        for (codes, sums) in quad.0.as_chunks::<STEP>().0.iter().zip(&mut sums.0) {
+            for (weights, sum) in step.0.as_chunks::<STEP>().0.iter().zip(sums) {
+                *sum += codes
+                    .iter()
+                    .zip(weights)
+                    .map(|(&code, &weight)| i32::from(code) * i32::from(weight))
+                    .sum::<i32>();
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! wasm with relaxed SIMD: a dot product of signed bytes with numbers of 7 bits.
+//!
+//! The specification leaves open what an eighth bit means. But it is one of two things, and stays
+//! the same for as long as a program runs, so that it can be found out at start and all eight bits
+//! be used. They are
+//!
+//! - unsigned, as `pmaddubsw` and `vpdpbusd` of x86 read them, or
+//! - signed, as 64-bit ARM does: then 128 is taken off every code.
+//!
+//! `i32x4_relaxed_dot_i8x16_i7x16_add` is one instruction with VNNI, or with ARM's dot product.
+//! Without, engines make it from `pmaddubsw`, which saturates at 16 bits, `pmaddwd` to widen, and
+//! an addition. There it is faster to add up two steps in 16 bits, which packed weights guarantee
+//! to fit, and to widen once.
+
+use core::arch::wasm32::*;
+use core::hint::black_box;
+
+use super::{Ready, Sums, Way};
+use crate::kernel::cpu::pack::{PANEL, STEP};
+use crate::kernel::cpu::quantise::{Quad, TILE};
+
+/// Registers of a step: half the panel each.
+const HALVES: usize = 2;
+
+pub(super) fn available() -> Vec<Way> {
+    let direct = |signed| Way {
+        name: "relaxed, direct",
+        signed,
+        run: run_direct,
+    };
+    let grouped = Way {
+        name: "relaxed, in groups",
+        signed: false,
+        run: run_grouped,
+    };
+    // 1 · 128 twice, if the eighth bit counts; −1 · 128 twice if it is a sign.
+    let pair =
+        i16x8_relaxed_dot_i8x16_i7x16(black_box(i8x16_splat(1)), black_box(i8x16_splat(-128)));
+    match i16x8_extract_lane::<0>(pair) {
+        256 if widens_at_once() => vec![direct(false), grouped],
+        // Slower there, and as exact: a pair is part of a group.
+        256 => vec![grouped, direct(false)],
+        _ => vec![direct(true)],
+    }
+}
+
+/// Whether the dot product that adds in 32 bits does so from the start, as with VNNI: then
+/// 4 · 127 · 255 arrives whole, and the instruction is a fast one.
+fn widens_at_once() -> bool {
+    let four = i32x4_relaxed_dot_i8x16_i7x16_add(
+        black_box(i8x16_splat(127)),
+        black_box(i8x16_splat(-1)),
+        i32x4_splat(0),
+    );
+    i32x4_extract_lane::<0>(four) == 4 * 127 * 255
+}
+
+/// The weights of a step, four outputs each.
+#[inline(always)]
+fn weights(step: &Ready) -> [v128; HALVES] {
+    let step: *const v128 = step.0.as_ptr().cast();
+    // SAFETY: a step is 32 bytes.
+    unsafe { [v128_load(step), v128_load(step.add(1))] }
+}
+
+/// The codes of one row, four times over.
+#[inline(always)]
+fn codes(quad: &Quad, row: usize) -> v128 {
+    // SAFETY: a quad is four rows of four bytes.
+    unsafe { v128_load32_splat(quad.0[row * STEP..][..STEP].as_ptr().cast()) }
+}
+
+// Functions of their own, so that an engine that compiles in tiers has the fast tier ready after
+// the first few tiles, not after the first picture.
+#[inline(never)]
+fn run_direct(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+    let mut acc = [[i32x4_splat(0); HALVES]; TILE];
+    for (quad, step) in rows.iter().zip(panel) {
+        let weights = weights(step);
+        for (row, acc) in acc.iter_mut().enumerate() {
+            let codes = codes(quad, row);
+            for (acc, &weights) in acc.iter_mut().zip(&weights) {
+                *acc = i32x4_relaxed_dot_i8x16_i7x16_add(weights, codes, *acc);
+            }
+        }
+    }
+    store(acc, sums);
+}
+
+#[inline(never)]
+fn run_grouped(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+    let ones = i16x8_splat(1);
+    let mut acc = [[i32x4_splat(0); HALVES]; TILE];
+    let quads = rows.as_chunks::<2>().0;
+    let steps = panel.as_chunks::<2>().0;
+    for (quads, steps) in quads.iter().zip(steps) {
+        let (first, second) = (weights(&steps[0]), weights(&steps[1]));
+        for (row, acc) in acc.iter_mut().enumerate() {
+            let (a, b) = (codes(&quads[0], row), codes(&quads[1], row));
+            for (half, acc) in acc.iter_mut().enumerate() {
+                let group = i16x8_add(
+                    i16x8_relaxed_dot_i8x16_i7x16(first[half], a),
+                    i16x8_relaxed_dot_i8x16_i7x16(second[half], b),
+                );
+                *acc = i32x4_add(*acc, i32x4_dot_i16x8(group, ones));
+            }
+        }
+    }
+    store(acc, sums);
+}
+
+#[inline(always)]
+fn store(acc: [[v128; HALVES]; TILE], sums: &mut Sums) {
+    for (acc, sums) in acc.iter().zip(&mut sums.0) {
+        for (half, &acc) in acc.iter().enumerate() {
+            let sums = &mut sums[half * PANEL / HALVES..][..PANEL / HALVES];
+            // SAFETY: four sums are there, as the slicing checked.
+            unsafe { v128_store(sums.as_mut_ptr().cast(), acc) }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+/** The menu of models, and the import of new ones. */
+import {
+  type BundleInfo,
+  deleteModel,
+  importModel,
+  listModels,
+  type Progress,
+  type Scheme,
+} from 'wordmask';
+import {
+  builtInOffer,
+  checkedKey,
+  facts,
+  importedOffer,
+  isStored,
+  manifestBytes,
+  type Offer,
+  readIndex,
+  servedOffer,
+} from './catalogue.js';
+import { element, make } from './dom.js';
+import { listenForChoice } from './sources.js';
+import { type Store, shorten } from './state.js';
+import { progressText, type Status } from './status.js';
+
+const REMEMBERED = 'wordmask-model';
+const schemes: readonly Scheme[] = ['q8', 'q4', 'f16', 'f32'];
+
+/** The model that was chosen before in this visit. */
+export function rememberedModel(): string | null {
+  try {
+    return checkedKey(sessionStorage.getItem(REMEMBERED), location.origin);
+  } catch {
+    return null; // Storage is forbidden here.
+  }
+}
+
+function remember(key: string): void {
+  try {
+    sessionStorage.setItem(REMEMBERED, key);
+  } catch {
+    // Then it is forgotten with the page.
+  }
+}
+
+export interface Models {
+  /** Resolves once imported models are known, whether there are any or not. */
+  readonly ready: Promise<void>;
+  /** Imports these files of a published model. */
+  take(files: readonly File[]): Promise<void>;
+  /** Looks again at what the browser's storage holds: a model that turned out damaged is off the list. */
+  refresh(): Promise<void>;
+  /** What a model says of itself, now that it has been loaded. */
+  loaded(key: string, info: BundleInfo): void;
+}
+
+/**
+ * @param builtIn The address of the model that the page brings along.
+ * @param choose Gets files that were chosen in the menu.
+ */
+export function createModels(
+  store: Store,
+  builtIn: string,
+  status: Status,
+  choose: (files: readonly File[]) => void,
+): Models {
+  const menu = element('models', HTMLDetailsElement);
+  const list = element('model-list', HTMLUListElement);
+  const now = element('model-now', HTMLElement);
+  const scheme = element('scheme', HTMLSelectElement);
+  let own: Offer = builtInOffer(builtIn);
+  let served: readonly Offer[] = [];
+  let imported: readonly Offer[] = [];
+  /** The offers in the list, as text. */
+  let shown = '';
+  /** What loaded models have said of themselves. */
+  const told = new Map<string, BundleInfo>();
+
+  const offers = (): readonly Offer[] => {
+    const known = [own, ...served, ...imported];
+    const { model } = store.state();
+    // A folder that only the address names is a model as well.
+    if (!isStored(model) && model !== '' && !known.some(({ key }) => key === model)) {
+      known.splice(1, 0, servedOffer(model));
+    }
+    return known.map((offer) => ({ ...offer, ...told.get(offer.key) }));
+  };
+
+  const show = (): void => {
+    const all = offers();
+    const { model } = store.state();
+    now.textContent = shorten(all.find(({ key }) => key === model)?.name ?? '', 40);
+    const next = JSON.stringify(all);
+    if (next !== shown) render(all);
+    shown = next;
+    for (const input of list.querySelectorAll('input')) input.checked = input.value === model;
+  };
+
+  const render = (all: readonly Offer[]): void => {
+    const focused = document.activeElement;
+    const at = focused?.closest('#model-list > li') ?? null;
+    const place = at === null ? -1 : [...list.children].indexOf(at);
+    list.replaceChildren(...all.map(row));
+    // New rows take the focus along.
+    const kind = focused instanceof HTMLButtonElement ? 'button' : 'input';
+    list.children[place]?.querySelector<HTMLElement>(kind)?.focus({ preventScroll: true });
+  };
+
+  const row = (offer: Offer, at: number): HTMLLIElement => {
+    const item = make('li', 'model');
+    const label = make('label');
+    const input = make('input');
+    input.type = 'radio';
+    input.name = 'model';
+    input.value = offer.key;
+    input.addEventListener('change', () => {
+      if (input.checked) store.dispatch({ type: 'model', model: offer.key });
+    });
+    const name = make('span', 'name', shorten(offer.name, 80));
+    label.append(input, name);
+    const about = make('div', 'quiet');
+    about.id = `model-about-${at}`;
+    input.setAttribute('aria-describedby', about.id);
+    const kind = { 'built-in': 'built in', served: 'beside the page', imported: 'imported' };
+    about.append(make('p', '', [kind[offer.kind], facts(offer)].filter(Boolean).join(' · ')));
+    if (offer.knows !== '') about.append(make('p', '', shorten(offer.knows, 300)));
+    item.append(label, about);
+    if (offer.kind === 'imported') item.append(deleteButton(offer));
+    return item;
+  };
+
+  /** Asks once more: an import takes longer than a click. */
+  const deleteButton = (offer: Offer): HTMLButtonElement => {
+    const button = make('button', 'button small', 'Delete');
+    button.type = 'button';
+    const name = shorten(offer.name);
+    const arm = (armed: boolean): void => {
+      button.dataset.armed = String(armed);
+      button.textContent = armed ? 'Delete for good' : 'Delete';
+      button.setAttribute('aria-label', `${button.textContent}: ${name}`);
+    };
+    arm(false);
+    button.addEventListener('blur', () => arm(false));
+    button.addEventListener('click', () => {
+      if (button.dataset.armed === 'true') void remove(offer);
+      else {
+        arm(true);
+        status.say(`Press again to delete ${name} for good.`);
+      }
+    });
+    return button;
+  };
+
+  const remove = async ({ key, name }: Offer): Promise<void> => {
+    if (store.state().model === key) store.dispatch({ type: 'model', model: builtIn });
+    try {
+      await deleteModel(key);
+      await refresh();
+      status.say(`${shorten(name)} was deleted.`);
+    } catch (error) {
+      status.alert(error instanceof Error ? error.message : String(error));
+    }
+    menu.querySelector('summary')?.focus();
+  };
+
+  const refresh = async (): Promise<void> => {
+    // A browser without storage has no imported models, which is no failure of the page.
+    imported = (await listModels().catch(() => [])).map(importedOffer);
+    show();
+  };
+
+  /** What lies beside the page is looked up when the menu is first opened. */
+  const lookAround = async (): Promise<void> => {
+    const base = new URL('..', builtIn).href;
+    const index = readIndex(await fetchJson(new URL('index.json', base).href), base);
+    const same = index.find(({ key }) => key === builtIn);
+    const bytes = same?.bytes ?? manifestBytes(await fetchJson(new URL('wordmask.json', builtIn)));
+    own = { ...own, ...same, kind: 'built-in', bytes };
+    served = index.filter(({ key }) => key !== builtIn);
+    show();
+  };
+
+  const importing = createImporting(status);
+  const take = async (files: readonly File[]): Promise<void> => {
+    const chosen = schemes.find((one) => one === scheme.value) ?? 'q8';
+    const model = await importing.run(files, chosen);
+    if (model === null) return;
+    await refresh();
+    store.dispatch({ type: 'model', model: model.id });
+  };
+
+  listenForChoice(element('model-files', HTMLInputElement), choose);
+  menu.addEventListener('toggle', () => void lookAround(), { once: true });
+  store.subscribe(({ model }, before) => {
+    if (model === before.model) return;
+    remember(model);
+    show();
+  });
+  show();
+  const start = async (): Promise<void> => {
+    await refresh();
+    const { model } = store.state();
+    const lost = isStored(model) && !imported.some(({ key }) => key === model);
+    if (lost) store.dispatch({ type: 'model', model: builtIn });
+  };
+  return {
+    ready: start(),
+    take,
+    refresh,
+    loaded(key, info) {
+      told.set(key, info);
+      show();
+    },
+  };
+}
+
+/** What a file of this site says; `null` if it is not there or not JSON. */
+async function fetchJson(url: string | URL): Promise<unknown> {
+  try {
+    const response = await fetch(url);
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The part of the status area that tells of an import; the rest of the page works on. */
+function createImporting(status: Status) {
+  const box = element('importing', HTMLElement);
+  const phase = element('import-phase', HTMLElement);
+  const bar = element('import-progress', HTMLProgressElement);
+  const cancel = element('import-cancel', HTMLButtonElement);
+  let running: AbortController | null = null;
+  cancel.addEventListener('click', () => running?.abort());
+
+  const tell = (progress: Progress): void => {
+    const { text, spoken, part } =
+      progress.phase === 'prepare'
+        ? { text: 'Starting the import', spoken: 'Importing the model', part: null }
+        : progressText(progress);
+    phase.textContent = text;
+    if (part === null) bar.removeAttribute('value');
+    else bar.value = part;
+    status.say(spoken);
+  };
+
+  return {
+    /** The model, or `null` if none was made; it has been said why. */
+    async run(files: readonly File[], scheme: Scheme): Promise<{ id: string } | null> {
+      if (running !== null) {
+        status.alert('A model is being imported already. Wait for it, or cancel it first.');
+        return null;
+      }
+      running = new AbortController();
+      const { signal } = running;
+      status.clearAlert();
+      box.hidden = false;
+      tell({ phase: 'prepare' });
+      try {
+        const onProgress = (progress: Progress) => {
+          if (!signal.aborted) tell(progress);
+        };
+        const model = await importModel(files, { scheme, signal, onProgress });
+        status.say(`${shorten(model.name)} was imported.`);
+        return model;
+      } catch (error) {
+        if (signal.aborted) status.say('The import was cancelled. Nothing of it was kept.');
+        else status.alert(shorten(error instanceof Error ? error.message : String(error), 400));
+        return null;
+      } finally {
+        running = null;
+        box.hidden = true;
+      }
+    },
+  };
+}
