@@ -159,7 +159,7 @@ fn import_then_info() {
     let directory = tempfile::tempdir().unwrap();
     let out = path(&directory, "bundle");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-clip");
-    for scheme in ["f32", "f16", "q8"] {
+    for scheme in ["f32", "f16", "q8", "q4"] {
         let output = wordmask(&[
             "import",
             source,
@@ -180,8 +180,55 @@ fn import_then_info() {
         assert_eq!(manifest["words"]["file"], "words-00.safetensors");
         assert_eq!(manifest["setting"], "naclip+tlp");
     }
-    fails(&["import", "/nowhere", "--out", &out], 1, "config.json");
+    // What is no path is a name of the catalogue, and the names are told.
+    fails(&["import", "/nowhere", "--out", &out], 1, "laion-b16");
+    fails(&["import", "./nowhere", "--out", &out], 1, "laion-b16");
+    fails(&["import", "b17", "--out", &out], 1, "laion-b16");
     fails(&["import", source, "--quant", "q3", "--out", &out], 2, "q3");
+}
+
+#[test]
+fn import_tells_what_it_measured_and_takes_a_guide() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = path(&directory, "bundle");
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+    let source = format!("{fixtures}/layouts/open-clip");
+    let found = format!("{fixtures}/found/dino.pth");
+    let head = format!("{fixtures}/found/decoder_weights.pt");
+    let mut args = vec![
+        "import", &source, "--quant", "f16", "--words", "none", "--json", "--out", &out,
+    ];
+    args.extend(["--found", &found]);
+    fails(&args, 2, "--found-head");
+    args.extend(["--found-head", &head]);
+    let output = wordmask(&args);
+    assert!(output.status.success(), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cosine = report["fidelity"]["dense_cosine"].as_f64().unwrap();
+    assert!((0.9999..=1.000_001).contains(&cosine), "{report}");
+    assert!(report["tensors"][0]["relative"].is_number());
+    let output = wordmask(&["info", &out, "--json"]);
+    let manifest: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(manifest["guide"]["tower"]["patch"], 4);
+
+    let picture = scene_file(&directory, 3);
+    let output = wordmask(&[
+        "segment",
+        &picture,
+        "--words",
+        "cat, house",
+        "--method",
+        "clip-diy",
+        "--guidance",
+        "found",
+        "--crops",
+        "10",
+        "--model",
+        &out,
+        "--out",
+        &path(&directory, "masks"),
+    ]);
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]

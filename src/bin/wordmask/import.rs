@@ -79,7 +79,7 @@ impl Origin {
             Some(entry) if entry.name.eq_ignore_ascii_case(&args.source) => {
                 (entry.hub.as_str(), entry.revision.as_deref())
             }
-            _ if args.source.split('/').count() == 2 => (args.source.as_str(), None),
+            _ if is_repository(&args.source) => (args.source.as_str(), None),
             _ => return Err(unknown(&args.source)),
         };
         let revision = args.revision.as_deref().or(pinned);
@@ -131,6 +131,15 @@ impl Origin {
             about,
         })
     }
+}
+
+/// Whether this can be a repository of the hub: an owner and a name, and no path.
+fn is_repository(source: &str) -> bool {
+    let plain = |part: &str| {
+        let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        !part.is_empty() && !part.starts_with('.') && part.bytes().all(known)
+    };
+    matches!(source.split_once('/'), Some((owner, name)) if plain(owner) && plain(name))
 }
 
 fn unknown(source: &str) -> Error {
