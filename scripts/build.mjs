@@ -7,6 +7,7 @@
  */
 
 import {
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -38,6 +39,7 @@ const engineDir = join(pkgDir, 'engine');
 const wasmOptFlags = [
   '-O1',
   '--enable-simd',
+  '--enable-relaxed-simd',
   '--enable-bulk-memory',
   '--enable-nontrapping-float-to-int',
   '--enable-sign-ext',
@@ -58,30 +60,57 @@ export async function build({ profile = 'web', only } = {}) {
   if (!only || only === 'www') await buildWww();
 }
 
-/** Compiles for the browser; the flags of the target are in `.cargo/config.toml`. */
-function compile(what, profile) {
-  const features = ['--no-default-features', '--features', 'web'];
+/**
+ * Compiles for the browser; the flags of the target are in `.cargo/config.toml`.
+ *
+ * With `relaxed` this crate's own code, and so its kernels, may use relaxed SIMD. What it depends on is
+ * compiled once for both.
+ */
+function compile(what, profile, { relaxed = false } = {}) {
+  const features = ['--no-default-features', '--features', relaxed ? 'relaxed-simd' : 'web'];
   const args = ['--locked', '--target', wasmTarget, '--profile', profile, ...features];
-  run('cargo', ['build', ...what, ...args], {
+  const flags = relaxed ? ['--', '-C', 'target-feature=+relaxed-simd'] : [];
+  run('cargo', [relaxed ? 'rustc' : 'build', ...what, ...args, ...flags], {
     failure: 'The engine does not compile; see above.',
   });
   return join(targetDir, wasmTarget, profile);
 }
 
+/**
+ * The engine for every browser, and the faster one for those with relaxed SIMD. The JavaScript
+ * around both is the same.
+ */
 function buildEngine(profile) {
-  const built = join(compile(['--lib'], profile), 'wordmask.wasm');
+  const plain = buildVariant(profile, engineDir, { relaxed: false });
+  const relaxed = buildVariant(profile, join(targetDir, 'relaxed', profile), { relaxed: true });
+  if (glue(plain) !== glue(relaxed)) {
+    throw new Failure(
+      'The two engines need different JavaScript, which the package has no place for.',
+    );
+  }
+  copyFileSync(join(relaxed, 'wordmask_bg.wasm'), join(plain, 'wordmask_relaxed_bg.wasm'));
+}
+
+function buildVariant(profile, folder, { relaxed }) {
+  const built = join(compile(['--lib'], profile, { relaxed }), 'wordmask.wasm');
   const bindgen = buildBindgen();
   const modified = [built, bindgen].map((path) => statSync(path).mtimeMs);
   const stamp = JSON.stringify({ profile, modified, wasmOptFlags });
-  if (isFresh(stamp)) return;
-
-  rmSync(engineDir, { recursive: true, force: true });
-  run(bindgen, [built, engineDir], {
+  if (isFresh(folder, stamp)) return folder;
+  rmSync(folder, { recursive: true, force: true });
+  run(bindgen, [built, folder], {
     failure: 'The engine has no JavaScript around it; see above.',
   });
-  if (profile === 'web') optimise();
-  writeFileSync(stampPath(), stamp);
-  printSizes();
+  if (profile === 'web') optimise(folder);
+  writeFileSync(stampPath(folder), stamp);
+  printSizes(folder);
+  return folder;
+}
+
+/** The JavaScript around an engine, but for comments, in which the places of functions are told. */
+function glue(folder) {
+  const text = readFileSync(join(folder, 'wordmask.js'), 'utf8');
+  return text.replace(/^ *\/\/.*$/gm, '');
 }
 
 /**
@@ -99,25 +128,26 @@ export function buildBrowserTests() {
 }
 
 /** What the engine in `pkg/dist` was made from, so that slow steps run only after a change. */
-function stampPath() {
-  return join(engineDir, '.made-from.json');
+function stampPath(folder) {
+  return join(folder, '.made-from.json');
 }
 
-function isFresh(stamp) {
-  const wasm = join(engineDir, 'wordmask_bg.wasm');
-  return existsSync(wasm) && existsSync(stampPath()) && readFileSync(stampPath(), 'utf8') === stamp;
+function isFresh(folder, stamp) {
+  const wasm = join(folder, 'wordmask_bg.wasm');
+  const path = stampPath(folder);
+  return existsSync(wasm) && existsSync(path) && readFileSync(path, 'utf8') === stamp;
 }
 
-function optimise() {
-  const wasm = join(engineDir, 'wordmask_bg.wasm');
-  const smaller = join(engineDir, 'optimised.wasm');
+function optimise(folder) {
+  const wasm = join(folder, 'wordmask_bg.wasm');
+  const smaller = join(folder, 'optimised.wasm');
   const program = join(root, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
   run(process.execPath, [program, ...wasmOptFlags, wasm, '-o', smaller]);
   renameSync(smaller, wasm);
 }
 
-function printSizes() {
-  const bytes = readFileSync(join(engineDir, 'wordmask_bg.wasm'));
+function printSizes(folder) {
+  const bytes = readFileSync(join(folder, 'wordmask_bg.wasm'));
   const brotli = brotliCompressSync(bytes, {
     params: {
       [constants.BROTLI_PARAM_QUALITY]: 9,

@@ -1,6 +1,7 @@
 import * as engine from './engine/wordmask.js';
 import { ownStorage } from './models.js';
 import { type Port, serve } from './serve.js';
+import { hasRelaxedSimd } from './simd.js';
 
 declare const FileReaderSync: new () => { readAsArrayBuffer(blob: Blob): ArrayBuffer };
 
@@ -14,5 +15,8 @@ serve(engine, globalThis as unknown as Port, {
   ...ownStorage(),
   readSlice: ({ blob }, offset, length) =>
     new Uint8Array(new FileReaderSync().readAsArrayBuffer(blob.slice(offset, offset + length))),
-  engineUrl: new URL('./engine/wordmask_bg.wasm', import.meta.url).href,
+  // Bundlers find the engines by exactly these expressions.
+  engineUrl: hasRelaxedSimd()
+    ? new URL('./engine/wordmask_relaxed_bg.wasm', import.meta.url).href
+    : new URL('./engine/wordmask_bg.wasm', import.meta.url).href,
 });

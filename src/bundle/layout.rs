@@ -42,7 +42,7 @@ pub(super) fn expected(config: &ClipConfig) -> Vec<Expected> {
     };
     let embeddings = "vision_model.embeddings";
     list.vector(format!("{embeddings}.class_embedding"), &[v.width]);
-    list.end(
+    list.patches(
         format!("{embeddings}.patch_embedding.weight"),
         &[v.width, 3, v.patch, v.patch],
     );
@@ -59,7 +59,7 @@ pub(super) fn expected(config: &ClipConfig) -> Vec<Expected> {
         );
     }
     list.norm("vision_model.post_layernorm", v.width);
-    list.end(
+    list.projection(
         "visual_projection.weight".into(),
         &[config.projection, v.width],
     );
@@ -82,7 +82,7 @@ pub(super) fn expected(config: &ClipConfig) -> Vec<Expected> {
         );
     }
     list.norm("text_model.final_layer_norm", t.width);
-    list.end(
+    list.projection(
         "text_projection.weight".into(),
         &[config.projection, t.width],
     );
@@ -112,8 +112,12 @@ impl List {
         self.push(name, shape, Role::Inner);
     }
 
-    fn end(&mut self, name: String, shape: &[usize]) {
-        self.push(name, shape, Role::Ends);
+    fn patches(&mut self, name: String, shape: &[usize]) {
+        self.push(name, shape, Role::Patches);
+    }
+
+    fn projection(&mut self, name: String, shape: &[usize]) {
+        self.push(name, shape, Role::Projection);
     }
 
     fn norm(&mut self, name: &str, width: usize) {
@@ -142,7 +146,7 @@ impl List {
         let embeddings = "guide.embeddings";
         self.vector(format!("{embeddings}.cls_token"), &[1, 1, v.width]);
         let projection = format!("{embeddings}.patch_embeddings.projection");
-        self.end(
+        self.patches(
             format!("{projection}.weight"),
             &[v.width, 3, v.patch, v.patch],
         );

@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::layout::{Expected, expected, expected_guide};
 use super::manifest::{Manifest, Part, Piece, Shard};
-use super::quant::{Role, Stored, q4, q8};
+use super::quant::{Role, Scheme, Stored, q4, q8};
 use super::words::{ReadyWords, read_words};
 #[cfg(feature = "cli")]
 use super::write::{MANIFEST_FILE, manifest_json};
@@ -191,6 +191,10 @@ impl WeightSource for Bundle {
             piece.decode_into(&mut values);
         }
         Ok(values)
+    }
+
+    fn quantised(&self) -> bool {
+        matches!(self.manifest.scheme, Scheme::Q8 | Scheme::Q4)
     }
 
     fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Box<dyn RowTable>> {

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::WeightSource;
 use super::config::{Activation, VisionConfig};
+use super::packed::Packed;
 use crate::error::Result;
 
 /// The shape of a block.
@@ -39,8 +40,23 @@ impl From<&VisionConfig> for BlockShape {
 }
 
 /// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
+///
+/// Quantised matrices on the CPU run on [`crate::kernel::cpu`]; everything else is plain Burn.
 #[derive(Module, Debug)]
-pub struct Block {
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a tower has a dozen blocks, all of one kind"
+)]
+pub enum Block {
+    /// On Burn's operations.
+    Plain(Plain),
+    /// On the CPU's own kernels.
+    Packed(Packed),
+}
+
+/// What [`Block`] is in plain Burn.
+#[derive(Module, Debug)]
+pub struct Plain {
     norm1: LayerNorm,
     query: Linear,
     key: Linear,
@@ -77,6 +93,75 @@ impl Block {
         shape: BlockShape,
         device: &Device,
     ) -> Result<Self> {
+        if source.quantised() && *device == Device::flex() {
+            Ok(Self::Packed(Packed::load(source, prefix, shape)?))
+        } else {
+            Ok(Self::Plain(Plain::load(source, prefix, shape, device)?))
+        }
+    }
+
+    /// The block as it was trained.
+    ///
+    /// # Shapes
+    ///
+    /// - input and output: `[batch, tokens, width]`
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
+        match self {
+            Self::Plain(block) => block.forward(x, causal),
+            Self::Packed(block) => block.forward(x, causal),
+        }
+    }
+
+    /// Queries, keys and values of the normalised tokens.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, tokens, width]`
+    #[must_use]
+    pub fn heads(&self, x: Tensor<3>) -> Heads {
+        match self {
+            Self::Plain(block) => block.heads(x),
+            Self::Packed(block) => block.heads(x),
+        }
+    }
+
+    /// Joins the heads again and passes them through the attention's output projection.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, heads, tokens, head size]`
+    /// - output: `[batch, tokens, width]`
+    #[must_use]
+    pub fn merge(&self, heads: Tensor<4>) -> Tensor<3> {
+        let joined = join(heads);
+        match self {
+            Self::Plain(block) => block.out.forward(joined),
+            Self::Packed(block) => block.merge(joined),
+        }
+    }
+
+    /// `x + feed_forward(norm(x))`.
+    ///
+    /// # Shapes
+    ///
+    /// - input and output: `[batch, tokens, width]`
+    #[must_use]
+    pub fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Plain(block) => block.feed_forward(x),
+            Self::Packed(block) => block.feed_forward(x),
+        }
+    }
+}
+
+impl Plain {
+    fn load(
+        source: &mut impl WeightSource,
+        prefix: &str,
+        shape: BlockShape,
+        device: &Device,
+    ) -> Result<Self> {
         let BlockShape {
             width, mlp, heads, ..
         } = shape;
@@ -101,30 +186,18 @@ impl Block {
         })
     }
 
-    /// The block as it was trained.
-    ///
-    /// # Shapes
-    ///
-    /// - input and output: `[batch, tokens, width]`
-    #[must_use]
-    pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
         let Heads { query, key, value } = self.heads(x.clone());
         let options = AttentionModuleOptions {
             is_causal: causal,
             ..Default::default()
         };
         let attended = attention(query, key, value, None, None, options);
-        let x = x + self.merge(attended);
+        let x = x + self.out.forward(join(attended));
         self.feed_forward(x)
     }
 
-    /// Queries, keys and values of the normalised tokens.
-    ///
-    /// # Shapes
-    ///
-    /// - input: `[batch, tokens, width]`
-    #[must_use]
-    pub fn heads(&self, x: Tensor<3>) -> Heads {
+    fn heads(&self, x: Tensor<3>) -> Heads {
         let x = self.norm1.forward(x);
         Heads {
             query: self.split(self.query.forward(x.clone())),
@@ -133,26 +206,7 @@ impl Block {
         }
     }
 
-    /// Joins the heads again and passes them through the attention's output projection.
-    ///
-    /// # Shapes
-    ///
-    /// - input: `[batch, heads, tokens, head size]`
-    /// - output: `[batch, tokens, width]`
-    #[must_use]
-    pub fn merge(&self, heads: Tensor<4>) -> Tensor<3> {
-        let [batch, count, tokens, size] = heads.dims();
-        let joined = heads.swap_dims(1, 2).reshape([batch, tokens, count * size]);
-        self.out.forward(joined)
-    }
-
-    /// `x + feed_forward(norm(x))`.
-    ///
-    /// # Shapes
-    ///
-    /// - input and output: `[batch, tokens, width]`
-    #[must_use]
-    pub fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
+    fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
         let hidden = self.fc1.forward(self.norm2.forward(x.clone()));
         let hidden = match self.activation {
             Activation::QuickGelu => hidden.clone() * sigmoid(hidden * 1.702),
@@ -166,6 +220,17 @@ impl Block {
         x.reshape([batch, tokens, self.heads, width / self.heads])
             .swap_dims(1, 2)
     }
+}
+
+/// Heads side by side again.
+///
+/// # Shapes
+///
+/// - input: `[batch, heads, tokens, head size]`
+/// - output: `[batch, tokens, width]`
+fn join(heads: Tensor<4>) -> Tensor<3> {
+    let [batch, count, tokens, size] = heads.dims();
+    heads.swap_dims(1, 2).reshape([batch, tokens, count * size])
 }
 
 /// A linear layer from `NAME.weight` `[output, input]`, as PyTorch stores it, and `NAME.bias`.

@@ -8,14 +8,16 @@
 mod block;
 mod clean;
 mod config;
+mod packed;
 mod text;
 mod tokenizer;
 mod vision;
 
-pub use block::{Block, BlockShape, Heads, build_layer_norm, build_linear};
+pub use block::{Block, BlockShape, Heads, Plain, build_layer_norm, build_linear};
 #[cfg(test)]
 pub(crate) use config::tests::small as small_config;
 pub use config::{Activation, ClipConfig, TextConfig, VisionConfig, check_statistics};
+pub use packed::Packed;
 pub use text::TextTower;
 pub use tokenizer::Tokenizer;
 pub use vision::{Grid, Positions, VisionTower, patches};
@@ -36,6 +38,12 @@ pub trait WeightSource {
     ///
     /// [`Error::Model`](crate::Error::Model) if it is missing or of another shape.
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
+
+    /// Whether its matrices hold 8 bits or fewer a number, so that computing in 8 bits loses little
+    /// more.
+    fn quantised(&self) -> bool {
+        false
+    }
 
     /// The same for a matrix of which only some rows will be asked for.
     ///

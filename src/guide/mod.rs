@@ -135,6 +135,10 @@ impl<S: WeightSource> WeightSource for BlockNames<'_, S> {
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         self.0.values(&vit_name(name), shape)
     }
+
+    fn quantised(&self) -> bool {
+        self.0.quantised()
+    }
 }
 
 #[cfg(all(test, feature = "cli"))]

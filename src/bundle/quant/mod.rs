@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// How the matrices of a bundle are stored. Everything else (norms, biases, class and position
-/// embeddings) stays in floating point.
+/// How the matrices of a bundle are stored. Everything else (norms, biases, class, patch and
+/// position embeddings) stays in floating point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
@@ -21,7 +21,7 @@ pub enum Scheme {
     /// `w ≈ scale · q`, symmetric.
     Q8,
     /// 4-bit integers −8..=7 with one f16 scale for every 32 inputs of an output channel:
-    /// `w ≈ scale · q`, symmetric. The first and last matrix of a tower are stored as in `q8`.
+    /// `w ≈ scale · q`, symmetric. The projection out of a tower is stored as in `q8`.
     Q4,
 }
 
@@ -57,15 +57,19 @@ impl std::fmt::Display for Scheme {
 pub(super) enum Role {
     /// Added or multiplied elementwise: floating point.
     Vector,
-    /// The matrix into or out of a tower, small and felt everywhere: 8 bits at least.
-    Ends,
+    /// The patch embedding: floating point. It is a hundredth of a tower, and what it gets wrong
+    /// is wrong in every token alike; in 8 bits it cost the built-in model more than all other
+    /// matrices together (docs/measurements.md).
+    Patches,
+    /// The projection out of a tower, small and felt everywhere: 8 bits at least.
+    Projection,
     /// Any other matrix.
     Inner,
 }
 
 impl Role {
     pub(super) fn is_matrix(self) -> bool {
-        self != Self::Vector
+        !matches!(self, Self::Vector | Self::Patches)
     }
 }
 
@@ -83,8 +87,8 @@ impl Scheme {
     pub(super) fn form(self, role: Role) -> Form {
         match (self, role) {
             (Self::F32, _) => Form::F32,
-            (Self::F16, _) | (_, Role::Vector) => Form::F16,
-            (Self::Q8, _) | (Self::Q4, Role::Ends) => Form::Q8,
+            (Self::F16, _) | (_, Role::Vector | Role::Patches) => Form::F16,
+            (Self::Q8, _) | (Self::Q4, Role::Projection) => Form::Q8,
             (Self::Q4, Role::Inner) => Form::Q4,
         }
     }
