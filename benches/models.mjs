@@ -8,7 +8,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { executable, Failure, output, root, targetDir, which } from '../scripts/lib.mjs';
 
 export const place = join(root, 'target', 'bench');
@@ -60,7 +60,7 @@ export function model(name) {
   const manifest = JSON.parse(readFileSync(join(bundle, 'wordmask.json'), 'utf8'));
   const config = manifest.architecture;
   const ready = readyWords(readFileSync(join(bundle, manifest.words.file)), config);
-  return { bundle: `${name}-q8`, graph: name, config, ready };
+  return { bundle: `${name}-q8`, graph: name, output: models[name].graph, config, ready };
 }
 
 /** Forgets the bundles and graphs, so that they are made anew. */
@@ -104,7 +104,9 @@ function step(program, args) {
   console.error(`> ${[program, ...args].join(' ')}`);
   const { status, error } = spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2] });
   if (error || status !== 0) {
-    throw new Failure(`${program} ${args[0]} failed${error ? `: ${error.message}` : '; see above'}.`);
+    throw new Failure(
+      `${program} ${args[0]} failed${error ? `: ${error.message}` : '; see above'}.`,
+    );
   }
 }
 
@@ -132,7 +134,7 @@ function interpreter() {
 /** The folder with onnxruntime-web's builds. */
 export function runtimeFolder() {
   const above = (folder) => join(folder, 'onnxruntime-web', 'dist');
-  const folders = [join(root, 'node_modules'), ...(process.env.NODE_PATH ?? '').split(':')];
+  const folders = [join(root, 'node_modules'), ...(process.env.NODE_PATH ?? '').split(delimiter)];
   const found = folders.filter(Boolean).map(above).find(existsSync);
   if (!found) throw new Failure('onnxruntime-web is missing: run "npm ci".');
   return found;

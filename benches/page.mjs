@@ -11,7 +11,7 @@ const cells = { method: 'maskclip', ...bare };
 const crops = { method: 'clip-diy', guidance: 'none', ...bare };
 
 /** A picture with edges, slopes and noise, the same each time. */
-export function picture(width, height = width) {
+function picture(width, height = width) {
   const data = new Uint8ClampedArray(width * height * 4);
   let seed = 1;
   for (let y = 0; y < height; y++) {
@@ -120,17 +120,16 @@ async function masks(segmenter, image, size, options = cells) {
 
 /** Every cell of a picture of `side` pixels: encoding and one word against the graph `cells`. */
 export async function dense(setting) {
-  const { side, ready, rounds } = setting;
+  const { side, rounds } = setting;
   const segmenter = await load(setting);
   const theirs = await (await Theirs.load(setting)).open();
-  const agreement = await agree(segmenter, theirs, ready, setting);
   const image = picture(large);
   const times = await alternate(
     rounds,
     () => masks(segmenter, image, side),
     () => theirs.run(),
   );
-  return { ...times, agreement, adapter: segmenter.device.name };
+  return { ...times, adapter: segmenter.device.name };
 }
 
 /** Ten crops of a picture against a batch of ten pictures. */
@@ -138,23 +137,22 @@ export async function tenCrops(setting) {
   return whole({ ...setting, batch: 10 }, { ...crops, crops: 10 });
 }
 
-/** One picture as a whole: two-stage's way with a single region. */
+/** One picture as a whole: the first crop of CLIP-DIY, which is all that encoding for it does. */
 export async function oneCrop(setting) {
-  return whole({ ...setting, batch: 1 }, { method: 'two-stage', regions: 1, ...bare });
+  return whole({ ...setting, batch: 1 }, undefined);
 }
 
+/** Crops through the whole tower and, with options, their masks, against a batch of pictures. */
 async function whole(setting, options) {
-  const { side, ready, rounds } = setting;
+  const { side, rounds } = setting;
   const segmenter = await load(setting);
   const theirs = await (await Theirs.load(setting)).open();
-  const agreement = await agreeOnWhole(segmenter, theirs, ready, setting);
   const image = picture(large);
-  const times = await alternate(
-    rounds,
-    () => masks(segmenter, image, side, options),
-    () => theirs.run(),
-  );
-  return { ...times, agreement };
+  const encode = async () => {
+    (await segmenter.encode(image, { size: side, method: 'clip-diy' })).free();
+  };
+  const ours = options ? () => masks(segmenter, image, side, options) : encode;
+  return alternate(rounds, ours, () => theirs.run());
 }
 
 /** From a model that lies in the browser's cache to the first masks, in a page that has loaded nothing yet. */
@@ -294,10 +292,30 @@ function probabilities(row, { vectors, scale }) {
 }
 
 /**
- * How alike the masks of the two are: the cosine between what each says of the words, over all cells
- * of one picture.
+ * How alike the answers of the two are: cosines between what each says of the words, ours against each
+ * of the graphs.
  */
-async function agree(segmenter, theirs, ready, { side, config }) {
+export async function agreement(setting) {
+  const { ready, graphs } = setting;
+  const segmenter = await load(setting);
+  const ours = await (setting.output === 'cells' ? cellLogits : pictureLogits)(segmenter, setting);
+  const found = {};
+  for (const precision of graphs) {
+    const theirs = await (await Theirs.load({ ...setting, precision })).open();
+    const features = await theirs.run();
+    const { projection } = setting.config;
+    const other = [];
+    for (let at = 0; at < features.length; at += projection) {
+      other.push(...logits(probabilities(features.slice(at, at + projection), ready)));
+    }
+    found[precision] = cosine(ours, other);
+    await theirs.session.release();
+  }
+  return found;
+}
+
+/** What we say of the words at every cell. */
+async function cellLogits(segmenter, { side, ready, config }) {
   const encoded = await segmenter.encode(picture(side), { size: side, method: 'maskclip' });
   const answer = await encoded.segment(ready.names, cells);
   const maps = [];
@@ -306,15 +324,10 @@ async function agree(segmenter, theirs, ready, { side, config }) {
   encoded.free();
   const { patch } = config.vision;
   const count = side / patch;
-  const features = await theirs.run();
-  const [ours, other] = [[], []];
-  for (let cell = 0; cell < count * count; cell++) {
-    const at = [Math.floor(cell / count), cell % count];
-    ours.push(...logits(maps.map((map) => atCell(map, side, patch, ...at))));
-    const row = features.slice(cell * config.projection, (cell + 1) * config.projection);
-    other.push(...logits(probabilities(row, ready)));
-  }
-  return cosine(ours, other);
+  return Array.from({ length: count * count }, (_, cell) => {
+    const [row, col] = [Math.floor(cell / count), cell % count];
+    return logits(maps.map((map) => atCell(map, side, patch, row, col)));
+  }).flat();
 }
 
 /**
@@ -322,21 +335,19 @@ async function agree(segmenter, theirs, ready, { side, config }) {
  * is a line, and the first two pixels after a cell's centre are half a pixel and one and a half away.
  */
 function atCell(map, side, patch, row, col) {
-  const line = (at) => {
+  const line = (y) => {
     const x = col * patch + patch / 2;
-    return 1.5 * map[at * side + x] - 0.5 * map[at * side + x + 1];
+    return 1.5 * map[y * side + x] - 0.5 * map[y * side + x + 1];
   };
   const y = row * patch + patch / 2;
   return 1.5 * line(y) - 0.5 * line(y + 1);
 }
 
-/** The same for the embedding of a whole picture: all words of one mask that covers it. */
-async function agreeOnWhole(segmenter, theirs, ready, { side, config }) {
+/** What we say of the words for a mask that covers the whole picture. */
+async function pictureLogits(segmenter, { side, ready }) {
   const encoded = await segmenter.encode(picture(side), { size: side, method: 'clip-diy' });
   const whole = { width: side, height: side, labels: new Uint8Array(side * side) };
   const [scores] = await encoded.classify(whole, ready.names);
   encoded.free();
-  const ours = ready.names.map((name) => scores.find((entry) => entry.name === name).score);
-  const row = (await theirs.run()).slice(0, config.projection);
-  return cosine(logits(ours), logits(probabilities(row, ready)));
+  return logits(ready.names.map((name) => scores.find((entry) => entry.name === name).score));
 }

@@ -114,8 +114,8 @@ function glue(folder) {
 }
 
 /**
- * Builds the tests that run inside a browser, `tests/support/wasm.rs`, and returns the folder with
- * their `wordmask.js` and `wordmask_bg.wasm`.
+ * Builds the tests that run inside a browser, `tests/support/wasm.rs`: `wordmask.js` and
+ * `wordmask_bg.wasm` in the folder `target/browser-tests`.
  */
 export function buildBrowserTests() {
   const folder = join(targetDir, 'browser-tests');
@@ -124,7 +124,6 @@ export function buildBrowserTests() {
   run(buildBindgen(), [built, folder], {
     failure: 'The browser tests have no JavaScript around them; see above.',
   });
-  return folder;
 }
 
 /** What the engine in `pkg/dist` was made from, so that slow steps run only after a change. */

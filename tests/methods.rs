@@ -4,10 +4,10 @@
 
 use pollster::block_on;
 use wordmask::bundle::Bundle;
-use wordmask::clip::Unpaced;
+use wordmask::clip::{Unpaced, WeightSource};
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
-use wordmask::device::Preference;
+use wordmask::device::{Compute, Preference};
 use wordmask::image::Picture;
 use wordmask::mask::{LabelMap, Rle};
 use wordmask::prompt::{Class, parse_words};
@@ -266,4 +266,52 @@ fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
     let region = segmenter.region_at(&image, 5, 5).unwrap();
     let named = block_on(segmenter.classify(&image, &[region], &classes, &mut Unpaced)).unwrap();
     assert!((named[0].iter().sum::<f32>() - 1.0).abs() < 1e-5);
+}
+
+/// A bundle whose matrices are computed with as what they stand for, in f32.
+struct Exact(Bundle);
+
+impl WeightSource for Exact {
+    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
+        self.0.values(name, shape)
+    }
+}
+
+/// What the CPU's 8-bit activations change, all else being equal.
+#[test]
+fn kernels_in_8_bits_answer_as_f32_does() {
+    let mut bundle = Bundle::built_in().unwrap();
+    let packed = block_on(Segmenter::load(&mut bundle, Preference::Cpu)).unwrap();
+    let bundle = Bundle::built_in().unwrap();
+    let manifest = bundle.manifest().clone();
+    let ready = bundle.words().words.clone();
+    let exact = Segmenter::build(manifest, &mut Exact(bundle), Compute::cpu()).unwrap();
+    exact.add_names(ready).unwrap();
+    for setting in Setting::all() {
+        let (mut alike, mut difference, mut pixels) = (0, 0.0, 0);
+        for seed in 20..24 {
+            let scene = scene::generate(seed);
+            let mut names: Vec<String> = scene.things.iter().map(|t| t.name.into()).collect();
+            names.dedup();
+            let classes = parse_words(&names).unwrap();
+            let answer = |segmenter: &Segmenter| {
+                let image = encode(segmenter, picture(seed), Windows::Auto).unwrap();
+                segment(segmenter, &image, &classes, &setting, Background::Auto)
+            };
+            let (a, b) = (answer(&packed), answer(&exact));
+            let labels = a.labels().labels().iter().zip(b.labels().labels());
+            alike += labels.filter(|(a, b)| a == b).count();
+            pixels += a.labels().labels().len();
+            let scores = a.scores(0).unwrap().into_iter().zip(b.scores(0).unwrap());
+            let differences = scores.map(|(a, b)| f64::from((a - b).abs()));
+            difference += differences.sum::<f64>();
+        }
+        let (alike, difference) = (alike as f64 / pixels as f64, difference / pixels as f64);
+        println!("{setting}: {:.2} % alike, {difference:.1e}", 100.0 * alike);
+        assert!(alike >= 0.99, "{setting}: only {alike} alike");
+        assert!(
+            difference <= 1e-2,
+            "{setting}: off by {difference} on average"
+        );
+    }
 }

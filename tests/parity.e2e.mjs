@@ -51,6 +51,12 @@ for (const device of ['cpu', 'webgpu']) {
   }
 }
 
+test('kernels of the CPU', { timeout: 300_000 }, async (t) => {
+  const [way, ...checks] = await call('kernels');
+  t.diagnostic(`${checks.length} checks on ${way}`);
+  assert.ok(checks.length >= 10);
+});
+
 for (const side of [14, 28]) {
   test(`${side * side + 1} tokens on webgpu`, { timeout: 300_000 }, async (t) => {
     const difference = await call('difference_at', 'webgpu', side);
@@ -59,6 +65,7 @@ for (const side of [14, 28]) {
   });
 }
 
+// In f32 on both; what 8 bits on the CPU change is measured by tests/methods.rs.
 test('every method and refinement answers alike on webgpu and cpu', {
   timeout: 600_000,
 }, async (t) => {

@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub)]
 #![cfg(target_arch = "wasm32")]
 
+mod kernel;
 mod parity;
 
 use burn::tensor::{Device, Tensor};
@@ -26,6 +27,19 @@ async fn open(device: &str) -> Device {
         .await
         .expect("a device of that kind")
         .device
+}
+
+/// Runs the checks of the CPU's kernels, which panic where they fail; the way that the kernels
+/// compute here, then the names of the checks.
+#[wasm_bindgen]
+pub fn kernels() -> Vec<String> {
+    let names = kernel::CHECKS.iter().map(|(name, check)| {
+        check();
+        (*name).to_owned()
+    });
+    std::iter::once(wordmask::kernel::cpu::way().to_string())
+        .chain(names)
+        .collect()
 }
 
 /// Compares with PyTorch's answers; a list of `[name, relative error]`.
@@ -150,6 +164,16 @@ fn settings() -> Vec<Setting> {
     alone.into_iter().chain(refined).chain([residual]).collect()
 }
 
+/// A bundle whose matrices are computed with as what they stand for, in f32, on the CPU too.
+struct Exact(Bundle);
+
+impl WeightSource for Exact {
+    fn values(&mut self, name: &str, shape: &[usize]) -> wordmask::Result<Vec<f32>> {
+        self.0.values(name, shape)
+    }
+}
+
+/// The network of a bundle in plain f32.
 async fn segmenter(files: &Object, device: Preference) -> Segmenter {
     let file = |name: &str| {
         let value = Reflect::get(files, &name.into()).expect("an object of files");
@@ -166,9 +190,14 @@ async fn segmenter(files: &Object, device: Preference) -> Segmenter {
             .add(&name, &file(&name))
             .expect("a file of the bundle");
     }
-    Segmenter::load(&mut bundle, device)
-        .await
-        .expect("a segmenter")
+    let tokenizer = bundle.tokenizer().expect("a tokenizer");
+    let manifest = bundle.manifest().clone();
+    let compute = Compute::choose(device).await.expect("a device");
+    let mut weights = Exact(bundle);
+    let segmenter = Segmenter::build(manifest, &mut weights, compute).expect("a segmenter");
+    let text = segmenter.build_text(tokenizer, &mut weights);
+    text.expect("a text tower");
+    segmenter
 }
 
 async fn encode(segmenter: &Segmenter, picture: &Picture) -> EncodedImage {
