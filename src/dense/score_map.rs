@@ -1,8 +1,13 @@
 //! Scores on the patch grid, and their way to pixels.
 
+use std::ops::Range;
+
 use crate::clip::Grid;
 use crate::error::{Error, Result};
 use crate::mask::UNLABELLED;
+
+/// [`UNLABELLED`], as wide as a score: what is done for several pixels at once is of one width.
+const NOTHING: u32 = UNLABELLED as u32;
 
 /// What the numbers of a score map mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -114,28 +119,52 @@ impl ScoreMap {
     pub fn label(&self, width: usize, height: usize, background: usize, threshold: f32) -> Vec<u8> {
         let mut labels = vec![UNLABELLED; width * height];
         let columns = Interpolation::new(width, self.grid.cols);
-        let mut pixel = vec![0.0; self.classes];
+        let named = |class: usize| {
+            if class < background {
+                class as u32
+            } else {
+                NOTHING
+            }
+        };
+        let mut best = vec![0.0; width];
+        let mut classes = vec![0; width];
         self.for_each_row(height, |y, row| {
-            for (x, label) in labels[y * width..(y + 1) * width].iter_mut().enumerate() {
-                let (left, right, weight) = columns.at(x);
-                for (class, out) in pixel.iter_mut().enumerate() {
-                    let row = &row[class * self.grid.cols..];
-                    *out = row[left] + (row[right] - row[left]) * weight;
-                }
-                let best = largest(&pixel);
-                if best >= background {
-                    continue;
-                }
-                if threshold > 0.0 {
-                    to_probabilities(&mut pixel, self.kind);
-                    if pixel[best] < threshold {
-                        continue;
-                    }
-                }
-                *label = best as u8;
+            best.fill(f32::NEG_INFINITY);
+            classes.fill(named(0));
+            for (class, scores) in row.chunks_exact(self.grid.cols).enumerate() {
+                columns.keep_largest(scores, named(class), &mut best, &mut classes);
+            }
+            if threshold > 0.0 {
+                self.drop_doubtful(row, &columns, &best, threshold, &mut classes);
+            }
+            for (label, class) in labels[y * width..].iter_mut().zip(&classes) {
+                *label = *class as u8;
             }
         });
         labels
+    }
+
+    /// Forgets the classes of a row of pixels that are less likely than the threshold.
+    fn drop_doubtful(
+        &self,
+        row: &[f32],
+        columns: &Interpolation,
+        best: &[f32],
+        threshold: f32,
+        classes: &mut [u32],
+    ) {
+        let mut pixel = vec![0.0; self.classes];
+        for (x, class) in classes.iter_mut().enumerate() {
+            let (left, right, weight) = columns.at(x);
+            for (out, row) in pixel.iter_mut().zip(row.chunks_exact(self.grid.cols)) {
+                *out = row[left] + (row[right] - row[left]) * weight;
+            }
+            let place = pixel.iter().position(|score| *score == best[x]);
+            to_probabilities(&mut pixel, self.kind);
+            if place.is_none_or(|place| pixel[place] < threshold) {
+                *class = NOTHING;
+            }
+        }
     }
 
     /// The scores of one class at picture size, `[height, width]`, interpolated bilinearly.
@@ -147,12 +176,9 @@ impl ScoreMap {
             ..*self
         };
         let columns = Interpolation::new(width, self.grid.cols);
-        let mut out = Vec::with_capacity(width * height);
-        single.for_each_row(height, |_, row| {
-            out.extend((0..width).map(|x| {
-                let (left, right, weight) = columns.at(x);
-                row[left] + (row[right] - row[left]) * weight
-            }));
+        let mut out = vec![0.0; width * height];
+        single.for_each_row(height, |y, row| {
+            columns.interpolate(row, &mut out[y * width..(y + 1) * width]);
         });
         out
     }
@@ -191,36 +217,74 @@ impl ScoreMap {
 
 /// Where the pixels of one axis lie between the cells of a grid.
 struct Interpolation {
-    places: Vec<(usize, usize, f32)>,
+    /// Pixels between the same two cells.
+    runs: Vec<Run>,
+    /// How far each pixel lies from the left cell to the right one.
+    weights: Vec<f32>,
+}
+
+struct Run {
+    pixels: Range<usize>,
+    left: usize,
+    right: usize,
 }
 
 impl Interpolation {
     fn new(pixels: usize, cells: usize) -> Self {
         let ratio = cells as f64 / pixels as f64;
         let last = cells - 1;
-        let places = (0..pixels)
-            .map(|pixel| {
-                let place = ((pixel as f64 + 0.5) * ratio - 0.5).clamp(0.0, last as f64);
-                let left = place as usize;
-                (left, (left + 1).min(last), (place - left as f64) as f32)
-            })
-            .collect();
-        Self { places }
+        let mut runs: Vec<Run> = Vec::new();
+        let mut weights = Vec::with_capacity(pixels);
+        for pixel in 0..pixels {
+            let place = ((pixel as f64 + 0.5) * ratio - 0.5).clamp(0.0, last as f64);
+            let left = place as usize;
+            weights.push((place - left as f64) as f32);
+            match runs.last_mut() {
+                Some(run) if run.left == left => run.pixels.end = pixel + 1,
+                _ => runs.push(Run {
+                    pixels: pixel..pixel + 1,
+                    left,
+                    right: (left + 1).min(last),
+                }),
+            }
+        }
+        Self { runs, weights }
     }
 
     fn at(&self, pixel: usize) -> (usize, usize, f32) {
-        self.places[pixel]
+        let run = self.runs.partition_point(|run| run.pixels.end <= pixel);
+        let Run { left, right, .. } = self.runs[run];
+        (left, right, self.weights[pixel])
     }
-}
 
-fn largest(scores: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, score) in scores.iter().enumerate() {
-        if *score > scores[best] {
-            best = class;
+    /// A line of cells as a line of pixels.
+    fn interpolate(&self, cells: &[f32], pixels: &mut [f32]) {
+        for run in &self.runs {
+            let (start, step) = (cells[run.left], cells[run.right] - cells[run.left]);
+            let weights = &self.weights[run.pixels.clone()];
+            for (pixel, weight) in pixels[run.pixels.clone()].iter_mut().zip(weights) {
+                *pixel = start + step * weight;
+            }
         }
     }
-    best
+
+    /// The same for one class of several: where it is the best so far, it leaves its score and its
+    /// label.
+    fn keep_largest(&self, cells: &[f32], label: u32, best: &mut [f32], labels: &mut [u32]) {
+        for run in &self.runs {
+            let (start, step) = (cells[run.left], cells[run.right] - cells[run.left]);
+            let pixels = best[run.pixels.clone()]
+                .iter_mut()
+                .zip(&mut labels[run.pixels.clone()]);
+            // Choices instead of branches, so that several pixels are done at once.
+            for ((best, kept), weight) in pixels.zip(&self.weights[run.pixels.clone()]) {
+                let score = start + step * weight;
+                let better = score > *best;
+                *best = if better { score } else { *best };
+                *kept = if better { label } else { *kept };
+            }
+        }
+    }
 }
 
 fn to_probabilities(scores: &mut [f32], kind: ScoreKind) {

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::kernel;
 
 /// What the caller wants to run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -68,7 +69,7 @@ impl Compute {
         Self {
             device: Device::flex(),
             kind: Kind::Cpu,
-            name: "CPU".into(),
+            name: format!("CPU, {}", kernel::cpu::way()),
             note: None,
         }
     }

@@ -5,7 +5,7 @@ use crate::kernel::cpu::pack::STEP;
 use crate::kernel::cpu::quantise::Quad;
 
 pub(super) const WAY: Way = Way {
-    name: "plain",
+    name: "plain Rust",
     signed: false,
     run,
 };

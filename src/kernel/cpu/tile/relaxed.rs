@@ -24,12 +24,12 @@ const HALVES: usize = 2;
 
 pub(super) fn available() -> Vec<Way> {
     let direct = |signed| Way {
-        name: "relaxed, direct",
+        name: "relaxed SIMD, direct",
         signed,
         run: run_direct,
     };
     let grouped = Way {
-        name: "relaxed, in groups",
+        name: "relaxed SIMD, in groups",
         signed: false,
         run: run_grouped,
     };

@@ -17,7 +17,7 @@ pub(in crate::kernel::cpu) type Code = i16;
 pub(in crate::kernel::cpu) struct Ready([i16; PANEL * STEP]);
 
 pub(super) const WAY: Way = Way {
-    name: "simd128",
+    name: "SIMD",
     signed: false,
     run,
 };
