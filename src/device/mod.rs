@@ -56,7 +56,7 @@ pub struct Compute {
     pub device: Device,
     /// Which kind that is.
     pub kind: Kind,
-    /// What it calls itself, for people.
+    /// What it calls itself, for people; of the CPU, how its kernels compute.
     pub name: String,
     /// Why the CPU was chosen, if nobody asked for it: a sentence for people.
     pub note: Option<String>,
@@ -69,7 +69,7 @@ impl Compute {
         Self {
             device: Device::flex(),
             kind: Kind::Cpu,
-            name: format!("CPU, {}", kernel::cpu::way()),
+            name: kernel::cpu::way().into(),
             note: None,
         }
     }
