@@ -9,7 +9,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { executable, Failure, output, root, targetDir, which } from '../scripts/lib.mjs';
+import { executable, Failure, pythonWith, root, targetDir } from '../scripts/lib.mjs';
 
 export const place = join(root, 'target', 'bench');
 
@@ -43,7 +43,14 @@ export function model(name) {
   const isBundled = existsSync(join(bundle, 'wordmask.json'));
   const isDrawn = existsSync(join(graphs, 'int8.onnx'));
   if (!isBundled || !isDrawn) {
-    const python = interpreter();
+    const python = pythonWith(
+      {
+        folder: join(place, 'python'),
+        imports: 'onnx, onnxruntime, open_clip, transformers',
+        requirements,
+      },
+      step,
+    );
     step(python, [join(published, 'make_published.py'), join(place, 'models'), `hf-${name}`]);
     if (!isBundled) {
       rmSync(bundle, { recursive: true, force: true });
@@ -108,27 +115,6 @@ function step(program, args) {
       `${program} ${args[0]} failed${error ? `: ${error.message}` : '; see above'}.`,
     );
   }
-}
-
-function interpreter() {
-  const chosen = process.env.WORDMASK_PYTHON;
-  if (chosen) {
-    if (output(chosen, ['-c', 'import onnx, onnxruntime, open_clip, transformers; print(1)'])) {
-      return chosen;
-    }
-    const lists = 'tests/published/requirements.txt and benches/requirements.txt';
-    throw new Failure(`WORDMASK_PYTHON is ${chosen}, which has not the packages of ${lists}.`);
-  }
-  const folder = join(place, 'python');
-  const own = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-  if (!existsSync(own)) {
-    const system = which('python3') ?? which('python');
-    if (!system) throw new Failure('Python is missing: install Python 3.11 or newer.');
-    step(system, ['-m', 'venv', folder]);
-  }
-  const lists = requirements.flatMap((path) => ['-r', path]);
-  step(own, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...lists]);
-  return own;
 }
 
 /** The folder with onnxruntime-web's builds. */

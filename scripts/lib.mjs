@@ -105,6 +105,32 @@ export function cargoTool(program, crate, version) {
 }
 
 /**
+ * The path of a Python with these packages: WORDMASK_PYTHON, or one in a virtual environment of its own.
+ *
+ * @param {string[]} requirements lists of the packages
+ * @param {string} imports modules that show whether they are there
+ * @param start what runs a program with arguments
+ */
+export function pythonWith({ folder, imports, requirements }, start = run) {
+  const chosen = process.env.WORDMASK_PYTHON;
+  if (chosen) {
+    if (output(chosen, ['-c', `import ${imports}; print(1)`])) return chosen;
+    throw new Failure(
+      `WORDMASK_PYTHON is ${chosen}, which has not the packages of ${requirements.join(' and ')}.`,
+    );
+  }
+  const own = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  if (!existsSync(own)) {
+    const system = which('python3') ?? which('python');
+    if (!system) throw new Failure('Python is missing: install Python 3.11 or newer.');
+    start(system, ['-m', 'venv', folder]);
+  }
+  const lists = requirements.flatMap((path) => ['-r', path]);
+  start(own, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...lists]);
+  return own;
+}
+
+/**
  * Flags under which a headless Chromium has WebGPU on a machine without a GPU, and asks no server
  * of its maker for anything.
  */

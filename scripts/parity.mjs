@@ -8,9 +8,9 @@
  * has them already (`tests/published/requirements.txt`).
  */
 
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure, isMain, main, output, root, run, which } from './lib.mjs';
+import { Failure, isMain, main, output, pythonWith, root, run } from './lib.mjs';
 
 const place = join(root, 'target', 'parity');
 const models = join(place, 'models');
@@ -30,7 +30,11 @@ const all = {
 const limit = 1e-3;
 
 function parity(names, { keep, save }) {
-  const python = interpreter();
+  const python = pythonWith({
+    folder: join(place, 'python'),
+    imports: 'open_clip, transformers',
+    requirements: [join(folder, 'requirements.txt')],
+  });
   const columns = [];
   for (const name of names) {
     const { title, ...tests } = all[name];
@@ -56,33 +60,6 @@ function compare(test) {
     env: { WORDMASK_PARITY: models },
     failure: `${test} is not what PyTorch computes; see above.`,
   });
-}
-
-/** The interpreter with the packages, which are installed if need be. */
-function interpreter() {
-  const chosen = process.env.WORDMASK_PYTHON;
-  if (chosen) {
-    if (output(chosen, ['-c', 'import open_clip, transformers; print(1)'])) return chosen;
-    throw new Failure(
-      `WORDMASK_PYTHON is ${chosen}, which has not the packages of tests/published/requirements.txt.`,
-    );
-  }
-  const own =
-    process.platform === 'win32'
-      ? join(place, 'python', 'Scripts', 'python.exe')
-      : join(place, 'python', 'bin', 'python');
-  if (!existsSync(own)) {
-    const system = which('python3') ?? which('python');
-    if (!system) throw new Failure('Python is missing: install Python 3.11 or newer.');
-    run(system, ['-m', 'venv', join(place, 'python')], {
-      failure: 'No virtual environment could be made (Debian: "apt-get install python3-venv").',
-    });
-  }
-  const wanted = join(folder, 'requirements.txt');
-  run(own, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', wanted], {
-    failure: 'The Python packages could not be installed. Check the connection to PyPI.',
-  });
-  return own;
 }
 
 /** One row for each thing compared, one column for each model. */
