@@ -17,6 +17,10 @@ use crate::error::Result;
 pub trait WeightSource {
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
 
+    fn quantised(&self) -> bool {
+        false
+    }
+
     fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Box<dyn RowTable>> {
         Ok(Box::new(self.values(name, &shape)?))
     }
