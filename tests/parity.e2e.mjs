@@ -57,6 +57,12 @@ test('kernels of the CPU', { timeout: 300_000 }, async (t) => {
   assert.ok(checks.length >= 10);
 });
 
+test('kernels of the GPU', { timeout: 600_000 }, async (t) => {
+  const cases = await call('gpu_kernels');
+  t.diagnostic(`${cases} blocks`);
+  assert.ok(cases >= 20);
+});
+
 for (const side of [14, 28]) {
   test(`${side * side + 1} tokens on webgpu`, { timeout: 300_000 }, async (t) => {
     const difference = await call('difference_at', 'webgpu', side);
@@ -65,7 +71,7 @@ for (const side of [14, 28]) {
   });
 }
 
-// In f32 on both; what 8 bits on the CPU change is measured by tests/methods.rs.
+// In f32 on the CPU; what 8 bits there change is measured by tests/methods.rs.
 test('every method and refinement answers alike on webgpu and cpu', {
   timeout: 600_000,
 }, async (t) => {

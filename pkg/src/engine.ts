@@ -187,7 +187,9 @@ export interface BundleLoader {
   info(): BundleInfo;
   /** Checks size, hash and tensors before it keeps the bytes. */
   add(name: string, bytes: Uint8Array): void;
-  /** Consumes the loader. Needs the files of the parts `words` and `vision`. */
+  /** Opens the device and has its kernels made meanwhile. Never rejects: `finish` says what is wrong. */
+  warm(device: 'auto' | 'webgpu' | 'cpu'): Promise<void>;
+  /** Consumes the loader; not before `warm` is done. Needs the files of the parts `words` and `vision`. */
   finish(device: 'auto' | 'webgpu' | 'cpu'): Promise<Engine>;
   free(): void;
 }

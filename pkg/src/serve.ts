@@ -212,8 +212,10 @@ class Host {
     const files = loader.files();
     const later = ({ part }: BundleFile) => ['tokenizer', 'text', 'guide'].includes(part);
     const first = files.filter((file) => !later(file));
+    const warm = loader.warm(request.device);
     await takeFiles(first, source, (name, bytes) => loader.add(name, bytes), running);
     await prepare(running);
+    await warm;
     this.#engine = await loader.finish(request.device);
     this.#device = this.#engine.device();
     this.#rest = { source, files: files.filter(later), taken: new Set() };

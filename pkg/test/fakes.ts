@@ -206,6 +206,7 @@ export function fakeEngine(script: Script): EngineModule {
   class Loader {
     readonly #files: BundleFile[];
     readonly #missing: Set<string>;
+    #warm = false;
 
     constructor(manifest: string) {
       this.#files = JSON.parse(manifest).files;
@@ -226,7 +227,13 @@ export function fakeEngine(script: Script): EngineModule {
       script.log.push(`add ${name}`);
     }
 
+    async warm() {
+      await new Promise((resolve) => setTimeout(resolve));
+      this.#warm = true;
+    }
+
     async finish(choice: string): Promise<Engine> {
+      assert.ok(this.#warm, 'the device is not open yet');
       assert.equal(this.#missing.size, 0, 'files are missing');
       script.started++;
       script.log.push(`finish ${choice}`);

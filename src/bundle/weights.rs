@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::layout::{Expected, expected, expected_guide};
 use super::manifest::{Manifest, Part, Piece, Shard};
-use super::quant::{Role, Scheme, Stored, q4, q8};
+use super::quant::{Role, Stored, q4, q8};
 use super::words::{ReadyWords, read_words};
 #[cfg(feature = "cli")]
 use super::write::{MANIFEST_FILE, manifest_json};
@@ -193,8 +193,13 @@ impl WeightSource for Bundle {
         Ok(values)
     }
 
+    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Stored> {
+        let pieces = self.take(name, &shape)?.into_values();
+        Ok(Stored::join(pieces))
+    }
+
     fn quantised(&self) -> bool {
-        matches!(self.manifest.scheme, Scheme::Q8 | Scheme::Q4)
+        self.manifest.scheme.is_quantised()
     }
 
     fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Box<dyn RowTable>> {

@@ -9,8 +9,11 @@ use burn::tensor::{Device, Tensor};
 
 use super::WeightSource;
 use super::config::{Activation, VisionConfig};
-use super::packed::Packed;
+use super::cpu_block::CpuBlock;
+use super::gpu_block::GpuBlock;
+use crate::bundle::Scheme;
 use crate::error::Result;
+use crate::kernel::{BlockWeights, LinearWeights, NormWeights};
 
 /// The shape of a block.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +44,7 @@ impl From<&VisionConfig> for BlockShape {
 
 /// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
 ///
-/// Quantised matrices on the CPU run on [`crate::kernel::cpu`]; everything else is plain Burn.
+/// Quantised matrices run on kernels of our own ([`crate::kernel`]); everything else is plain Burn.
 #[derive(Module, Debug)]
 #[allow(
     clippy::large_enum_variant,
@@ -50,8 +53,10 @@ impl From<&VisionConfig> for BlockShape {
 pub enum Block {
     /// On Burn's operations.
     Plain(Plain),
-    /// On the CPU's own kernels.
-    Packed(Packed),
+    /// On our kernels for the CPU.
+    Cpu(CpuBlock),
+    /// On our kernels for GPUs.
+    Gpu(GpuBlock),
 }
 
 /// What [`Block`] is in plain Burn.
@@ -93,10 +98,21 @@ impl Block {
         shape: BlockShape,
         device: &Device,
     ) -> Result<Self> {
-        if source.quantised() && *device == Device::flex() {
-            Ok(Self::Packed(Packed::load(source, prefix, shape)?))
+        let cpu = *device == Device::flex();
+        if source.quantised() && cpu {
+            Ok(Self::Cpu(CpuBlock::load(source, prefix, shape)?))
+        } else if source.quantised() && GpuBlock::fits(shape) {
+            Ok(Self::Gpu(GpuBlock::load(source, prefix, shape, device)?))
         } else {
             Ok(Self::Plain(Plain::load(source, prefix, shape, device)?))
+        }
+    }
+
+    /// Has the kernels made, on a GPU, that such blocks will need for whole pictures if they are
+    /// loaded from a bundle of this scheme.
+    pub fn warm(shape: BlockShape, scheme: Scheme, device: &Device) {
+        if GpuBlock::fits(shape) {
+            GpuBlock::warm(shape, scheme, device);
         }
     }
 
@@ -109,7 +125,8 @@ impl Block {
     pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
         match self {
             Self::Plain(block) => block.forward(x, causal),
-            Self::Packed(block) => block.forward(x, causal),
+            Self::Cpu(block) => block.forward(x, causal),
+            Self::Gpu(block) => block.forward(x, causal),
         }
     }
 
@@ -122,7 +139,8 @@ impl Block {
     pub fn heads(&self, x: Tensor<3>) -> Heads {
         match self {
             Self::Plain(block) => block.heads(x),
-            Self::Packed(block) => block.heads(x),
+            Self::Cpu(block) => block.heads(x),
+            Self::Gpu(block) => block.heads(x),
         }
     }
 
@@ -137,7 +155,8 @@ impl Block {
         let joined = join(heads);
         match self {
             Self::Plain(block) => block.out.forward(joined),
-            Self::Packed(block) => block.merge(joined),
+            Self::Cpu(block) => block.merge(joined),
+            Self::Gpu(block) => block.merge(joined),
         }
     }
 
@@ -150,7 +169,8 @@ impl Block {
     pub fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
         match self {
             Self::Plain(block) => block.feed_forward(x),
-            Self::Packed(block) => block.feed_forward(x),
+            Self::Cpu(block) => block.feed_forward(x),
+            Self::Gpu(block) => block.feed_forward(x),
         }
     }
 }
@@ -231,6 +251,72 @@ impl Plain {
 fn join(heads: Tensor<4>) -> Tensor<3> {
     let [batch, count, tokens, size] = heads.dims();
     heads.swap_dims(1, 2).reshape([batch, tokens, count * size])
+}
+
+/// Queries, keys and values out of what one matrix product made of them.
+///
+/// # Shapes
+///
+/// - input: `[batch, tokens, 3 · width]`
+pub(super) fn split_projected(projected: Tensor<3>, heads: usize) -> Heads {
+    let [batch, tokens, three] = projected.dims();
+    let projected: Tensor<5> = projected.reshape([batch, tokens, 3, heads, three / 3 / heads]);
+    let part = |kind: usize| {
+        let part = projected.clone().narrow(2, kind, 1);
+        part.squeeze_dim::<4>(2).swap_dims(1, 2)
+    };
+    Heads {
+        query: part(0),
+        key: part(1),
+        value: part(2),
+    }
+}
+
+/// A block's weights as they are stored, for our kernels.
+pub(super) fn load_weights(
+    source: &mut impl WeightSource,
+    prefix: &str,
+    shape: BlockShape,
+) -> Result<BlockWeights> {
+    let BlockShape { width, mlp, .. } = shape;
+    let norm = |source: &mut _, name: &str| load_norm(source, &format!("{prefix}.{name}"), width);
+    let linear = |source: &mut _, names: &[&str], shape| load_linear(source, prefix, names, shape);
+    Ok(BlockWeights {
+        norm1: norm(source, "layer_norm1")?,
+        projection: linear(
+            source,
+            &["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
+            [width, width],
+        )?,
+        out: linear(source, &["self_attn.out_proj"], [width, width])?,
+        norm2: norm(source, "layer_norm2")?,
+        fc1: linear(source, &["mlp.fc1"], [mlp, width])?,
+        activation: shape.activation,
+        fc2: linear(source, &["mlp.fc2"], [width, mlp])?,
+        heads: shape.heads,
+        epsilon: shape.norm_eps as f32,
+    })
+}
+
+fn load_norm(source: &mut impl WeightSource, name: &str, width: usize) -> Result<NormWeights> {
+    Ok(NormWeights {
+        gamma: source.values(&format!("{name}.weight"), &[width])?,
+        beta: source.values(&format!("{name}.bias"), &[width])?,
+    })
+}
+
+fn load_linear(
+    source: &mut impl WeightSource,
+    prefix: &str,
+    names: &[&str],
+    [output, input]: [usize; 2],
+) -> Result<LinearWeights> {
+    let (mut matrices, mut bias) = (Vec::new(), Vec::new());
+    for name in names {
+        matrices.push(source.matrix(&format!("{prefix}.{name}.weight"), [output, input])?);
+        bias.extend(source.values(&format!("{prefix}.{name}.bias"), &[output])?);
+    }
+    Ok(LinearWeights { matrices, bias })
 }
 
 /// A linear layer from `NAME.weight` `[output, input]`, as PyTorch stores it, and `NAME.bias`.

@@ -8,7 +8,8 @@
 mod block;
 mod clean;
 mod config;
-mod packed;
+mod cpu_block;
+mod gpu_block;
 mod text;
 mod tokenizer;
 mod vision;
@@ -17,13 +18,15 @@ pub use block::{Block, BlockShape, Heads, Plain, build_layer_norm, build_linear}
 #[cfg(test)]
 pub(crate) use config::tests::small as small_config;
 pub use config::{Activation, ClipConfig, TextConfig, VisionConfig, check_statistics};
-pub use packed::Packed;
+pub use cpu_block::CpuBlock;
+pub use gpu_block::GpuBlock;
 pub use text::TextTower;
 pub use tokenizer::Tokenizer;
 pub use vision::{Grid, Positions, VisionTower, patches};
 
 use burn::tensor::{Device, Tensor};
 
+use crate::bundle::Stored;
 use crate::error::Result;
 
 /// Where a tower takes its weights from, by the names of the Hugging Face `CLIPModel` layout.
@@ -43,6 +46,15 @@ pub trait WeightSource {
     /// more.
     fn quantised(&self) -> bool {
         false
+    }
+
+    /// The same for a matrix, in the form in which it is stored.
+    ///
+    /// # Errors
+    ///
+    /// As [`WeightSource::values`].
+    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Stored> {
+        Ok(Stored::F32(self.values(name, &shape)?))
     }
 
     /// The same for a matrix of which only some rows will be asked for.

@@ -106,6 +106,9 @@ struct Gpu {
 
 static GPU: OnceLock<Gpu> = OnceLock::new();
 
+/// Set when [`GPU`] has passed the self-test.
+static TESTED: OnceLock<()> = OnceLock::new();
+
 async fn open_gpu(software_too: bool) -> Result<Compute> {
     let gpu = match GPU.get() {
         Some(gpu) => gpu.clone(),
@@ -117,7 +120,11 @@ async fn open_gpu(software_too: bool) -> Result<Compute> {
             gpu.name
         )));
     }
-    self_test::run(&gpu.device).await?;
+    if TESTED.get().is_none() {
+        self_test::run(&gpu.device).await?;
+        // Whoever came first has found the same.
+        let _ = TESTED.set(());
+    }
     Ok(Compute {
         device: gpu.device,
         kind: Kind::WebGpu,

@@ -1,3 +1,7 @@
 //! What Burn lacks: kernels of our own where this project exists to be fast.
 
 pub mod cpu;
+pub mod gpu;
+mod weights;
+
+pub use weights::{BlockWeights, LinearWeights, NormWeights};

@@ -12,10 +12,13 @@ use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::bundle::{Bundle, Manifest, Part};
-use crate::clip::{Grid, Pace, TextTower, Tokenizer, VisionTower, WeightSource, Within, patches};
+use crate::bundle::{Bundle, Manifest, Part, Scheme};
+use crate::clip::{
+    Block, BlockShape, Grid, Pace, TextTower, Tokenizer, VisionConfig, VisionTower, WeightSource,
+    Within, patches,
+};
 use crate::dense::{CellFeatures, Method, ScoreKind, ScoreMap, clip_diy, features};
-use crate::device::{Compute, Preference, read};
+use crate::device::{Compute, Kind, Preference, read};
 use crate::error::{Error, Result};
 use crate::guide::Found;
 use crate::image::{MAX_CELLS, Picture, fit};
@@ -48,6 +51,20 @@ pub struct Segmenter {
 struct TextHalf {
     tokenizer: Tokenizer,
     tower: TextTower,
+}
+
+/// Opens the preferred device and has the kernels made that a vision tower needs there, so that
+/// loading it and the first picture find them ready. To be done while the weights come.
+///
+/// # Errors
+///
+/// Those of [`Compute::choose`], which loading will meet again.
+pub async fn warm(vision: &VisionConfig, scheme: Scheme, device: Preference) -> Result<()> {
+    let compute = Compute::choose(device).await?;
+    if compute.kind == Kind::WebGpu && scheme.is_quantised() {
+        Block::warm(BlockShape::from(vision), scheme, &compute.device);
+    }
+    Ok(())
 }
 
 impl Segmenter {

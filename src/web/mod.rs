@@ -7,9 +7,10 @@ mod pace;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Function, Uint8Array};
+use js_sys::{Function, Promise, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 
 use crate::bundle::{Bundle, Manifest, Part, Scheme};
 use crate::dense::Method;
@@ -120,6 +121,20 @@ impl BundleLoader {
     /// Takes a file.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), JsValue> {
         self.bundle.add(name, bytes).map_err(throw)
+    }
+
+    /// Opens a device and has its kernels made while the files come. `finish` must wait for it,
+    /// and tells what goes wrong here.
+    pub fn warm(&self, device: &str) -> Result<Promise, JsValue> {
+        let preference = device.parse().map_err(throw)?;
+        // Of its own, because files are added meanwhile.
+        let manifest = self.bundle.manifest();
+        let (vision, scheme) = (manifest.architecture.vision.clone(), manifest.scheme);
+        Ok(future_to_promise(async move {
+            // `finish` runs into the same and says so.
+            let _ = segmenter::warm(&vision, scheme, preference).await;
+            Ok(JsValue::UNDEFINED)
+        }))
     }
 
     /// Builds the engine on `auto`, `webgpu` or `cpu`. What belongs to the text tower may follow.

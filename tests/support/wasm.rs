@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub)]
 #![cfg(target_arch = "wasm32")]
 
+mod gpu;
 mod kernel;
 mod parity;
 
@@ -11,7 +12,7 @@ use js_sys::{Object, Reflect, Uint8Array};
 use parity::{Fixture, compare};
 use wasm_bindgen::prelude::*;
 use wordmask::Segmenter;
-use wordmask::bundle::Bundle;
+use wordmask::bundle::{Bundle, Stored};
 use wordmask::clip::{Activation, Unpaced, VisionConfig, VisionTower, WeightSource, patches};
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
@@ -40,6 +41,19 @@ pub fn kernels() -> Vec<String> {
     std::iter::once(wordmask::kernel::cpu::way().to_string())
         .chain(names)
         .collect()
+}
+
+/// Runs the checks of the GPU's kernels, which panic where they fail; how many there are.
+#[wasm_bindgen]
+pub async fn gpu_kernels() -> usize {
+    let device = open("webgpu").await;
+    let cases = gpu::cases();
+    let count = cases.len();
+    for case in cases {
+        gpu::check(case, &device).await;
+    }
+    gpu::check_not_a_number(&device).await;
+    count
 }
 
 /// Compares with PyTorch's answers; a list of `[name, relative error]`.
@@ -78,8 +92,9 @@ pub async fn parity(device: String, name: String, files: Object) -> Vec<js_sys::
         .collect()
 }
 
-/// How far the GPU's answers are those of the CPU, for every method and every refinement:
-/// a list of `[setting, share of pixels labelled alike, largest difference of a score]`.
+/// How far the GPU's answers, on its kernels, are those of plain f32 on the CPU, for every method
+/// and every refinement: a list of `[setting, share of pixels labelled alike, largest difference of
+/// a score]`.
 ///
 /// `files` are those of a bundle. The words' vectors are computed on the CPU once, for both.
 #[wasm_bindgen]
@@ -89,8 +104,8 @@ pub async fn agreement(
     words: Vec<String>,
     background: Vec<String>,
 ) -> Vec<js_sys::Array> {
-    let here = segmenter(&files, Preference::WebGpu).await;
-    let there = segmenter(&files, Preference::Cpu).await;
+    let here = segmenter(bundle(&files), false, Preference::WebGpu).await;
+    let there = segmenter(bundle(&files), true, Preference::Cpu).await;
     let names: Vec<&str> = words
         .iter()
         .chain(&background)
@@ -164,36 +179,45 @@ fn settings() -> Vec<Setting> {
     alone.into_iter().chain(refined).chain([residual]).collect()
 }
 
-/// A bundle whose matrices are computed with as what they stand for, in f32, on the CPU too.
-struct Exact(Bundle);
+/// A bundle, or what its matrices stand for, computed with in plain f32.
+struct Weights {
+    bundle: Bundle,
+    expanded: bool,
+}
 
-impl WeightSource for Exact {
+impl WeightSource for Weights {
     fn values(&mut self, name: &str, shape: &[usize]) -> wordmask::Result<Vec<f32>> {
-        self.0.values(name, shape)
+        self.bundle.values(name, shape)
+    }
+
+    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> wordmask::Result<Stored> {
+        self.bundle.matrix(name, shape)
+    }
+
+    fn quantised(&self) -> bool {
+        !self.expanded && self.bundle.quantised()
     }
 }
 
-/// The network of a bundle in plain f32.
-async fn segmenter(files: &Object, device: Preference) -> Segmenter {
+fn bundle(files: &Object) -> Bundle {
     let file = |name: &str| {
         let value = Reflect::get(files, &name.into()).expect("an object of files");
         Uint8Array::new(&value).to_vec()
     };
     let mut bundle = Bundle::new(&file("wordmask.json")).expect("a manifest");
-    let names: Vec<String> = bundle
-        .manifest()
-        .files()
-        .map(|(_, f)| f.file.clone())
-        .collect();
-    for name in names {
-        bundle
-            .add(&name, &file(&name))
-            .expect("a file of the bundle");
+    let names = bundle.manifest().files().map(|(_, f)| f.file.clone());
+    for name in names.collect::<Vec<_>>() {
+        let added = bundle.add(&name, &file(&name));
+        added.expect("a file of the bundle");
     }
+    bundle
+}
+
+async fn segmenter(bundle: Bundle, expanded: bool, device: Preference) -> Segmenter {
     let tokenizer = bundle.tokenizer().expect("a tokenizer");
     let manifest = bundle.manifest().clone();
     let compute = Compute::choose(device).await.expect("a device");
-    let mut weights = Exact(bundle);
+    let mut weights = Weights { bundle, expanded };
     let segmenter = Segmenter::build(manifest, &mut weights, compute).expect("a segmenter");
     let text = segmenter.build_text(tokenizer, &mut weights);
     text.expect("a text tower");

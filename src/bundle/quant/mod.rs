@@ -1,7 +1,7 @@
 //! How weights are stored, and the way back to f32.
 
-pub(super) mod q4;
-pub(super) mod q8;
+pub(crate) mod q4;
+pub(crate) mod q8;
 
 use half::f16;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,13 @@ pub(super) enum Form {
 }
 
 impl Scheme {
+    /// Whether matrices hold 8 bits or fewer a number, so that computing in 8 bits loses little
+    /// more.
+    #[must_use]
+    pub fn is_quantised(self) -> bool {
+        matches!(self, Self::Q8 | Self::Q4)
+    }
+
     /// How the scheme stores a tensor of this role.
     pub(super) fn form(self, role: Role) -> Form {
         match (self, role) {
@@ -108,14 +115,24 @@ impl Form {
 
 /// A tensor as it is stored, or some of its rows.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Stored {
+pub enum Stored {
+    /// 32-bit floating point.
     F32(Vec<f32>),
+    /// 16-bit floating point.
     F16(Vec<f16>),
+    /// 8-bit integers.
     Q8(q8::Rows),
+    /// 4-bit integers.
     Q4(q4::Rows),
 }
 
 impl Stored {
+    /// Stores an inner matrix, rows of `cols` numbers, as `scheme` does.
+    #[must_use]
+    pub fn new(values: &[f32], cols: usize, scheme: Scheme) -> Self {
+        Self::encode(values, cols, scheme.form(Role::Inner))
+    }
+
     /// Stores rows of `cols` numbers in this form, or in a wider one if they need it.
     pub(super) fn encode(values: &[f32], cols: usize, form: Form) -> Self {
         match form {
@@ -137,8 +154,41 @@ impl Stored {
         }
     }
 
+    /// Rows of a matrix that were stored apart, one below the other.
+    pub(super) fn join(pieces: impl IntoIterator<Item = Self>) -> Self {
+        let join = |upper: Self, lower: Self| match (upper, lower) {
+            (Self::F16(mut upper), Self::F16(lower)) => {
+                upper.extend(lower);
+                Self::F16(upper)
+            }
+            (Self::Q8(upper), Self::Q8(lower)) => Self::Q8(upper.above(lower)),
+            (Self::Q4(upper), Self::Q4(lower)) => Self::Q4(upper.above(lower)),
+            // Rows of another form than those above them needed more bits.
+            (upper, lower) => {
+                let mut values = Vec::new();
+                upper.decode_into(&mut values);
+                lower.decode_into(&mut values);
+                Self::F32(values)
+            }
+        };
+        let joined = pieces.into_iter().reduce(join);
+        joined.unwrap_or_else(|| Self::F32(Vec::new()))
+    }
+
+    /// The matrix in 8 bits, as it is if it is stored so.
+    pub(crate) fn into_q8(self, cols: usize) -> q8::Rows {
+        match self {
+            Self::Q8(rows) => rows,
+            other => {
+                let mut values = Vec::new();
+                other.decode_into(&mut values);
+                q8::Rows::encode(&values, cols)
+            }
+        }
+    }
+
     /// Appends the values to `out` as f32.
-    pub(super) fn decode_into(&self, out: &mut Vec<f32>) {
+    pub fn decode_into(&self, out: &mut Vec<f32>) {
         match self {
             Self::F32(values) => out.extend_from_slice(values),
             Self::F16(values) => out.extend(values.iter().map(|v| v.to_f32())),

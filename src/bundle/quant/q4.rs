@@ -14,7 +14,7 @@ const STEPS: usize = 12;
 
 /// Rows of integers −8..=7, a scale for each block: `w ≈ scale · q`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Rows {
+pub struct Rows {
     /// Numbers in a row.
     pub(crate) cols: usize,
     /// `[rows, ⌈cols / 2⌉]`: two numbers a byte, the earlier one in the low half, each plus 8.
@@ -58,6 +58,13 @@ impl Rows {
             rows.nibbles.extend(quantised.chunks(2).map(pair));
         }
         Some(rows)
+    }
+
+    /// These rows and those below them.
+    pub(super) fn above(mut self, lower: Self) -> Self {
+        self.nibbles.extend(lower.nibbles);
+        self.scales.extend(lower.scales);
+        self
     }
 
     pub(super) fn decode_into(&self, out: &mut Vec<f32>) {

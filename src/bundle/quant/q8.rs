@@ -2,7 +2,7 @@
 
 /// Rows of integers −127..=127 with a scale each: `w ≈ scale · q`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Rows {
+pub struct Rows {
     /// `[rows, cols]`
     pub(crate) values: Vec<i8>,
     /// `[rows]`
@@ -35,6 +35,13 @@ impl Rows {
 
     fn cols(&self) -> usize {
         self.values.len() / self.scales.len().max(1)
+    }
+
+    /// These rows and those below them.
+    pub(super) fn above(mut self, lower: Self) -> Self {
+        self.values.extend(lower.values);
+        self.scales.extend(lower.scales);
+        self
     }
 
     pub(super) fn decode_into(&self, out: &mut Vec<f32>) {

@@ -6,10 +6,11 @@ use std::cell::RefCell;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::block::{BlockShape, Heads};
+use super::block::{BlockShape, Heads, load_weights, split_projected};
 use super::{Activation, WeightSource};
 use crate::error::Result;
 use crate::kernel::cpu::{BlockParts, BlockScratch, Finish, LayerNorm, PackedBlock, PackedLinear};
+use crate::kernel::{LinearWeights, NormWeights};
 
 thread_local! {
     /// What blocks work in. Blocks of a tower run one after the other and share it.
@@ -18,12 +19,12 @@ thread_local! {
 
 /// What [`Block`](super::Block) is on the CPU when its matrices are quantised.
 #[derive(Module, Debug)]
-pub struct Packed {
+pub struct CpuBlock {
     #[module(skip)]
     block: PackedBlock,
 }
 
-impl Packed {
+impl CpuBlock {
     /// As [`Block::load`](super::Block::load).
     pub(super) fn load(
         source: &mut impl WeightSource,
@@ -31,25 +32,21 @@ impl Packed {
         shape: BlockShape,
     ) -> Result<Self> {
         let BlockShape { width, mlp, .. } = shape;
-        let norm = |source: &mut _, name: &str| load_norm(source, prefix, name, shape);
-        // One after the other, so that no more than one matrix is in memory as f32.
+        let weights = load_weights(source, prefix, shape)?;
+        let norm = |n: NormWeights| LayerNorm::new(n.gamma, n.beta, weights.epsilon);
+        // Expanded one after the other, so that no more than one matrix is in memory as f32.
         let parts = BlockParts {
-            norm1: norm(source, "layer_norm1")?,
-            projection: load_linear(
-                source,
-                prefix,
-                &["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
-                [width, width],
-            )?,
-            out: load_linear(source, prefix, &["self_attn.out_proj"], [width, width])?,
-            norm2: norm(source, "layer_norm2")?,
-            fc1: load_linear(source, prefix, &["mlp.fc1"], [mlp, width])?,
-            activation: match shape.activation {
+            norm1: norm(weights.norm1),
+            projection: pack(&weights.projection, width),
+            out: pack(&weights.out, width),
+            norm2: norm(weights.norm2),
+            fc1: pack(&weights.fc1, width),
+            activation: match weights.activation {
                 Activation::QuickGelu => Finish::QuickGelu,
                 Activation::Gelu => Finish::Gelu,
             },
-            fc2: load_linear(source, prefix, &["mlp.fc2"], [width, mlp])?,
-            heads: shape.heads,
+            fc2: pack(&weights.fc2, mlp),
+            heads: weights.heads,
         };
         Ok(Self {
             block: PackedBlock::new(parts),
@@ -66,22 +63,9 @@ impl Packed {
     pub(super) fn heads(&self, x: Tensor<3>) -> Heads {
         let [batch, tokens, width] = x.dims();
         let device = x.device();
-        let heads = self.block.heads();
         let projected = SCRATCH.with_borrow_mut(|s| self.block.project(&numbers(x), s));
-        let projected: Tensor<5> =
-            tensor(projected, [batch, tokens, 3, heads, width / heads], &device);
-        let part = |kind: usize| {
-            projected
-                .clone()
-                .narrow(2, kind, 1)
-                .squeeze_dim::<4>(2)
-                .swap_dims(1, 2)
-        };
-        Heads {
-            query: part(0),
-            key: part(1),
-            value: part(2),
-        }
+        let projected = tensor(projected, [batch, tokens, 3 * width], &device);
+        split_projected(projected, self.block.heads())
     }
 
     /// Takes the heads joined, `[batch, tokens, width]`.
@@ -116,28 +100,10 @@ fn in_place(x: Tensor<3>, f: impl FnOnce(&mut [f32], &mut BlockScratch)) -> Tens
     tensor(x, shape, &device)
 }
 
-/// Linear layers of the same input, side by side as one.
-fn load_linear(
-    source: &mut impl WeightSource,
-    prefix: &str,
-    names: &[&str],
-    [output, input]: [usize; 2],
-) -> Result<PackedLinear> {
-    let (mut weight, mut bias) = (Vec::new(), Vec::new());
-    for name in names {
-        weight.extend(source.values(&format!("{prefix}.{name}.weight"), &[output, input])?);
-        bias.extend(source.values(&format!("{prefix}.{name}.bias"), &[output])?);
+fn pack(weights: &LinearWeights, input: usize) -> PackedLinear {
+    let mut expanded = Vec::with_capacity(weights.bias.len() * input);
+    for matrix in &weights.matrices {
+        matrix.decode_into(&mut expanded);
     }
-    Ok(PackedLinear::pack(&weight, &bias))
-}
-
-fn load_norm(
-    source: &mut impl WeightSource,
-    prefix: &str,
-    name: &str,
-    shape: BlockShape,
-) -> Result<LayerNorm> {
-    let mut values = |kind: &str| source.values(&format!("{prefix}.{name}.{kind}"), &[shape.width]);
-    let (gamma, beta) = (values("weight")?, values("bias")?);
-    Ok(LayerNorm::new(gamma, beta, shape.norm_eps as f32))
+    PackedLinear::pack(&expanded, &weights.bias)
 }

@@ -1,0 +1,41 @@
+//! Softmax attention over queries, keys and values that lie side by side.
+
+use burn::backend::wgpu::CubeTensor;
+
+use super::launch::{Kernel, Launch, unset};
+
+/// Queries of a workgroup, as the kernel has them.
+const QUERIES: usize = 32;
+
+/// Numbers of a head that fit the memory of a workgroup.
+pub(super) const LARGEST_HEAD: usize = 128;
+
+/// # Shapes
+///
+/// - `projected`: `[batch, tokens, 3 · width]`
+/// - output: `[batch, tokens, width]`
+pub(super) fn attention(projected: &CubeTensor, heads: usize, causal: bool) -> CubeTensor {
+    let [batch, tokens, three] = projected.meta.shape().dims::<3>();
+    let width = three / 3;
+    let size = width / heads;
+    let attended = unset(projected, [batch, tokens, width]);
+    // A quarter of a head, in vectors of four.
+    let quads = (size / 4).div_ceil(4);
+    Launch {
+        kernel: Kernel {
+            text: include_str!("attention.wgsl"),
+            places: vec![("QUADS", quads.to_string()), ("CAUSAL", causal.to_string())],
+            workgroup: [128, 1],
+        },
+        groups: [tokens.div_ceil(QUERIES) as u32, heads as u32, batch as u32],
+        buffers: &[&projected.handle, &attended.handle],
+        shape: [
+            tokens as u32,
+            heads as u32,
+            size as u32,
+            (size as f32).sqrt().recip().to_bits(),
+        ],
+    }
+    .run(&projected.client);
+    attended
+}

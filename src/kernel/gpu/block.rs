@@ -1,0 +1,159 @@
+//! A residual block of a transformer.
+
+use burn::tensor::{Device, Tensor};
+
+use super::attention::{LARGEST_HEAD, attention};
+use super::launch::{buffer, client, tensor};
+use super::layer_norm::LayerNorm;
+use super::linear::{self, Finish, PackedLinear};
+use crate::bundle::Scheme;
+use crate::clip::Activation;
+use crate::kernel::{BlockWeights, LinearWeights, NormWeights};
+
+/// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
+#[derive(Debug, Clone)]
+pub struct PackedBlock {
+    norm1: LayerNorm,
+    /// Queries, keys and values side by side.
+    projection: PackedLinear,
+    out: PackedLinear,
+    norm2: LayerNorm,
+    fc1: PackedLinear,
+    activation: Activation,
+    fc2: PackedLinear,
+    heads: usize,
+}
+
+impl PackedBlock {
+    /// Whether the kernels take a block of this shape.
+    #[must_use]
+    pub fn fits(width: usize, hidden: usize, heads: usize) -> bool {
+        let head = width / heads;
+        width.is_multiple_of(8)
+            && hidden.is_multiple_of(8)
+            && width.is_multiple_of(heads)
+            && head.is_multiple_of(4)
+            && head <= LARGEST_HEAD
+    }
+
+    /// Packs the weights into the memory of a GPU.
+    ///
+    /// # Panics
+    ///
+    /// If `device` is the CPU, or the weights do not fit each other or the kernels
+    /// ([`PackedBlock::fits`]).
+    #[must_use]
+    pub fn pack(weights: BlockWeights, device: &Device) -> Self {
+        let client = client(device);
+        let BlockWeights {
+            norm1,
+            projection,
+            out,
+            norm2,
+            fc1,
+            activation,
+            fc2,
+            heads,
+            epsilon,
+        } = weights;
+        let (width, hidden) = (norm1.gamma.len(), fc1.bias.len());
+        assert!(
+            Self::fits(width, hidden, heads)
+                && projection.bias.len() == 3 * width
+                && out.bias.len() == width
+                && fc2.bias.len() == width,
+            "the parts of a block do not fit each other"
+        );
+        let norm = |n: &NormWeights| LayerNorm::upload(&client, &n.gamma, &n.beta, epsilon);
+        let linear = |l: LinearWeights, input: usize| {
+            PackedLinear::pack(&client, l.matrices, input, &l.bias)
+        };
+        Self {
+            norm1: norm(&norm1),
+            projection: linear(projection, width),
+            out: linear(out, width),
+            norm2: norm(&norm2),
+            fc1: linear(fc1, width),
+            activation,
+            fc2: linear(fc2, hidden),
+            heads,
+        }
+    }
+
+    /// Heads of the attention.
+    #[must_use]
+    pub fn heads(&self) -> usize {
+        self.heads
+    }
+
+    /// The block as it was trained.
+    ///
+    /// # Shapes
+    ///
+    /// - input and output: `[batch, tokens, width]`
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
+        let x = buffer(x);
+        let projected = self
+            .projection
+            .forward(&self.norm1.forward(&x), Finish::Plain);
+        let attended = attention(&projected, self.heads, causal);
+        let x = self.out.forward(&attended, Finish::Onto(&x));
+        self.feed_forward(tensor(x))
+    }
+
+    /// Queries, keys and values of the normalised tokens, side by side.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, tokens, width]`
+    /// - output: `[batch, tokens, 3 · width]`
+    #[must_use]
+    pub fn project(&self, x: Tensor<3>) -> Tensor<3> {
+        let normed = self.norm1.forward(&buffer(x));
+        tensor(self.projection.forward(&normed, Finish::Plain))
+    }
+
+    /// The attention's output projection.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, tokens, width]`, the heads side by side
+    /// - output: the same
+    #[must_use]
+    pub fn merge(&self, joined: Tensor<3>) -> Tensor<3> {
+        tensor(self.out.forward(&buffer(joined), Finish::Plain))
+    }
+
+    /// `x + feed_forward(norm(x))`.
+    ///
+    /// # Shapes
+    ///
+    /// - input and output: `[batch, tokens, width]`
+    #[must_use]
+    pub fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let x = buffer(x);
+        let normed = self.norm2.forward(&x);
+        let hidden = self.fc1.forward(&normed, finish(self.activation));
+        tensor(self.fc2.forward(&hidden, Finish::Onto(&x)))
+    }
+
+    /// Has the kernels made that whole pictures need, which takes a driver longer than running
+    /// them: the first picture need not wait for it if this happens while the weights come.
+    ///
+    /// `head` is the size of a head of the attention.
+    pub fn warm(head: usize, activation: Activation, scheme: Scheme, device: &Device) {
+        linear::warm(scheme, finish(activation), device);
+        let zeros = |width| buffer(Tensor::<3>::zeros([1, 1, width], device));
+        let norm = LayerNorm::upload(&client(device), &[0.0; 4], &[0.0; 4], 1.0);
+        norm.forward(&zeros(4));
+        attention(&zeros(3 * head), 1, false);
+    }
+}
+
+fn finish(activation: Activation) -> Finish<'static> {
+    match activation {
+        Activation::QuickGelu => Finish::QuickGelu,
+        Activation::Gelu => Finish::Gelu,
+    }
+}

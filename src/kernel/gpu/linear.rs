@@ -1,0 +1,142 @@
+//! A linear layer whose weights stay packed in the memory of the GPU.
+
+use burn::backend::wgpu::CubeTensor;
+use burn::cubecl::server::Handle;
+use burn::tensor::{Device, Tensor};
+
+use super::launch::{Kernel, Launch, buffer, unset};
+use super::pack::{Format, UNIT};
+use crate::bundle::{Scheme, Stored};
+
+/// Outputs of a tile.
+pub(super) const COLUMNS: usize = 64;
+
+/// Rows of a tile, for products of hardly any rows, of few, and of many.
+const LEAST_ROWS: usize = 8;
+const FEW_ROWS: usize = 32;
+const MANY_ROWS: usize = 64;
+
+/// Tiles that keep a large GPU busy. With fewer of many rows, those of few are taken.
+const ENOUGH: usize = 96;
+
+/// What becomes of a sum.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Finish<'a> {
+    /// It is stored.
+    Plain,
+    /// `x · sigmoid(1.702 x)` is.
+    QuickGelu,
+    /// `x · Φ(x)` is.
+    Gelu,
+    /// It and a number of this tensor, which has the shape of the output, are added.
+    Onto(&'a CubeTensor),
+}
+
+/// Weights, `[output, input]`, and biases on the GPU.
+#[derive(Debug, Clone)]
+pub(super) struct PackedLinear {
+    pub(super) format: Format,
+    pub(super) input: usize,
+    pub(super) output: usize,
+    /// Outputs including those that fill the last tile.
+    pub(super) padded: usize,
+    /// Units of eight inputs of an output, neighbouring outputs beside each other.
+    pub(super) weights: Handle,
+    pub(super) scales: Handle,
+    pub(super) bias: Handle,
+}
+
+impl PackedLinear {
+    /// Multiplies, adds the bias, finishes.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[batch, tokens, input]`
+    /// - output: `[batch, tokens, output]`
+    pub(super) fn forward(&self, x: &CubeTensor, finish: Finish<'_>) -> CubeTensor {
+        let [batch, tokens, _] = x.meta.shape().dims::<3>();
+        self.forward_in(tile_rows(batch * tokens, self.output), x, finish)
+    }
+
+    /// The same in tiles of so many rows.
+    fn forward_in(&self, tile: usize, x: &CubeTensor, finish: Finish<'_>) -> CubeTensor {
+        let [batch, tokens, _] = x.meta.shape().dims::<3>();
+        let rows = batch * tokens;
+        let y = unset(x, [batch, tokens, self.output]);
+        let mut buffers = vec![
+            &x.handle,
+            &self.weights,
+            &self.scales,
+            &self.bias,
+            &y.handle,
+        ];
+        if let Finish::Onto(residual) = finish {
+            buffers.push(&residual.handle);
+        }
+        Launch {
+            kernel: Kernel {
+                text: include_str!("linear.wgsl"),
+                places: vec![
+                    ("ROWS", tile.to_string()),
+                    ("Unit", self.format.unit().into()),
+                    ("unpack", self.format.unpack().into()),
+                    ("finish", finish.text().into()),
+                    ("SHAPE", buffers.len().to_string()),
+                ],
+                workgroup: [16, 8],
+            },
+            groups: [
+                (self.padded / COLUMNS) as u32,
+                rows.div_ceil(tile) as u32,
+                1,
+            ],
+            buffers: &buffers,
+            shape: [rows, self.input, self.output, self.padded].map(|n| n as u32),
+        }
+        .run(&x.client);
+        y
+    }
+}
+
+impl Finish<'_> {
+    /// `store(at, sum)` of the kernel.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Plain => "fn store(at: u32, sum: f32) { y[at] = sum; }",
+            // The clamp keeps the exponential finite, which WGSL does not promise otherwise.
+            Self::QuickGelu => {
+                "fn store(at: u32, sum: f32) { y[at] = sum / (1.0 + exp(min(-1.702 * sum, 80.0))); }"
+            }
+            Self::Gelu => include_str!("gelu.wgsl"),
+            Self::Onto(_) => {
+                "@group(0) @binding(5) var<storage, read_write> residual: array<f32>;
+fn store(at: u32, sum: f32) { y[at] = residual[at] + sum; }"
+            }
+        }
+    }
+}
+
+/// Has the variants made that whole pictures need, with weights of this scheme.
+pub(super) fn warm(scheme: Scheme, activation: Finish<'_>, device: &Device) {
+    let zeros = |width| buffer(Tensor::<3>::zeros([1, 1, width], device));
+    let (x, onto) = (zeros(UNIT), zeros(COLUMNS));
+    let weights = Stored::new(&[0.0; UNIT * COLUMNS], UNIT, scheme);
+    let layer = PackedLinear::pack(&x.client, vec![weights], UNIT, &[0.0; COLUMNS]);
+    for tile in [FEW_ROWS, MANY_ROWS] {
+        for finish in [Finish::Plain, activation, Finish::Onto(&onto)] {
+            layer.forward_in(tile, &x, finish);
+        }
+    }
+}
+
+/// Rows of a tile: the most that still leave enough tiles.
+fn tile_rows(rows: usize, output: usize) -> usize {
+    let tiles = rows.div_ceil(MANY_ROWS) * output.div_ceil(COLUMNS);
+    if rows <= LEAST_ROWS {
+        LEAST_ROWS
+    } else if tiles < ENOUGH {
+        FEW_ROWS
+    } else {
+        MANY_ROWS
+    }
+}

@@ -1,0 +1,45 @@
+//! The weights of a transformer block as they are stored, before they are packed for a device.
+
+use crate::bundle::Stored;
+use crate::clip::Activation;
+
+/// A residual block's weights.
+#[derive(Debug)]
+pub struct BlockWeights {
+    /// Before the attention.
+    pub norm1: NormWeights,
+    /// Queries, keys and values side by side: `[width, width]` each.
+    pub projection: LinearWeights,
+    /// The attention's way out: `[width, width]`.
+    pub out: LinearWeights,
+    /// Before the feed-forward part.
+    pub norm2: NormWeights,
+    /// `[hidden, width]`
+    pub fc1: LinearWeights,
+    /// What follows `fc1`.
+    pub activation: Activation,
+    /// `[width, hidden]`
+    pub fc2: LinearWeights,
+    /// Heads of the attention.
+    pub heads: usize,
+    /// The ε of both layer norms.
+    pub epsilon: f32,
+}
+
+/// A layer norm's weights, `[width]` each.
+#[derive(Debug)]
+pub struct NormWeights {
+    /// γ
+    pub gamma: Vec<f32>,
+    /// β
+    pub beta: Vec<f32>,
+}
+
+/// Linear layers of the same input, side by side as one.
+#[derive(Debug)]
+pub struct LinearWeights {
+    /// `[output, input]` each, row-major.
+    pub matrices: Vec<Stored>,
+    /// All their biases, in the same order.
+    pub bias: Vec<f32>,
+}

@@ -1,0 +1,27 @@
+//! The GPU's kernels against plain Burn, where there is a GPU. Browsers always run these
+//! (`tests/parity.e2e.mjs`).
+
+#![allow(missing_docs)]
+
+#[path = "support/gpu.rs"]
+mod gpu;
+#[path = "support/kernel.rs"]
+#[allow(dead_code, reason = "tests/kernel.rs runs the CPU's checks")]
+mod kernel;
+
+use pollster::block_on;
+use wordmask::device::{Compute, Preference};
+
+#[test]
+fn blocks_are_those_of_plain_burn() {
+    let compute = match block_on(Compute::choose(Preference::WebGpu)) {
+        Ok(compute) => compute,
+        Err(wordmask::Error::Unsupported(why)) => return println!("not tested: {why}"),
+        Err(error) => panic!("{error}"),
+    };
+    println!("on {}", compute.name);
+    for case in gpu::cases() {
+        block_on(gpu::check(case, &compute.device));
+    }
+    block_on(gpu::check_not_a_number(&compute.device));
+}
