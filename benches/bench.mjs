@@ -7,6 +7,7 @@
  * `--save` writes the table into `docs/performance.md`, `--fresh` makes the models anew.
  */
 
+import { execFileSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -19,7 +20,7 @@ import {
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Failure, isMain, main, root } from '../scripts/lib.mjs';
+import { Failure, isMain, main, npm, root } from '../scripts/lib.mjs';
 import { serve } from '../scripts/serve.mjs';
 import { launch } from '../www/test/browser.mjs';
 import { forget, place, runtimeFolder } from './models.mjs';
@@ -27,6 +28,8 @@ import * as groups from './rows.mjs';
 
 /** How like each other our answers and those of the f32 graph have to be: a cosine. */
 const leastAgreement = 0.99;
+
+const dawnVersion = '0.6.2';
 
 /** A browser and what is served to it. */
 class Run {
@@ -80,6 +83,20 @@ class Run {
     return { times, device: isGpu ? `WebGPU: ${adapter}` : this.machine };
   }
 
+  /** Both sides in a Node process that has WebGPU. */
+  async onDawn(setting, usual) {
+    await this.agree(setting);
+    installDawn();
+    const given = JSON.stringify({ ...setting, place, rounds: this.rounds(usual) });
+    const { times, adapter } = JSON.parse(
+      execFileSync(process.execPath, [join(root, 'benches', 'dawn.mjs'), given], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
+    );
+    return { times, device: `Dawn: ${adapter}` };
+  }
+
   /** Compares the answers of the two for a model, once. */
   async agree({ bundle, graph, output, config, ready }) {
     if (!this.agreed.has(graph)) {
@@ -130,6 +147,18 @@ function fill() {
   lay(runtimeFolder(), 'ort', (name) => builds.test(name));
   cpSync(join(root, 'benches', 'page.mjs'), join(place, 'page.mjs'));
   writeFileSync(join(place, 'index.html'), '<!doctype html><title>bench</title>');
+}
+
+/** Dawn for Node is 130 MB with its builds for all systems, so it is fetched when a row needs it. */
+function installDawn() {
+  const folder = join(place, 'node');
+  if (existsSync(join(folder, 'node_modules', 'webgpu'))) return;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{"private": true}');
+  npm(
+    ['install', '--prefix', folder, '--no-audit', '--no-fund', `webgpu@${dawnVersion}`],
+    'Dawn for Node could not be installed. Check the connection.',
+  );
 }
 
 function median(values) {

@@ -55,6 +55,20 @@ export const marks = {
     slow: true,
     measure: (run) => run.inPage('dense', { ...model('b16'), ...f32, ...onGpu }, scarce),
   },
+  'dawn-b16-224': {
+    work: 'ViT-B/16, 224 px, Dawn for Node, ours q8 : their f32',
+    must: 1,
+    aim: 0.6,
+    slow: true,
+    measure: (run) => run.onDawn({ ...model('b16'), ...f32, side: 224 }, usual),
+  },
+  'dawn-b16-448': {
+    work: 'ViT-B/16, 448 px, Dawn for Node, ours q8 : their f32',
+    must: 1,
+    aim: 0.6,
+    slow: true,
+    measure: (run) => run.onDawn({ ...model('b16'), ...f32, side: 448 }, usual),
+  },
   'cold-wasm-b16-224': {
     work: 'model in the cache to the first masks, ours q8 : their int8, session and first run',
     must: 1,
