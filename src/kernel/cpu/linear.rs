@@ -4,7 +4,7 @@ use super::gelu::{gelu, quick_gelu};
 use super::lanes::{Lanes, Work, run};
 use super::pack::{Channels, PANEL, PackedLinear};
 use super::quantise::{Quad, QuantisedRows, RowScale, TILE};
-use super::tile::{Sums, make_ready};
+use super::tile::{Sums, TOGETHER, make_ready};
 
 /// Bytes of quantised rows that are multiplied with all panels before the next rows come: what
 /// stays in a second-level cache beside a panel.
@@ -73,28 +73,27 @@ impl Work for Forward<'_> {
         } = self;
         let way = x.way();
         let mut space = Vec::new();
-        let mut sums = Sums::default();
-        let tiles: Vec<(&[Quad], &[RowScale; TILE])> = x.tiles().collect();
-        let block = tiles
-            .first()
-            .map_or(1, |(quads, _)| (BLOCK / size_of_val(*quads)).max(1));
-        for (tiles, out) in tiles
-            .chunks(block)
-            .zip(out.chunks_mut(block * TILE * layer.output))
-        {
+        let mut sums = [Sums::default(); TOGETHER];
+        let (quads, scales): (Vec<&[Quad]>, Vec<&[RowScale; TILE]>) = x.tiles().unzip();
+        let rows = TILE * layer.output;
+        let block = quads.first().map_or(1, |quads| {
+            (BLOCK / size_of_val(*quads)).max(1).next_multiple_of(TOGETHER)
+        });
+        let blocks = quads.chunks(block).zip(scales.chunks(block));
+        for ((quads, scales), out) in blocks.zip(out.chunks_mut(block * rows)) {
             for (panel, (steps, channels)) in layer.panels().enumerate() {
                 let steps = make_ready(steps, &mut space);
                 let first = panel * PANEL;
-                for ((quads, scales), out) in tiles.iter().zip(out.chunks_mut(TILE * layer.output))
-                {
+                let end = (first + PANEL).min(layer.output);
+                let together = quads.chunks(TOGETHER).zip(scales.chunks(TOGETHER));
+                for ((quads, scales), out) in together.zip(out.chunks_mut(TOGETHER * rows)) {
                     way.run(quads, steps, &mut sums);
-                    for ((sums, scale), out) in sums
-                        .0
-                        .iter()
-                        .zip(*scales)
-                        .zip(out.chunks_exact_mut(layer.output))
+                    let sums = sums.iter().flat_map(|sums| &sums.0);
+                    let scales = scales.iter().copied().flatten();
+                    // As many rows as there is room for: those that fill up a tile are left out.
+                    for ((sums, scale), out) in
+                        sums.zip(scales).zip(out.chunks_exact_mut(layer.output))
                     {
-                        let end = (first + PANEL).min(layer.output);
                         finish_row::<L>(sums, *scale, channels, finish, &mut out[first..end]);
                     }
                 }

@@ -39,7 +39,15 @@ pub(super) struct Way {
     signed: bool,
     /// Only [`available`] makes a `Way`, of what the CPU can run.
     run: fn(&[Quad], &[Ready], &mut Sums),
+    /// The same for as many tiles as go together, where that is faster.
+    run_together: Option<RunTogether>,
 }
+
+/// Tiles that go through a panel together: twelve rows, whose sums of four outputs just fit the
+/// registers and are more than the steps that one of them has to wait for the one before.
+pub(super) const TOGETHER: usize = 3;
+
+type RunTogether = fn([&[Quad]; TOGETHER], &[Ready], &mut [Sums; TOGETHER]);
 
 impl Way {
     /// What to take off a zero point.
@@ -52,15 +60,25 @@ impl Way {
         if self.signed { 0x80 } else { 0 }
     }
 
-    /// Adds up, for every row of the tile and every output of the panel, the products of all steps.
+    /// Adds up, for every row of up to [`TOGETHER`] tiles and every output of the panel, the
+    /// products of all steps.
     ///
     /// # Panics
     ///
-    /// If the two differ in length.
+    /// If a tile and the panel differ in length, or there are more tiles than that.
     #[inline]
-    pub(super) fn run(&self, rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
-        assert_eq!(rows.len(), panel.len(), "steps of a row and of a panel");
-        (self.run)(rows, panel, sums);
+    pub(super) fn run(&self, tiles: &[&[Quad]], panel: &[Ready], sums: &mut [Sums; TOGETHER]) {
+        for rows in tiles {
+            assert_eq!(rows.len(), panel.len(), "steps of a row and of a panel");
+        }
+        match (<[&[Quad]; TOGETHER]>::try_from(tiles), self.run_together) {
+            (Ok(tiles), Some(run)) => run(tiles, panel, sums),
+            _ => {
+                for (rows, sums) in tiles.iter().zip(&mut sums[..tiles.len()]) {
+                    (self.run)(rows, panel, sums);
+                }
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) const WAY: Way = Way {
     name: "NEON",
     signed: true,
     run,
+    run_together: None,
 };
 
 /// Registers of products for a panel: two outputs each.

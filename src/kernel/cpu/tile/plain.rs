@@ -8,6 +8,7 @@ pub(super) const WAY: Way = Way {
     name: "plain Rust",
     signed: false,
     run,
+    run_together: None,
 };
 
 fn run(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {

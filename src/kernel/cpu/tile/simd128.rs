@@ -20,6 +20,7 @@ pub(super) const WAY: Way = Way {
     name: "SIMD",
     signed: false,
     run,
+    run_together: None,
 };
 
 /// Registers of half a step: two outputs each.

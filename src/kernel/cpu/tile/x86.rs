@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Ready, Sums, Way};
+use super::{Ready, Sums, TOGETHER, Way};
 use crate::kernel::cpu::pack::STEP;
 use crate::kernel::cpu::quantise::{Quad, TILE};
 
@@ -15,6 +15,10 @@ pub(super) fn available() -> Vec<Way> {
                 signed: false,
                 // SAFETY: the CPU has it.
                 run: |rows, panel, sums| unsafe { run_vnni(rows, panel, sums) },
+                // SAFETY: the CPU has it.
+                run_together: Some(|tiles, panel, sums| unsafe {
+                    run_vnni_together(tiles, panel, sums);
+                }),
             });
         }
         ways.push(Way {
@@ -22,6 +26,7 @@ pub(super) fn available() -> Vec<Way> {
             signed: false,
             // SAFETY: the CPU has it.
             run: |rows, panel, sums| unsafe { run_avx2(rows, panel, sums) },
+            run_together: None,
         });
     }
     ways
@@ -88,4 +93,21 @@ fn run_vnni(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
         }
     }
     store(acc.map(|[a, b]| _mm256_add_epi32(a, b)), sums);
+}
+
+#[target_feature(enable = "avx2,avxvnni")]
+fn run_vnni_together(tiles: [&[Quad]; TOGETHER], panel: &[Ready], sums: &mut [Sums; TOGETHER]) {
+    let [a, b, c] = tiles;
+    let mut acc = [[_mm256_setzero_si256(); TILE]; TOGETHER];
+    for (((a, b), c), step) in a.iter().zip(b).zip(c).zip(panel) {
+        let weights = weights(step);
+        for (acc, quad) in acc.iter_mut().zip([a, b, c]) {
+            for (row, acc) in acc.iter_mut().enumerate() {
+                *acc = _mm256_dpbusd_avx_epi32(*acc, codes(quad, row), weights);
+            }
+        }
+    }
+    for (acc, sums) in acc.into_iter().zip(sums) {
+        store(acc, sums);
+    }
 }
