@@ -55,19 +55,20 @@ function besides(manifestUrl: string, name: string): string {
   return new URL(name, manifestUrl).href;
 }
 
+/** Checks a file and takes what it needs of it. What it refuses is not kept. */
+export type Take = (name: string, bytes: Uint8Array, sha256?: string) => void;
+
 /** How many files are on their way at once, and so the most that are in memory. */
 const inFlight = 3;
 
 /**
  * Gets files, a few at a time, and hands each to the engine as soon as it is whole. A file is kept
  * and let go of before the next one is asked for in its place.
- *
- * @param take Checks a file and takes what it needs of it. What it refuses is not kept.
  */
 export async function takeFiles(
   files: readonly BundleFile[],
   source: BundleSource,
-  take: (name: string, bytes: Uint8Array) => void,
+  take: Take,
   running: { signal: AbortSignal; report(progress: Progress): void },
 ): Promise<void> {
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -89,8 +90,10 @@ export async function takeFiles(
         running.report({ phase: 'download', file: file.name, loaded, total });
       };
       const bytes = await source.file(file, onBytes, signal);
+      const sha256 = await hash(bytes);
       signal.throwIfAborted();
-      await accept(file, bytes, take, source);
+      await accept(file, () => take(file.name, bytes, sha256), source);
+      await source.keep(file, bytes);
     }
   };
   const lanes = Array.from({ length: Math.min(inFlight, files.length) }, lane);
@@ -107,17 +110,19 @@ export async function takeFiles(
 }
 
 /** Bytes that the engine refuses must not stay where they are found again. */
-async function accept(
-  file: BundleFile,
-  bytes: Uint8Array,
-  take: (name: string, bytes: Uint8Array) => void,
-  source: BundleSource,
-): Promise<void> {
+async function accept(file: BundleFile, take: () => void, source: BundleSource): Promise<void> {
   try {
-    take(file.name, bytes);
+    take();
   } catch (error) {
     await source.forget(file);
     throw error;
   }
-  await source.keep(file, bytes);
+}
+
+/** The SHA-256 in hexadecimal digits. Pages without a secure context have no way to compute it. */
+async function hash(bytes: Uint8Array): Promise<string | undefined> {
+  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle;
+  if (!subtle) return undefined;
+  const digest = await subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

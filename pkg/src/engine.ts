@@ -167,7 +167,7 @@ export interface Engine {
   /** The parts that these words and options need and that are not there yet. */
   lacks(words: string[], options: EngineSegmentOptions): Part[];
   /** Takes a file of such a part, checked like any. */
-  add(name: string, bytes: Uint8Array): void;
+  add(name: string, bytes: Uint8Array, sha256?: string): void;
   /** Builds what all files are there for. */
   extend(): void;
   /** For each mask the words, best first; the scores of a mask add up to 1. */
@@ -185,8 +185,8 @@ export interface Engine {
 export interface BundleLoader {
   files(): BundleFile[];
   info(): BundleInfo;
-  /** Checks size, hash and tensors before it keeps the bytes. */
-  add(name: string, bytes: Uint8Array): void;
+  /** Checks size, hash and tensors before it keeps the bytes. Computes the hash if it is not given. */
+  add(name: string, bytes: Uint8Array, sha256?: string): void;
   /** Opens the device and has its kernels made meanwhile. Never rejects: `finish` says what is wrong. */
   warm(device: 'auto' | 'webgpu' | 'cpu'): Promise<void>;
   /** Consumes the loader; not before `warm` is done. Needs the files of the parts `words` and `vision`. */

@@ -1,4 +1,4 @@
-import { type BundleSource, served, stored, takeFiles } from './bundle.js';
+import { type BundleSource, served, stored, type Take, takeFiles } from './bundle.js';
 import type {
   BundleFile,
   Checkpoint,
@@ -213,7 +213,7 @@ class Host {
     const later = ({ part }: BundleFile) => ['tokenizer', 'text', 'guide'].includes(part);
     const first = files.filter((file) => !later(file));
     const warm = loader.warm(request.device);
-    await takeFiles(first, source, (name, bytes) => loader.add(name, bytes), running);
+    await takeFiles(first, source, (...file) => loader.add(...file), running);
     await prepare(running);
     await warm;
     this.#engine = await loader.finish(request.device);
@@ -238,8 +238,8 @@ class Host {
     if (!this.#rest || lacking.length === 0) return;
     const { source, files, taken } = this.#rest;
     const missing = files.filter(({ name, part }) => lacking.includes(part) && !taken.has(name));
-    const take = (name: string, bytes: Uint8Array) => {
-      engine.add(name, bytes);
+    const take: Take = (name, bytes, sha256) => {
+      engine.add(name, bytes, sha256);
       taken.add(name);
     };
     await takeFiles(missing, source, take, running);

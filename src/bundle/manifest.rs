@@ -81,12 +81,12 @@ impl FileEntry {
         }
     }
 
-    /// Checks the contents of the file against the entry.
+    /// Checks the contents of the file, and their hash if it is known already, against the entry.
     ///
     /// # Errors
     ///
     /// [`Error::Integrity`] that names the file.
-    pub fn check(&self, contents: &[u8]) -> Result<()> {
+    pub fn check(&self, contents: &[u8], hash: Option<&str>) -> Result<()> {
         let Self {
             file,
             bytes,
@@ -98,7 +98,11 @@ impl FileEntry {
                 contents.len()
             )));
         }
-        if hex(&Sha256::digest(contents)) != *sha256 {
+        let is_same = match hash {
+            Some(hash) => hash == sha256,
+            None => hex(&Sha256::digest(contents)) == *sha256,
+        };
+        if !is_same {
             return Err(Error::integrity(format!(
                 "{file} has not the contents that the manifest promises (its SHA-256 differs). Download the bundle again."
             )));

@@ -122,11 +122,21 @@ impl Bundle {
     /// [`Error::Input`] if the manifest does not name it; [`Error::Integrity`] if its length or
     /// hash differs; [`Error::Model`] if its tensors are not exactly those promised.
     pub fn add(&mut self, file: &str, contents: &[u8]) -> Result<()> {
+        self.add_hashed(file, contents, None)
+    }
+
+    /// The same with the SHA-256 of the contents, in hexadecimal digits, if the caller has it:
+    /// browsers compute it ten times faster than WebAssembly does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bundle::add`].
+    pub fn add_hashed(&mut self, file: &str, contents: &[u8], hash: Option<&str>) -> Result<()> {
         if file == self.manifest.tokenizer.file {
-            self.manifest.tokenizer.check(contents)?;
+            self.manifest.tokenizer.check(contents, hash)?;
             self.tokenizer = Some(contents.to_vec());
         } else if let Some(words) = self.manifest.words.as_ref().filter(|w| w.file == file) {
-            words.check(contents)?;
+            words.check(contents, hash)?;
             self.words = read_words(file, contents, self.manifest.architecture.projection)?;
         } else {
             let shard = self
@@ -135,7 +145,7 @@ impl Bundle {
                 .iter()
                 .find(|s| s.entry.file == file)
                 .ok_or_else(|| Error::input(format!("{file} is not a file of this bundle.")))?;
-            shard.entry.check(contents)?;
+            shard.entry.check(contents, hash)?;
             for (name, start, stored) in read_shard(shard, contents, &self.expected)? {
                 self.tensors.entry(name).or_default().insert(start, stored);
             }

@@ -132,9 +132,10 @@ impl BundleLoader {
         to_js(&ModelInfo::of(self.bundle.manifest()))
     }
 
-    /// Takes a file.
-    pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), JsValue> {
-        self.bundle.add(name, bytes).map_err(throw)
+    /// Takes a file, and its SHA-256 if the browser has computed it.
+    pub fn add(&mut self, name: &str, bytes: &[u8], sha256: Option<String>) -> Result<(), JsValue> {
+        let added = self.bundle.add_hashed(name, bytes, sha256.as_deref());
+        added.map_err(throw)
     }
 
     /// Opens a device and has its kernels made while the files come. `finish` must wait for it,
@@ -204,8 +205,10 @@ impl Engine {
     }
 
     /// Takes a file of such a part.
-    pub fn add(&self, name: &str, bytes: &[u8]) -> Result<(), JsValue> {
-        self.bundle.borrow_mut().add(name, bytes).map_err(throw)
+    pub fn add(&self, name: &str, bytes: &[u8], sha256: Option<String>) -> Result<(), JsValue> {
+        let mut bundle = self.bundle.borrow_mut();
+        let added = bundle.add_hashed(name, bytes, sha256.as_deref());
+        added.map_err(throw)
     }
 
     /// Builds what has come whole.

@@ -77,7 +77,9 @@ impl Work for Forward<'_> {
         let (quads, scales): (Vec<&[Quad]>, Vec<&[RowScale; TILE]>) = x.tiles().unzip();
         let rows = TILE * layer.output;
         let block = quads.first().map_or(1, |quads| {
-            (BLOCK / size_of_val(*quads)).max(1).next_multiple_of(TOGETHER)
+            (BLOCK / size_of_val(*quads))
+                .max(1)
+                .next_multiple_of(TOGETHER)
         });
         let blocks = quads.chunks(block).zip(scales.chunks(block));
         for ((quads, scales), out) in blocks.zip(out.chunks_mut(block * rows)) {

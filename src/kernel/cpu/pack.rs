@@ -16,7 +16,7 @@ pub(super) const STEP: usize = 4;
 /// Inputs are filled up to a multiple of this: what is quantised at once.
 pub(super) const CHUNK: usize = 16;
 
-/// The largest sum of the weights of one sign within a [group](group_sums).
+/// The largest sum of the weights of one sign within a [group](heaviest).
 ///
 /// 255 · 128 = 32,640 just stays within 16 bits. Rounding four weights may add 2.
 const GROUP_LIMIT: f32 = 128.0;
@@ -130,10 +130,27 @@ pub(super) fn padded(input: usize) -> usize {
     input.next_multiple_of(CHUNK)
 }
 
-/// Writes the codes of a channel's weights and returns their scale.
+/// Writes the codes of a channel's weights and returns their scale: the smallest with codes within
+/// ±127 and every group within its limit.
 fn quantise_channel(row: &[f32], codes: &mut [i8]) -> f32 {
     let largest = row.iter().fold(0.0f32, |m, w| m.max(w.abs()));
-    let scale = scale_for(row, largest);
+    let scale = largest / 127.0;
+    // Codes that fit as they are, such as those decoded from 8 bits, stay as they are.
+    if scale < f32::MIN_POSITIVE || heaviest_group(row, 1.0 / scale) <= GROUP_LIMIT {
+        round(row, scale, codes);
+        return scale;
+    }
+    // Rounding must not take a group over the limit again.
+    let scale = scale.max(heaviest_group_unrounded(row) / GROUP_AIM);
+    round(row, scale, codes);
+    scale
+}
+
+/// The nearest codes, ties to even.
+fn round(row: &[f32], scale: f32, codes: &mut [i8]) {
+    // Beside this number the spacing of f32 is one, so that adding it rounds, and its lowest byte
+    // is the code: several at once, which a conversion that saturates is not.
+    const ROUND: f32 = 12_582_912.0;
     // An inverse that is not finite would turn zeros into NaN. Such weights are zero in effect.
     let inverse = if scale >= f32::MIN_POSITIVE {
         1.0 / scale
@@ -141,48 +158,44 @@ fn quantise_channel(row: &[f32], codes: &mut [i8]) -> f32 {
         0.0
     };
     for (code, weight) in codes.iter_mut().zip(row) {
-        *code = (weight * inverse).round_ties_even() as i8;
-    }
-    scale
-}
-
-/// The smallest scale with codes within ±127 and every group within its limit.
-fn scale_for(row: &[f32], largest: f32) -> f32 {
-    let scale = largest / 127.0;
-    let heaviest = heaviest_group(row);
-    // Codes that fit as they are, such as those decoded from 8 bits, stay as they are.
-    if heaviest <= GROUP_AIM * scale || fits(row, scale) {
-        scale
-    } else {
-        heaviest / GROUP_AIM
+        *code = (weight * inverse + ROUND).to_bits() as i8;
     }
 }
 
-/// Whether the rounded codes of all groups keep to the limit.
-fn fits(row: &[f32], scale: f32) -> bool {
-    if scale < f32::MIN_POSITIVE {
-        return true;
-    }
-    let rounded: Vec<f32> = row.iter().map(|w| (w / scale).round_ties_even()).collect();
-    heaviest_group(&rounded) <= GROUP_LIMIT
+/// The largest sum of one sign among the groups of the rounded codes.
+fn heaviest_group(row: &[f32], inverse: f32) -> f32 {
+    heaviest(row, |w| (w * inverse).round_ties_even())
 }
 
-/// The largest sum of one sign among all groups.
-fn heaviest_group(row: &[f32]) -> f32 {
-    row.chunks(2 * STEP)
-        .flat_map(group_sums)
-        .fold(0.0, f32::max)
+fn heaviest_group_unrounded(row: &[f32]) -> f32 {
+    heaviest(row, |w| w)
 }
 
-/// Sums by sign of the two groups of eight neighbouring inputs: what one 16-bit lane adds up is
-/// a pair of one step and the same pair of the next.
-fn group_sums(inputs: &[f32]) -> [f32; 4] {
-    let mut sums = [0.0; 4];
-    for (i, &weight) in inputs.iter().enumerate() {
-        let pair = i % STEP / 2;
-        sums[2 * pair + usize::from(weight < 0.0)] += weight.abs();
-    }
-    sums
+/// The largest sum of one sign among all groups: what one 16-bit lane adds up is a pair of one step
+/// and the same pair of the next.
+///
+/// Written so that four neighbours are one vector to the compiler: packing is most of what
+/// stands between a stored model and its first mask.
+#[inline(always)]
+fn heaviest(row: &[f32], value: impl Fn(f32) -> f32) -> f32 {
+    let mut most = [0.0f32; STEP];
+    let (groups, rest) = row.as_chunks::<{ 2 * STEP }>();
+    let mut add = |group: &[f32; 2 * STEP]| {
+        let group = group.map(&value);
+        let of = |sign: f32| -> [f32; STEP] {
+            std::array::from_fn(|i| (sign * group[i]).max(0.0) + (sign * group[i + STEP]).max(0.0))
+        };
+        for sums in [of(1.0), of(-1.0)] {
+            for (i, most) in most.iter_mut().enumerate() {
+                *most = most.max(sums[i] + sums[i ^ 1]);
+            }
+        }
+    };
+    groups.iter().for_each(&mut add);
+    let mut last = [0.0; 2 * STEP];
+    last[..rest.len()].copy_from_slice(rest);
+    add(&last);
+    most.into_iter().fold(0.0, f32::max)
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
