@@ -90,8 +90,9 @@ export async function takeFiles(
         running.report({ phase: 'download', file: file.name, loaded, total });
       };
       const bytes = await source.file(file, onBytes, signal);
-      const sha256 = await hash(bytes);
       signal.throwIfAborted();
+      // What has come whole is taken, whatever happens meanwhile.
+      const sha256 = await hash(bytes);
       await accept(file, () => take(file.name, bytes, sha256), source);
       await source.keep(file, bytes);
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BundleSource, takeFiles } from '../src/bundle.js';
+import { type BundleSource, type Take, takeFiles } from '../src/bundle.js';
 import type { BundleFile } from '../src/engine.js';
 import type { Progress } from '../src/options.js';
 
@@ -56,8 +56,14 @@ class Gate implements BundleSource {
     this.held--;
   }
 
+  /** Until the file is kept or dropped, if it ever is: its hash is computed on another thread. */
   async come(index: number): Promise<void> {
-    this.#waiting.get(`vision-0${index}.safetensors`)?.come();
+    const name = `vision-0${index}.safetensors`;
+    this.#waiting.get(name)?.come();
+    const isOver = () => this.log.includes(`keep ${name}`) || this.log.includes(`forget ${name}`);
+    for (let waits = 0; waits < 100 && !isOver(); waits++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
     await new Promise(setImmediate);
   }
 
@@ -67,7 +73,9 @@ class Gate implements BundleSource {
   }
 }
 
-function start(gate: Gate, take: (name: string) => void = () => undefined) {
+const ofTenZeros = '01d448afd928065458cf670b60f5a594d735af0172c8d67f22a81680132681ca';
+
+function start(gate: Gate, take: Take = () => undefined) {
   const controller = new AbortController();
   const seen: Progress[] = [];
   const report = (progress: Progress) => void seen.push(progress);
@@ -116,6 +124,17 @@ test('one file that fails stops the others, and nothing is taken after that', as
   for (const index of [2, 3, 4]) await gate.come(index);
   assert.deepEqual(taken, ['vision-00.safetensors']);
   assert.equal(gets(gate), 4);
+});
+
+test('the engine is told the hash', async () => {
+  const gate = new Gate();
+  const hashes: (string | undefined)[] = [];
+  const { promise } = start(gate, (_name, _bytes, sha256) => hashes.push(sha256));
+  await gate.come(0);
+  for (const index of [1, 2, 3, 4, 5, 6]) await gate.come(index);
+  await promise;
+  // Of ten zeros, by sha256sum.
+  assert.deepEqual(new Set(hashes), new Set([ofTenZeros]));
 });
 
 test('a file that the engine refuses is dropped, and ends it', async () => {

@@ -391,8 +391,16 @@ mod tests {
     #[test]
     fn a_changed_byte_is_noticed() {
         let entry = FileEntry::of("x", b"contents");
-        assert_eq!(entry.check(b"contents"), Ok(()));
-        assert!(matches!(entry.check(b"contentz"), Err(Error::Integrity(_))));
-        assert!(matches!(entry.check(b"content"), Err(Error::Integrity(_))));
+        let known = entry.sha256.clone();
+        for hash in [None, Some(known.as_str())] {
+            assert_eq!(entry.check(b"contents", hash), Ok(()));
+            let shorter = entry.check(b"content", hash);
+            assert!(matches!(shorter, Err(Error::Integrity(_))));
+        }
+        let other = FileEntry::of("a", b"contentz").sha256;
+        for hash in [None, Some(other.as_str())] {
+            let changed = entry.check(b"contentz", hash);
+            assert!(matches!(changed, Err(Error::Integrity(_))));
+        }
     }
 }

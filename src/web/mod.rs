@@ -133,6 +133,7 @@ impl BundleLoader {
     }
 
     /// Takes a file, and its SHA-256 if the browser has computed it.
+    #[allow(clippy::needless_pass_by_value, reason = "wasm-bindgen hands it over")]
     pub fn add(&mut self, name: &str, bytes: &[u8], sha256: Option<String>) -> Result<(), JsValue> {
         let added = self.bundle.add_hashed(name, bytes, sha256.as_deref());
         added.map_err(throw)
@@ -205,6 +206,7 @@ impl Engine {
     }
 
     /// Takes a file of such a part.
+    #[allow(clippy::needless_pass_by_value, reason = "wasm-bindgen hands it over")]
     pub fn add(&self, name: &str, bytes: &[u8], sha256: Option<String>) -> Result<(), JsValue> {
         let mut bundle = self.bundle.borrow_mut();
         let added = bundle.add_hashed(name, bytes, sha256.as_deref());

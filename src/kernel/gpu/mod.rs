@@ -11,7 +11,7 @@
 //! Kernels keep to what every WebGPU has: 16 KiB of workgroup memory, 128 invocations in a
 //! workgroup, eight storage buffers, no optional features. Which tile a product gets depends on
 //! its shape alone, so that nothing is tried out while a page waits. All buffers are bound for
-//! reading and writing: CubeCL lets tensors share a buffer, and WebGPU does not bind one in both
+//! reading and writing: `CubeCL` lets tensors share a buffer, and WebGPU does not bind one in both
 //! ways at once.
 //!
 //! [`PackedBlock`] puts the pieces together. What it computes, plain Burn computes too
