@@ -17,7 +17,7 @@ mod write;
 
 pub use import::{Directory, Files, MemoryFiles, Published, PublishedGuide, ReadAt};
 pub use manifest::{FORMAT, FileEntry, Manifest, Part, Piece, Shard, Source, SourceFile};
-pub use quant::Scheme;
+pub use quant::{Scheme, Stored};
 pub use weights::Bundle;
 pub use words::ReadyWords;
 pub use write::{BundleWriter, Imported, manifest_json};

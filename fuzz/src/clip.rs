@@ -12,10 +12,15 @@ pub(crate) use config::check_statistics;
 pub use config::{Activation, ClipConfig, TextConfig, VisionConfig};
 pub use tokenizer::Tokenizer;
 
+use crate::bundle::Stored;
 use crate::error::Result;
 
 pub trait WeightSource {
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
+
+    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Stored> {
+        Ok(Stored::F32(self.values(name, &shape)?))
+    }
 
     fn quantised(&self) -> bool {
         false

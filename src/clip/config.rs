@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-pub use crate::kernel::Activation;
 
 /// The largest width, depth or vocabulary that is believed. Published CLIPs stay far below; a
 /// damaged manifest must not make us allocate without end.
@@ -14,6 +13,16 @@ const MOST_LAYERS: usize = 256;
 
 /// The same for pixels, whose squares must stay in 32 bits.
 const MOST_PIXELS: usize = 1 << 14;
+
+/// The non-linearity between the two layers of a feed-forward part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `x · sigmoid(1.702 x)`: OpenAI's CLIPs.
+    QuickGelu,
+    /// The exact `x · Φ(x)`: most of OpenCLIP's.
+    Gelu,
+}
 
 /// The vision tower: a pre-norm Vision Transformer (arXiv 2010.11929).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

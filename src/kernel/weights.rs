@@ -1,18 +1,7 @@
 //! The weights of a transformer block as they are stored, before they are packed for a device.
 
-use serde::{Deserialize, Serialize};
-
 use crate::bundle::Stored;
-
-/// The non-linearity between the two layers of a feed-forward part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `x · sigmoid(1.702 x)`: OpenAI's CLIPs.
-    QuickGelu,
-    /// The exact `x · Φ(x)`: most of OpenCLIP's.
-    Gelu,
-}
+use crate::clip::Activation;
 
 /// A residual block's weights.
 #[derive(Debug)]

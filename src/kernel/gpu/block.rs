@@ -7,7 +7,8 @@ use super::launch::{buffer, client, tensor};
 use super::layer_norm::LayerNorm;
 use super::linear::{self, Finish, PackedLinear};
 use crate::bundle::Scheme;
-use crate::kernel::{Activation, BlockWeights, LinearWeights, NormWeights};
+use crate::clip::Activation;
+use crate::kernel::{BlockWeights, LinearWeights, NormWeights};
 
 /// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
 #[derive(Debug, Clone)]
