@@ -89,9 +89,10 @@ class Run {
     installDawn();
     const given = JSON.stringify({ ...setting, place, rounds: this.rounds(usual) });
     const { times, adapter } = JSON.parse(
-      execFileSync(process.execPath, [join(root, 'benches', 'dawn.mjs'), given], {
+      execFileSync(process.execPath, [join(root, 'benches', 'dawn.mjs')], {
+        input: given,
         encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'inherit'],
+        stdio: ['pipe', 'pipe', 'inherit'],
       }),
     );
     return { times, device: `Dawn: ${adapter}` };

@@ -2,7 +2,7 @@
  * This project and onnxruntime-web on one WebGPU without a browser: Dawn for Node.
  *
  * A process of its own, which `bench.mjs` starts, because WebGPU has to be in place before either is loaded:
- * `node dawn.mjs '{"bundle": …, "side": 224, …}'` prints `{"times": {"ours", "theirs"}, "adapter"}`.
+ * it takes `{"bundle", "side", …}` from standard input and prints `{"times": {"ours", "theirs"}, "adapter"}`.
  * Dawn uses the machine's Vulkan, Metal or Direct3D driver.
  */
 
@@ -11,7 +11,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const setting = JSON.parse(process.argv[2]);
+const setting = JSON.parse(readFileSync(process.stdin.fd, 'utf8'));
 const { place, bundle, graph, precision, side, config, rounds } = setting;
 
 const adapter = await provideWebGpu();
@@ -30,8 +30,8 @@ process.exit(0);
 
 /** Makes this process look like a page that has WebGPU. */
 async function provideWebGpu() {
-  const found = createRequire(join(place, 'node', 'package.json')).resolve('webgpu');
-  const { create, globals } = await import(pathToFileURL(found).href);
+  const program = createRequire(join(place, 'node', 'package.json')).resolve('webgpu');
+  const { create, globals } = await import(pathToFileURL(program).href);
   Object.assign(globalThis, globals);
   const gpu = create([]);
   // What wgpu looks for before it asks the navigator.
@@ -43,7 +43,9 @@ async function provideWebGpu() {
     const isShared = ArrayBuffer.isView(data) && data.buffer instanceof SharedArrayBuffer;
     return writeBuffer.call(this, buffer, offset, isShared ? data.slice() : data, ...range);
   };
-  const { info } = await gpu.requestAdapter();
+  const found = await gpu.requestAdapter();
+  if (!found) throw new Error('Dawn finds no GPU here: install the driver (docs/performance.md).');
+  const { info } = found;
   return [info.vendor, info.architecture, info.description].filter(Boolean).join(' ');
 }
 
