@@ -137,9 +137,8 @@ async fn init_gpu() -> Result<Gpu> {
     let (device, setup) = Device::wgpu_options()
         .init_with_setup_async()
         .await
-        .map_err(|e| {
-            Error::unsupported(format!("no WebGPU adapter could be opened here ({e})."))
-        })?;
+        // What wgpu says of it is a list of backends, which tells nobody what to do.
+        .map_err(|_| Error::unsupported("no WebGPU adapter could be opened here."))?;
     let info = setup.adapter.get_info();
     let name = if info.name.is_empty() {
         "WebGPU".into()
