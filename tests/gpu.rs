@@ -5,9 +5,8 @@
 
 #[path = "support/gpu.rs"]
 mod gpu;
-#[path = "support/kernel.rs"]
-#[allow(dead_code, reason = "tests/kernel.rs runs the CPU's checks")]
-mod kernel;
+#[path = "support/numbers.rs"]
+mod numbers;
 
 use pollster::block_on;
 use wordmask::device::{Compute, Preference};

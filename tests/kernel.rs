@@ -2,6 +2,8 @@
 
 #[path = "support/kernel.rs"]
 mod kernel;
+#[path = "support/numbers.rs"]
+mod numbers;
 
 use proptest::prelude::*;
 use wordmask::kernel::cpu::AttentionShape;

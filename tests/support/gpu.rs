@@ -8,7 +8,7 @@ use wordmask::bundle::{Scheme, Stored};
 use wordmask::clip::{Activation, Block, BlockShape, WeightSource};
 use wordmask::device::read;
 
-use super::kernel::Numbers;
+use super::numbers::Numbers;
 
 /// Largest difference that adding in another order explains, relative to the largest number.
 const TOLERANCE: f32 = 2e-5;

@@ -5,6 +5,7 @@
 
 mod gpu;
 mod kernel;
+mod numbers;
 mod parity;
 
 use burn::tensor::{Device, Tensor};
