@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use wordmask::kernel::cpu::{
     Attention, AttentionShape, BlockParts, BlockScratch, Finish, LayerNorm, PackedBlock,
-    PackedLinear, QuantisedRows, way,
+    PackedLinear, Precision, QuantisedRows, way,
 };
 
 /// How long a kernel is repeated; the fastest time counts, since other work only ever slows.
@@ -77,13 +77,13 @@ fn numbers(count: usize) -> Vec<f32> {
 }
 
 fn packed(input: usize, output: usize) -> PackedLinear {
-    PackedLinear::pack(&numbers(input * output), &numbers(output))
+    PackedLinear::pack(&numbers(input * output), &numbers(output), Precision::Eight)
 }
 
 fn linear(rows: usize, input: usize, output: usize) -> Duration {
     let layer = packed(input, output);
     let mut x = QuantisedRows::default();
-    x.fill(&numbers(rows * input), input);
+    layer.quantise(&numbers(rows * input), &mut x);
     let mut out = vec![0.0; rows * output];
     shortest(|| layer.forward(black_box(&x), Finish::Plain, &mut out))
 }
@@ -95,7 +95,7 @@ fn norm() -> LayerNorm {
 fn quantised_norm(rows: usize) -> Duration {
     let (x, norm) = (numbers(rows * WIDTH), norm());
     let mut quantised = QuantisedRows::default();
-    shortest(|| quantised.fill_normed(black_box(&x), &norm))
+    shortest(|| quantised.fill_normed(black_box(&x), &norm, Precision::Eight))
 }
 
 fn attention(tokens: usize) -> Duration {

@@ -63,14 +63,13 @@ export async function build({ profile = 'web', only } = {}) {
 /**
  * Compiles for the browser; the flags of the target are in `.cargo/config.toml`.
  *
- * With `relaxed` this crate's own code, and so its kernels, may use relaxed SIMD. What it depends on is
- * compiled once for both.
+ * With `relaxed` what is built, but nothing it depends on, may use relaxed SIMD.
  */
-function compile(what, profile, { relaxed = false } = {}) {
-  const features = ['--no-default-features', '--features', relaxed ? 'relaxed-simd' : 'web'];
-  const args = ['--locked', '--target', wasmTarget, '--profile', profile, ...features];
+function compile(what, profile, { relaxed = false, features = 'web' } = {}) {
+  const args = ['--locked', '--target', wasmTarget, '--profile', profile];
   const flags = relaxed ? ['--', '-C', 'target-feature=+relaxed-simd'] : [];
-  run('cargo', [relaxed ? 'rustc' : 'build', ...what, ...args, ...flags], {
+  const chosen = ['--no-default-features', '--features', features];
+  run('cargo', [relaxed ? 'rustc' : 'build', ...what, ...args, ...chosen, ...flags], {
     failure: 'The engine does not compile; see above.',
   });
   return join(targetDir, wasmTarget, profile);
@@ -92,7 +91,8 @@ function buildEngine(profile) {
 }
 
 function buildVariant(profile, folder, { relaxed }) {
-  const built = join(compile(['--lib'], profile, { relaxed }), 'wordmask.wasm');
+  const features = relaxed ? 'relaxed-simd' : 'web';
+  const built = join(compile(['--lib'], profile, { relaxed, features }), 'wordmask.wasm');
   const bindgen = buildBindgen();
   const modified = [built, bindgen].map((path) => statSync(path).mtimeMs);
   const stamp = JSON.stringify({ profile, modified, wasmOptFlags });
@@ -114,13 +114,17 @@ function glue(folder) {
 }
 
 /**
- * Builds the tests that run inside a browser, `tests/support/wasm.rs`: `wordmask.js` and
- * `wordmask_bg.wasm` in the folder `target/browser-tests`.
+ * Builds the tests that run inside a browser: `tests/support/wasm.rs` into the folder
+ * `target/browser-tests`, and those of the kernels with relaxed SIMD into `relaxed` below it.
  */
 export function buildBrowserTests() {
   const folder = join(targetDir, 'browser-tests');
-  const what = ['--example', 'browser_tests'];
-  const built = join(compile(what, 'web-test'), 'examples', 'browser_tests.wasm');
+  buildBrowserTest('browser_tests', folder, { relaxed: false });
+  buildBrowserTest('relaxed_kernels', join(folder, 'relaxed'), { relaxed: true });
+}
+
+function buildBrowserTest(name, folder, options) {
+  const built = join(compile(['--example', name], 'web-test', options), 'examples', `${name}.wasm`);
   run(buildBindgen(), [built, folder], {
     failure: 'The browser tests have no JavaScript around them; see above.',
   });

@@ -51,11 +51,21 @@ for (const device of ['cpu', 'webgpu']) {
   }
 }
 
-test('kernels of the CPU', { timeout: 300_000 }, async (t) => {
-  const [way, ...checks] = await call('kernels');
-  t.diagnostic(`${checks.length} checks on ${way}`);
-  assert.ok(checks.length >= 10);
-});
+for (const [folder, expected] of [
+  ['', /^SIMD$/],
+  ['/relaxed', /^relaxed SIMD, /],
+]) {
+  test(`kernels of the CPU${folder}`, { timeout: 300_000 }, async (t) => {
+    const [way, ...checks] = await here.evaluate(async (from) => {
+      const engine = await import(`${from}/wordmask.js`);
+      await engine.default({ module_or_path: `${from}/wordmask_bg.wasm` });
+      return engine.kernels();
+    }, folder);
+    t.diagnostic(`${checks.length} checks on ${way}`);
+    assert.match(way, expected);
+    assert.ok(checks.length >= 10);
+  });
+}
 
 test('kernels of the GPU', { timeout: 600_000 }, async (t) => {
   const cases = await call('gpu_kernels');

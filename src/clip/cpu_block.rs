@@ -9,7 +9,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::block::{BlockShape, Heads, load_weights, split_projected};
 use super::{Activation, WeightSource};
 use crate::error::Result;
-use crate::kernel::cpu::{BlockParts, BlockScratch, Finish, LayerNorm, PackedBlock, PackedLinear};
+use crate::kernel::cpu::{
+    BlockParts, BlockScratch, Finish, LayerNorm, PackedBlock, PackedLinear, Precision,
+};
 use crate::kernel::{LinearWeights, NormWeights};
 
 thread_local! {
@@ -33,6 +35,8 @@ impl CpuBlock {
     ) -> Result<Self> {
         let BlockShape { width, mlp, .. } = shape;
         let weights = load_weights(source, prefix, shape)?;
+        let precision = precision(width);
+        let pack = |layer, input| pack(layer, input, precision);
         let norm = |n: NormWeights| LayerNorm::new(n.gamma, n.beta, weights.epsilon);
         // Expanded one after the other, so that no more than one matrix is in memory as f32.
         let parts = BlockParts {
@@ -100,10 +104,22 @@ fn in_place(x: Tensor<3>, f: impl FnOnce(&mut [f32], &mut BlockScratch)) -> Tens
     tensor(x, shape, &device)
 }
 
-fn pack(weights: &LinearWeights, input: usize) -> PackedLinear {
+/// Towers of fewer numbers a token than this are quick in either precision.
+const NARROW: usize = 384;
+
+/// What a tower of this width computes in: finely where that is affordable.
+fn precision(width: usize) -> Precision {
+    if width < NARROW {
+        Precision::Fourteen
+    } else {
+        Precision::Eight
+    }
+}
+
+fn pack(weights: &LinearWeights, input: usize, precision: Precision) -> PackedLinear {
     let mut expanded = Vec::with_capacity(weights.bias.len() * input);
     for matrix in &weights.matrices {
         matrix.decode_into(&mut expanded);
     }
-    PackedLinear::pack(&expanded, &weights.bias)
+    PackedLinear::pack(&expanded, &weights.bias, precision)
 }

@@ -4,8 +4,10 @@
 use super::numbers::Numbers;
 use wordmask::kernel::cpu::{
     Attention, AttentionShape, BlockParts, BlockScratch, Finish, LayerNorm, PackedBlock,
-    PackedLinear, QuantisedRows,
+    PackedLinear, Precision, QuantisedRows,
 };
+
+const PRECISIONS: [Precision; 2] = [Precision::Eight, Precision::Fourteen];
 
 /// A comparison by its name. It panics where it fails.
 pub(crate) type Check = (&'static str, fn());
@@ -24,6 +26,18 @@ pub(crate) const CHECKS: &[Check] = &[
     ("blocks in batches", blocks_in_batches),
 ];
 
+/// Runs all checks, which panic where they fail; the way that the kernels compute here, then the
+/// names of the checks.
+pub(crate) fn run() -> Vec<String> {
+    let names = CHECKS.iter().map(|(name, check)| {
+        check();
+        (*name).to_owned()
+    });
+    std::iter::once(wordmask::kernel::cpu::way().to_owned())
+        .chain(names)
+        .collect()
+}
+
 pub(crate) struct Linear {
     weight: Vec<f32>,
     bias: Vec<f32>,
@@ -39,25 +53,29 @@ impl Linear {
         }
     }
 
-    fn pack(&self) -> PackedLinear {
-        PackedLinear::pack(&self.weight, &self.bias)
+    fn pack(&self, precision: Precision) -> PackedLinear {
+        PackedLinear::pack(&self.weight, &self.bias, precision)
     }
 
-    /// Exact sums, `[rows, output]`, each with how far 8 bits may stray from it.
-    fn exact(&self, x: &[f32]) -> Vec<(f64, f64)> {
-        // Every channel keeps at least 126 steps for the heaviest four weights, so a step is at
-        // most four times the largest weight over 126.
+    /// Exact sums, `[rows, output]`, each with how far codes of this precision may stray from it.
+    fn exact(&self, x: &[f32], precision: Precision) -> Vec<(f64, f64)> {
+        // In 8 bits every channel keeps at least 126 steps for the heaviest four weights, so a step
+        // is at most four times the largest weight over 126.
+        let (codes, steps) = match precision {
+            Precision::Eight => (255.0, 126.0 / 4.0),
+            Precision::Fourteen => (16_383.0, 127.0),
+        };
         let largest = |x: &[f32]| x.iter().fold(0.0f64, |m, x| m.max(f64::from(x.abs())));
         x.chunks_exact(self.input)
             .flat_map(|x| {
                 let least = x.iter().fold(0.0f64, |m, &x| m.min(f64::from(x)));
                 let most = x.iter().fold(0.0f64, |m, &x| m.max(f64::from(x)));
-                let x_step = (most - least) / 255.0;
+                let x_step = (most - least) / codes;
                 self.weight
                     .chunks_exact(self.input)
                     .zip(&self.bias)
                     .map(move |(weight, &bias)| {
-                        let weight_step = 4.0 * largest(weight) / 126.0;
+                        let weight_step = largest(weight) / steps;
                         let (mut sum, mut slack, mut tiny) = (f64::from(bias), 0.0, 0.0);
                         let mut size = sum.abs();
                         for (&x, &weight) in x.iter().zip(weight) {
@@ -67,7 +85,7 @@ impl Linear {
                             slack += 0.51 * x_step * weight.abs()
                                 + 0.51 * weight_step * (x.abs() + x_step);
                             // Steps that f32 cannot hold in full precision count as zero.
-                            tiny += 255.0 * f64::from(f32::MIN_POSITIVE) * (x.abs() + weight.abs());
+                            tiny += codes * f64::from(f32::MIN_POSITIVE) * (x.abs() + weight.abs());
                         }
                         (sum, slack + tiny + 1e-5 * size)
                     })
@@ -79,7 +97,7 @@ impl Linear {
 
 fn forward(layer: &PackedLinear, x: &[f32], finish: Finish, out: &mut [f32]) {
     let mut rows = QuantisedRows::default();
-    rows.fill(x, layer.input());
+    layer.quantise(x, &mut rows);
     layer.forward(&rows, finish, out);
 }
 
@@ -88,20 +106,33 @@ pub(crate) fn check_linear(rows: usize, input: usize, output: usize, sizes: [f32
     let mut numbers = Numbers::new(seed);
     let layer = Linear::new(&mut numbers, input, output, sizes[0]);
     let x = numbers.take(rows * input, sizes[1]);
-    let mut out = vec![f32::NAN; rows * output];
-    forward(&layer.pack(), &x, Finish::Plain, &mut out);
-    for (i, (&found, (expected, slack))) in out.iter().zip(layer.exact(&x)).enumerate() {
-        let error = (f64::from(found) - expected).abs();
-        assert!(
-            error <= slack,
-            "{rows}×{input}×{output}, {sizes:?}, number {i}: {found} for {expected} ± {slack}"
-        );
+    for precision in PRECISIONS {
+        let packed = layer.pack(precision);
+        let exact = layer.exact(&x, precision);
+        for (way, mut quantised) in QuantisedRows::in_every_way().into_iter().enumerate() {
+            let mut out = vec![f32::NAN; rows * output];
+            packed.quantise(&x, &mut quantised);
+            packed.forward(&quantised, Finish::Plain, &mut out);
+            for (i, (&found, &(expected, slack))) in out.iter().zip(&exact).enumerate() {
+                let error = (f64::from(found) - expected).abs();
+                assert!(
+                    error <= slack,
+                    "{rows}×{input}×{output}, {sizes:?}, {precision:?}, way {way}, number {i}: {found} for {expected} ± {slack}"
+                );
+            }
+        }
     }
 }
 
-/// Activations and weights that 8 bits hold exactly give exact sums, also where a sum of 16 bits
-/// is as full as it can be.
+/// Activations and weights that codes hold exactly give exact sums, also where a sum of 16 bits is
+/// as full as it can be.
 fn exact_integers() {
+    for (precision, largest) in PRECISIONS.into_iter().zip([255, 16_383]) {
+        check_exact_integers(precision, largest);
+    }
+}
+
+fn check_exact_integers(precision: Precision, largest: usize) {
     let (rows, input, output) = (7, 48, 19);
     let groups = [
         [32, 32, 32, 32],
@@ -122,22 +153,23 @@ fn exact_integers() {
         .collect();
     let x: Vec<f32> = (0..rows * input)
         .map(|i| match (i % input, i / input % 3) {
-            (5, _) | (_, 0) => 255.0,
-            (_, 1) => (i * 37 % 256) as f32,
+            (5, _) | (_, 0) => largest as f32,
+            (_, 1) => (i * 3_701 % (largest + 1)) as f32,
             _ => 0.0,
         })
         .collect();
-    let layer = PackedLinear::pack(&weight, &vec![0.0; output]);
+    let layer = PackedLinear::pack(&weight, &vec![0.0; output], precision);
     for (way, mut quantised) in QuantisedRows::in_every_way().into_iter().enumerate() {
         let mut out = vec![f32::NAN; rows * output];
-        quantised.fill(&x, input);
+        layer.quantise(&x, &mut quantised);
         layer.forward(&quantised, Finish::Plain, &mut out);
         for (row, out) in x.chunks_exact(input).zip(out.chunks_exact(output)) {
             for (weight, &found) in weight.chunks_exact(input).zip(out) {
-                let expected: f32 = row.iter().zip(weight).map(|(x, w)| x * w).sum();
+                let products = row.iter().zip(weight);
+                let expected: f64 = products.map(|(x, w)| f64::from(x * w)).sum();
                 assert!(
-                    (found - expected).abs() <= 1e-6 * expected.abs(),
-                    "way {way}: {found} for {expected}"
+                    (f64::from(found) - expected).abs() <= 1e-6 * expected.abs(),
+                    "{precision:?}, way {way}: {found} for {expected}"
                 );
             }
         }
@@ -179,7 +211,7 @@ fn linear_at_extreme_scales() {
         check_linear(3, 40, 10, sizes, seed as u64);
     }
     // Zeros are exact.
-    let layer = PackedLinear::pack(&[0.5; 20], &[0.25, -1.0]);
+    let layer = PackedLinear::pack(&[0.5; 20], &[0.25, -1.0], Precision::Eight);
     let mut out = [f32::NAN; 4];
     forward(&layer, &[0.0; 20], Finish::Plain, &mut out);
     assert_eq!(out, [0.25, -1.0, 0.25, -1.0]);
@@ -187,17 +219,23 @@ fn linear_at_extreme_scales() {
 
 fn linear_finishes() {
     let mut numbers = Numbers::new(9);
-    let layer = Linear::new(&mut numbers, 40, 13, 0.3).pack();
+    let layer = Linear::new(&mut numbers, 40, 13, 0.3);
     let x = numbers.take(6 * 40, 1.0);
+    for precision in PRECISIONS {
+        check_finishes(&layer.pack(precision), &x);
+    }
+}
+
+fn check_finishes(layer: &PackedLinear, x: &[f32]) {
     let mut plain = vec![f32::NAN; 6 * 13];
-    forward(&layer, &x, Finish::Plain, &mut plain);
+    forward(layer, x, Finish::Plain, &mut plain);
 
     let mut added = vec![3.0; 6 * 13];
-    forward(&layer, &x, Finish::AddTo, &mut added);
+    forward(layer, x, Finish::AddTo, &mut added);
     let mut quick = vec![f32::NAN; 6 * 13];
-    forward(&layer, &x, Finish::QuickGelu, &mut quick);
+    forward(layer, x, Finish::QuickGelu, &mut quick);
     let mut gelu = vec![f32::NAN; 6 * 13];
-    forward(&layer, &x, Finish::Gelu, &mut gelu);
+    forward(layer, x, Finish::Gelu, &mut gelu);
     for (i, &x) in plain.iter().enumerate() {
         assert!((added[i] - (x + 3.0)).abs() < 1e-5);
         assert!((quick[i] - x / (1.0 + (-1.702 * x).exp())).abs() < 1e-5);
@@ -213,36 +251,42 @@ fn linear_finishes() {
 
 /// A row with a NaN or an infinity comes out as NaN, and no other row does.
 fn what_is_not_finite() {
+    for precision in PRECISIONS {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for place in [0, 7, 20] {
+                check_not_finite(precision, bad, place);
+            }
+        }
+    }
+}
+
+fn check_not_finite(precision: Precision, bad: f32, place: usize) {
     let (rows, input, output) = (6, 21, 11);
     let mut numbers = Numbers::new(4);
-    let layer = Linear::new(&mut numbers, input, output, 0.5).pack();
+    let layer = Linear::new(&mut numbers, input, output, 0.5).pack(precision);
     let norm = LayerNorm::new(vec![1.0; input], vec![0.0; input], 1e-5);
-    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        for place in [0, 7, 20] {
-            let mut x = numbers.take(rows * input, 1.0);
-            x[2 * input + place] = bad;
-            let mut quantised = QuantisedRows::default();
-            for normed in [false, true] {
-                if normed {
-                    quantised.fill_normed(&x, &norm);
-                } else {
-                    quantised.fill(&x, input);
-                }
-                for finish in [
-                    Finish::Plain,
-                    Finish::QuickGelu,
-                    Finish::Gelu,
-                    Finish::AddTo,
-                ] {
-                    let mut out = vec![0.0; rows * output];
-                    layer.forward(&quantised, finish, &mut out);
-                    for (row, out) in out.chunks_exact(output).enumerate() {
-                        assert!(
-                            out.iter().all(|x| x.is_nan() == (row == 2)),
-                            "{bad} at {place}, row {row}: {out:?}"
-                        );
-                    }
-                }
+    let mut x = numbers.take(rows * input, 1.0);
+    x[2 * input + place] = bad;
+    let mut quantised = QuantisedRows::default();
+    for normed in [false, true] {
+        if normed {
+            quantised.fill_normed(&x, &norm, precision);
+        } else {
+            layer.quantise(&x, &mut quantised);
+        }
+        for finish in [
+            Finish::Plain,
+            Finish::QuickGelu,
+            Finish::Gelu,
+            Finish::AddTo,
+        ] {
+            let mut out = vec![0.0; rows * output];
+            layer.forward(&quantised, finish, &mut out);
+            for (row, out) in out.chunks_exact(output).enumerate() {
+                assert!(
+                    out.iter().all(|x| x.is_nan() == (row == 2)),
+                    "{precision:?}, {bad} at {place}, row {row}: {out:?}"
+                );
             }
         }
     }
@@ -435,16 +479,16 @@ impl Block {
         }
     }
 
-    fn pack(&self) -> PackedBlock {
+    fn pack(&self, precision: Precision) -> PackedBlock {
         let norm = || LayerNorm::new(vec![1.0; self.width], vec![0.0; self.width], 1e-5);
         PackedBlock::new(BlockParts {
             norm1: norm(),
-            projection: self.projection.pack(),
-            out: self.out.pack(),
+            projection: self.projection.pack(precision),
+            out: self.out.pack(precision),
             norm2: norm(),
-            fc1: self.fc1.pack(),
+            fc1: self.fc1.pack(precision),
             activation: Finish::QuickGelu,
-            fc2: self.fc2.pack(),
+            fc2: self.fc2.pack(precision),
             heads: self.heads,
         })
     }
@@ -457,7 +501,9 @@ impl Block {
                 .collect()
         };
         let linear = |layer: &Linear, x: &[f32]| -> Vec<f32> {
-            layer.exact(x).iter().map(|(x, _)| *x as f32).collect()
+            // Of either precision, whose slack is not asked for.
+            let exact = layer.exact(x, Precision::Fourteen);
+            exact.iter().map(|(x, _)| *x as f32).collect()
         };
         let shape = AttentionShape {
             tokens,
@@ -496,7 +542,14 @@ fn cosine(a: &[f32], b: &[f64]) -> f64 {
 fn block() {
     let mut numbers = Numbers::new(77);
     let block = Block::new(&mut numbers, 48, 3);
-    let packed = block.pack();
+    // Weights lose the same in both: they are rounded to 8 bits.
+    for (precision, least) in PRECISIONS.into_iter().zip([0.999, 0.9999]) {
+        check_block(&mut numbers, &block, precision, least);
+    }
+}
+
+fn check_block(numbers: &mut Numbers, block: &Block, precision: Precision, least: f64) {
+    let packed = block.pack(precision);
     let mut scratch = BlockScratch::default();
     for (batch, tokens, causal) in [(1, 1, false), (2, 17, false), (3, 10, true)] {
         let x = numbers.take(batch * tokens * 48, 1.0);
@@ -511,14 +564,20 @@ fn block() {
             .map(|(y, &x)| y - f64::from(x))
             .collect();
         let cosine = cosine(&added, &expected);
-        assert!(cosine > 0.999, "{batch}×{tokens}: {cosine}");
+        assert!(cosine > least, "{precision:?}, {batch}×{tokens}: {cosine}");
     }
 }
 
 /// A sequence comes out the same alone as among others, whatever the split into batches and chunks.
 fn blocks_in_batches() {
     let mut numbers = Numbers::new(5);
-    let packed = Block::new(&mut numbers, 16, 2).pack();
+    let block = Block::new(&mut numbers, 16, 2);
+    for precision in PRECISIONS {
+        check_batches(&mut numbers, &block.pack(precision));
+    }
+}
+
+fn check_batches(numbers: &mut Numbers, packed: &PackedBlock) {
     let mut scratch = BlockScratch::default();
     for (batch, tokens) in [(70, 10), (3, 300), (2, 601)] {
         let x = numbers.take(batch * tokens * 16, 1.0);

@@ -31,17 +31,10 @@ async fn open(device: &str) -> Device {
         .device
 }
 
-/// Runs the checks of the CPU's kernels, which panic where they fail; the way that the kernels
-/// compute here, then the names of the checks.
+/// Runs the checks of the CPU's kernels without relaxed SIMD; see [`kernel::run`].
 #[wasm_bindgen]
 pub fn kernels() -> Vec<String> {
-    let names = kernel::CHECKS.iter().map(|(name, check)| {
-        check();
-        (*name).to_owned()
-    });
-    std::iter::once(wordmask::kernel::cpu::way().to_string())
-        .chain(names)
-        .collect()
+    kernel::run()
 }
 
 /// Runs the checks of the GPU's kernels, which panic where they fail; how many there are.

@@ -115,7 +115,7 @@ impl PackedBlock {
             {
                 scratch.attention.forward(projected, shape, attended);
             }
-            scratch.rows.fill(&attended, self.width);
+            self.parts.out.quantise(&attended, &mut scratch.rows);
             self.parts.out.forward(&scratch.rows, Finish::AddTo, x);
             (scratch.projected, scratch.attended) = (projected, attended);
         }
@@ -152,7 +152,7 @@ impl PackedBlock {
     #[must_use]
     pub fn merge(&self, joined: &[f32], scratch: &mut BlockScratch) -> Vec<f32> {
         let mut out = vec![0.0; joined.len()];
-        scratch.rows.fill(joined, self.width);
+        self.parts.out.quantise(joined, &mut scratch.rows);
         self.parts
             .out
             .forward(&scratch.rows, Finish::Plain, &mut out);
@@ -177,21 +177,22 @@ impl PackedBlock {
             ..
         } = &self.parts;
         for x in x.chunks_mut(CHUNK * self.width) {
-            scratch.rows.fill_normed(x, norm2);
+            scratch.rows.fill_normed(x, norm2, fc1.precision());
             scratch
                 .hidden
                 .resize(scratch.rows.rows() * fc1.output(), 0.0);
             fc1.forward(&scratch.rows, *activation, &mut scratch.hidden);
-            scratch.rows.fill(&scratch.hidden, fc1.output());
+            fc2.quantise(&scratch.hidden, &mut scratch.rows);
             fc2.forward(&scratch.rows, Finish::AddTo, x);
         }
     }
 
     fn project_into(&self, x: &[f32], scratch: &mut BlockScratch, projected: &mut Vec<f32>) {
-        scratch.rows.fill_normed(x, &self.parts.norm1);
+        let BlockParts {
+            norm1, projection, ..
+        } = &self.parts;
+        scratch.rows.fill_normed(x, norm1, projection.precision());
         projected.resize(3 * x.len(), 0.0);
-        self.parts
-            .projection
-            .forward(&scratch.rows, Finish::Plain, projected);
+        projection.forward(&scratch.rows, Finish::Plain, projected);
     }
 }

@@ -3,7 +3,7 @@
 use super::gelu::{gelu, quick_gelu};
 use super::lanes::{Lanes, Work, run};
 use super::pack::{Channels, PANEL, PackedLinear};
-use super::quantise::{Quad, QuantisedRows, RowScale, TILE};
+use super::quantise::{Precision, Quad, QuantisedRows, RowScale, TILE};
 use super::tile::{Sums, TOGETHER, make_ready};
 
 /// Bytes of quantised rows that are multiplied with all panels before the next rows come: what
@@ -24,6 +24,19 @@ pub enum Finish {
 }
 
 impl PackedLinear {
+    /// Quantises rows for this layer.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[rows, input]`
+    ///
+    /// # Panics
+    ///
+    /// If `x` is not made of whole rows.
+    pub fn quantise(&self, x: &[f32], rows: &mut QuantisedRows) {
+        rows.fill(x, self.input, self.precision);
+    }
+
     /// Multiplies, adds the bias, finishes.
     ///
     /// # Shapes
@@ -33,7 +46,7 @@ impl PackedLinear {
     ///
     /// # Panics
     ///
-    /// If the shapes do not fit.
+    /// If the shapes do not fit, or the layer was packed for rows of another precision.
     pub fn forward(&self, x: &QuantisedRows, finish: Finish, out: &mut [f32]) {
         assert!(
             x.width() == self.input && out.len() == x.rows() * self.output,
@@ -44,6 +57,7 @@ impl PackedLinear {
             x.rows(),
             self.output
         );
+        assert_eq!(x.precision(), self.precision, "precision of the rows");
         run(Forward {
             layer: self,
             x,
@@ -65,6 +79,17 @@ impl Work for Forward<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
+        match self.layer.precision {
+            Precision::Eight => self.multiply::<L, 1>(),
+            Precision::Fourteen => self.multiply::<L, 2>(),
+        }
+    }
+}
+
+impl Forward<'_> {
+    /// Multiplies rows of so many digits.
+    #[inline(always)]
+    fn multiply<L: Lanes, const DIGITS: usize>(self) {
         let Self {
             layer,
             x,
@@ -75,7 +100,7 @@ impl Work for Forward<'_> {
         let mut space = Vec::new();
         let mut sums = [Sums::default(); TOGETHER];
         let (quads, scales): (Vec<&[Quad]>, Vec<&[RowScale; TILE]>) = x.tiles().unzip();
-        let rows = TILE * layer.output;
+        let rows = TILE / DIGITS * layer.output;
         let block = quads.first().map_or(1, |quads| {
             (BLOCK / size_of_val(*quads))
                 .max(1)
@@ -89,14 +114,17 @@ impl Work for Forward<'_> {
                 let end = (first + PANEL).min(layer.output);
                 let together = quads.chunks(TOGETHER).zip(scales.chunks(TOGETHER));
                 for ((quads, scales), out) in together.zip(out.chunks_mut(TOGETHER * rows)) {
-                    way.run(quads, steps, &mut sums);
-                    let sums = sums.iter().flat_map(|sums| &sums.0);
-                    let scales = scales.iter().copied().flatten();
+                    way.run(quads, steps, layer.precision, &mut sums);
+                    let sums = sums.iter().flat_map(|sums| sums.0.as_chunks::<DIGITS>().0);
+                    let scales = scales
+                        .iter()
+                        .flat_map(|scales| scales.as_chunks::<DIGITS>().0);
                     // As many rows as there is room for: those that fill up a tile are left out.
-                    for ((sums, scale), out) in
+                    for ((sums, scales), out) in
                         sums.zip(scales).zip(out.chunks_exact_mut(layer.output))
                     {
-                        finish_row::<L>(sums, *scale, channels, finish, &mut out[first..end]);
+                        let row = Row { sums, scales };
+                        row.finish::<L>(channels, finish, &mut out[first..end]);
                     }
                 }
             }
@@ -104,44 +132,47 @@ impl Work for Forward<'_> {
     }
 }
 
-/// Turns one row's sums of a panel into numbers and stores as many as there is room for.
-#[inline(always)]
-fn finish_row<L: Lanes>(
-    sums: &[i32; PANEL],
-    row: RowScale,
-    channels: &Channels,
-    finish: Finish,
-    out: &mut [f32],
-) {
-    if let Ok(out) = <&mut [f32; PANEL]>::try_from(&mut *out) {
-        return finish_panel::<L>(sums, row, channels, finish, out);
-    }
-    let mut whole = [0.0; PANEL];
-    whole[..out.len()].copy_from_slice(out);
-    finish_panel::<L>(sums, row, channels, finish, &mut whole);
-    out.copy_from_slice(&whole[..out.len()]);
+/// What a row's digits come to with the outputs of a panel.
+struct Row<'a, const DIGITS: usize> {
+    sums: &'a [[i32; PANEL]; DIGITS],
+    scales: &'a [RowScale; DIGITS],
 }
 
-#[inline(always)]
-fn finish_panel<L: Lanes>(
-    sums: &[i32; PANEL],
-    row: RowScale,
-    channels: &Channels,
-    finish: Finish,
-    out: &mut [f32; PANEL],
-) {
-    // Without the zero point, still exact.
-    let sums: [i32; PANEL] = std::array::from_fn(|i| sums[i] - row.zero * channels.sum[i]);
-    for first in (0..PANEL).step_by(L::COUNT) {
-        let scale = L::load(&channels.scale[first..]).mul(L::splat(row.scale));
-        let x = L::convert(&sums[first..]).mul_add(scale, L::load(&channels.bias[first..]));
-        let out = &mut out[first..];
-        let x = match finish {
-            Finish::Plain => x,
-            Finish::QuickGelu => quick_gelu(x),
-            Finish::Gelu => gelu(x),
-            Finish::AddTo => x.add(L::load(out)),
-        };
-        x.store(out);
+impl<const DIGITS: usize> Row<'_, DIGITS> {
+    /// Turns the sums into numbers and stores as many as there is room for.
+    #[inline(always)]
+    fn finish<L: Lanes>(&self, channels: &Channels, finish: Finish, out: &mut [f32]) {
+        if let Ok(out) = <&mut [f32; PANEL]>::try_from(&mut *out) {
+            return self.finish_panel::<L>(channels, finish, out);
+        }
+        let mut whole = [0.0; PANEL];
+        whole[..out.len()].copy_from_slice(out);
+        self.finish_panel::<L>(channels, finish, &mut whole);
+        out.copy_from_slice(&whole[..out.len()]);
+    }
+
+    #[inline(always)]
+    fn finish_panel<L: Lanes>(&self, channels: &Channels, finish: Finish, out: &mut [f32; PANEL]) {
+        // Without their zero points, still exact.
+        let sums: [[i32; PANEL]; DIGITS] = std::array::from_fn(|digit| {
+            let (sums, zero) = (&self.sums[digit], self.scales[digit].zero);
+            std::array::from_fn(|i| sums[i] - zero * channels.sum[i])
+        });
+        for first in (0..PANEL).step_by(L::COUNT) {
+            let channel_scale = L::load(&channels.scale[first..]);
+            let mut x = L::load(&channels.bias[first..]);
+            for (sums, row) in sums.iter().zip(self.scales) {
+                let scale = channel_scale.mul(L::splat(row.scale));
+                x = L::convert(&sums[first..]).mul_add(scale, x);
+            }
+            let out = &mut out[first..];
+            let x = match finish {
+                Finish::Plain => x,
+                Finish::QuickGelu => quick_gelu(x),
+                Finish::Gelu => gelu(x),
+                Finish::AddTo => x.add(L::load(out)),
+            };
+            x.store(out);
+        }
     }
 }

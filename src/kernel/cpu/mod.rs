@@ -60,7 +60,7 @@ pub use block::{BlockParts, BlockScratch, PackedBlock};
 pub use layer_norm::LayerNorm;
 pub use linear::Finish;
 pub use pack::PackedLinear;
-pub use quantise::QuantisedRows;
+pub use quantise::{Precision, QuantisedRows};
 
 /// How integer dot products are computed on this machine, for reports.
 #[must_use]

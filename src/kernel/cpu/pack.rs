@@ -9,6 +9,8 @@
 //! A step is 32 bytes: one AVX2 register, two of wasm or NEON, each 32-bit lane an output's four
 //! inputs. Inputs are filled up with zeros to a multiple of 16, outputs to one of 8.
 
+use super::quantise::Precision;
+
 /// Outputs of a panel.
 pub(super) const PANEL: usize = 8;
 /// Inputs of a step.
@@ -16,7 +18,8 @@ pub(super) const STEP: usize = 4;
 /// Inputs are filled up to a multiple of this: what is quantised at once.
 pub(super) const CHUNK: usize = 16;
 
-/// The largest sum of the weights of one sign within a [group](heaviest).
+/// The largest sum of the weights of one sign within a [group](heaviest), if they are multiplied with
+/// digits of 8 bits.
 ///
 /// 255 · 128 = 32,640 just stays within 16 bits. Rounding four weights may add 2.
 const GROUP_LIMIT: f32 = 128.0;
@@ -39,6 +42,8 @@ pub struct PackedLinear {
     pub(super) outputs: Vec<Channels>,
     pub(super) input: usize,
     pub(super) output: usize,
+    /// Of the rows that it takes.
+    pub(super) precision: Precision,
 }
 
 /// What belongs to the eight outputs of a panel.
@@ -52,7 +57,7 @@ pub(super) struct Channels {
 }
 
 impl PackedLinear {
-    /// Quantises and packs a layer.
+    /// Quantises and packs a layer, for rows of this precision.
     ///
     /// The codes of weights that were decoded from 8 bits a channel are found again, unless the
     /// channel has to give up part of a bit (see the [module](super)).
@@ -66,7 +71,7 @@ impl PackedLinear {
     ///
     /// If the shapes do not fit each other, an axis is empty, or there are more than 65,536 inputs.
     #[must_use]
-    pub fn pack(weight: &[f32], bias: &[f32]) -> Self {
+    pub fn pack(weight: &[f32], bias: &[f32], precision: Precision) -> Self {
         let output = bias.len();
         assert!(output > 0, "a linear layer without outputs");
         let input = weight.len() / output;
@@ -82,7 +87,7 @@ impl PackedLinear {
         let mut codes = vec![0; padded(input)];
         for (channel, (row, &bias)) in weight.chunks_exact(input).zip(bias).enumerate() {
             let (panel, lane) = (channel / PANEL, channel % PANEL);
-            let scale = quantise_channel(row, &mut codes);
+            let scale = quantise_channel(row, precision, &mut codes);
             let panel_steps = &mut steps[panel * steps_a_panel..][..steps_a_panel];
             for (step, codes) in panel_steps.iter_mut().zip(codes.chunks_exact(STEP)) {
                 step.0[lane * STEP..][..STEP].copy_from_slice(codes);
@@ -97,6 +102,7 @@ impl PackedLinear {
             outputs,
             input,
             output,
+            precision,
         }
     }
 
@@ -110,6 +116,12 @@ impl PackedLinear {
     #[must_use]
     pub fn output(&self) -> usize {
         self.output
+    }
+
+    /// Precision of the rows that go in.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Bytes that the layer takes.
@@ -131,12 +143,15 @@ pub(super) fn padded(input: usize) -> usize {
 }
 
 /// Writes the codes of a channel's weights and returns their scale: the smallest with codes within
-/// ±127 and every group within its limit.
-fn quantise_channel(row: &[f32], codes: &mut [i8]) -> f32 {
+/// ±127 and, where that matters, every group within its limit.
+fn quantise_channel(row: &[f32], precision: Precision, codes: &mut [i8]) -> f32 {
     let largest = row.iter().fold(0.0f32, |m, w| m.max(w.abs()));
     let scale = largest / 127.0;
     // Codes that fit as they are, such as those decoded from 8 bits, stay as they are.
-    if scale < f32::MIN_POSITIVE || heaviest_group(row, 1.0 / scale) <= GROUP_LIMIT {
+    if precision == Precision::Fourteen
+        || scale < f32::MIN_POSITIVE
+        || heaviest_group(row, 1.0 / scale) <= GROUP_LIMIT
+    {
         round(row, scale, codes);
         return scale;
     }
@@ -202,9 +217,9 @@ fn heaviest(row: &[f32], value: impl Fn(f32) -> f32) -> f32 {
 mod tests {
     use super::*;
 
-    fn codes(row: &[f32]) -> (Vec<i8>, f32) {
+    fn codes(row: &[f32], precision: Precision) -> (Vec<i8>, f32) {
         let mut codes = vec![0; padded(row.len())];
-        let scale = quantise_channel(row, &mut codes);
+        let scale = quantise_channel(row, precision, &mut codes);
         (codes, scale)
     }
 
@@ -237,9 +252,19 @@ mod tests {
             .map(|i| if i == 9 { -127 } else { i % 3 - 1 })
             .collect();
         let row: Vec<f32> = expected.iter().map(|&c| f32::from(c) * 0.031).collect();
-        let (codes, scale) = codes(&row);
+        let (codes, scale) = codes(&row, Precision::Eight);
         assert_eq!(codes, expected);
         assert!((scale - 0.031).abs() < 1e-7);
+    }
+
+    #[test]
+    fn digits_of_7_bits_leave_weights_alone() {
+        let expected: Vec<i8> = (0..64)
+            .map(|i| if i % 9 == 0 { -127 } else { 127 })
+            .collect();
+        let row: Vec<f32> = expected.iter().map(|&c| f32::from(c) * 0.031).collect();
+        assert_eq!(codes(&row, Precision::Fourteen).0, expected);
+        assert_ne!(codes(&row, Precision::Eight).0, expected);
     }
 
     #[test]
@@ -251,7 +276,7 @@ mod tests {
                 .map(|i| if i % 3 == 0 { -0.7 } else { 0.9 })
                 .collect(),
         ] {
-            let (codes, scale) = codes(&row);
+            let (codes, scale) = codes(&row, Precision::Eight);
             assert_groups_fit(&codes);
             for (&code, weight) in codes.iter().zip(&row) {
                 assert!((f32::from(code) * scale - weight).abs() <= 0.502 * scale);
@@ -262,7 +287,7 @@ mod tests {
     #[test]
     fn zeros_and_almost_zeros_are_zeros() {
         for row in [vec![0.0; 5], vec![1e-44; 17]] {
-            let (codes, _) = codes(&row);
+            let (codes, _) = codes(&row, Precision::Eight);
             assert!(codes.iter().all(|&c| c == 0));
         }
     }
@@ -270,10 +295,14 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn groups_fit_and_codes_are_near(row in proptest::collection::vec(-10.0f32..10.0, 1..70)) {
-            let (codes, scale) = codes(&row);
-            assert_groups_fit(&codes);
-            for (&code, weight) in codes.iter().zip(&row) {
-                proptest::prop_assert!((f32::from(code) * scale - weight).abs() <= 0.502 * scale);
+            for precision in [Precision::Eight, Precision::Fourteen] {
+                let (codes, scale) = codes(&row, precision);
+                if precision == Precision::Eight {
+                    assert_groups_fit(&codes);
+                }
+                for (&code, weight) in codes.iter().zip(&row) {
+                    proptest::prop_assert!((f32::from(code) * scale - weight).abs() <= 0.502 * scale);
+                }
             }
         }
     }
@@ -281,6 +310,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "7 weights for 2 outputs")]
     fn refuses_a_shape_that_does_not_fit() {
-        let _ = PackedLinear::pack(&[0.0; 7], &[0.0; 2]);
+        let _ = PackedLinear::pack(&[0.0; 7], &[0.0; 2], Precision::Eight);
     }
 }

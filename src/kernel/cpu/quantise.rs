@@ -1,25 +1,60 @@
 //! Activations quantised row by row, on the fly.
 //!
-//! `x ≈ (code − zero) · scale` with unsigned 8-bit codes. Unlike a symmetric code this spends no
-//! half of its range on numbers that never come: what `x · sigmoid(1.702 x)` lets through is nearly all positive.
+//! `x ≈ (code − zero) · scale` with unsigned codes. Unlike a symmetric code this spends no half of
+//! its range on numbers that never come: what `x · sigmoid(1.702 x)` lets through is nearly all
+//! positive.
 //!
-//! Rows lie in tiles of four, as the dot products read them: a [`Quad`] is four inputs of each of
-//! the four rows.
+//! Dot products take codes of 8 bits. A finer code is two digits of 7 bits, which are multiplied as
+//! two rows, and a row is what both come to: `x ≈ Σ (digit − zero) · scale`, with a zero point and a
+//! scale for each digit.
+//!
+//! Rows of digits lie in tiles of four, as the dot products read them: a [`Quad`] is four inputs of
+//! each of the four.
 
 use super::LayerNorm;
 use super::lanes::{Lanes, Work, run};
 use super::pack::{CHUNK, STEP, padded};
 use super::tile::{self, Code, Way};
 
-/// Rows of a tile.
+/// Rows of digits in a tile.
 pub(super) const TILE: usize = 4;
 
-/// Four inputs of four rows: `[row, input]`.
+/// Bits of a digit, where there are two.
+const DIGIT: u32 = 7;
+
+/// How finely activations are quantised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// In 8 bits.
+    Eight,
+    /// In 14 bits, for twice the products: as near to f32 as f16 weights are.
+    Fourteen,
+}
+
+impl Precision {
+    /// Rows of digits that a row takes.
+    fn digits(self) -> usize {
+        match self {
+            Self::Eight => 1,
+            Self::Fourteen => 2,
+        }
+    }
+
+    /// The largest code.
+    fn largest_code(self) -> f32 {
+        match self {
+            Self::Eight => 255.0,
+            Self::Fourteen => 16_383.0,
+        }
+    }
+}
+
+/// Four inputs of four rows of digits: `[row, input]`.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(16))]
 pub(super) struct Quad(pub(super) [Code; TILE * STEP]);
 
-/// How the codes of a row are meant.
+/// How the codes of a row of digits are meant.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RowScale {
     /// NaN where the row holds a NaN or an infinity.
@@ -32,9 +67,10 @@ pub(super) struct RowScale {
 pub struct QuantisedRows {
     /// What the codes are made for.
     way: Way,
+    precision: Precision,
     /// `[tiles, steps a row]`
     quads: Vec<Quad>,
-    /// `[tiles]`, each of four rows. Rows that fill up the last tile mean zeros.
+    /// `[tiles]`, each of four rows of digits. Those that fill up the last tile mean zeros.
     scales: Vec<[RowScale; TILE]>,
     rows: usize,
     width: usize,
@@ -51,6 +87,7 @@ impl QuantisedRows {
     pub(super) fn made_for(way: Way) -> Self {
         Self {
             way,
+            precision: Precision::Eight,
             quads: Vec::new(),
             scales: Vec::new(),
             rows: 0,
@@ -78,12 +115,13 @@ impl QuantisedRows {
     /// # Panics
     ///
     /// If `x` is not made of whole rows.
-    pub fn fill(&mut self, x: &[f32], width: usize) {
+    pub(super) fn fill(&mut self, x: &[f32], width: usize, precision: Precision) {
         run(Fill {
             into: self,
             x,
             width,
             norm: None,
+            precision,
         });
     }
 
@@ -96,12 +134,13 @@ impl QuantisedRows {
     /// # Panics
     ///
     /// If `x` is not made of whole rows.
-    pub fn fill_normed(&mut self, x: &[f32], norm: &LayerNorm) {
+    pub fn fill_normed(&mut self, x: &[f32], norm: &LayerNorm, precision: Precision) {
         run(Fill {
             into: self,
             x,
             width: norm.width(),
             norm: Some(norm),
+            precision,
         });
     }
 
@@ -117,16 +156,23 @@ impl QuantisedRows {
         self.width
     }
 
+    /// How finely they are quantised.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// The tiles, each with its scales.
     pub(super) fn tiles(&self) -> impl Iterator<Item = (&[Quad], &[RowScale; TILE])> {
         let steps = padded(self.width) / STEP;
         self.quads.chunks_exact(steps.max(1)).zip(&self.scales)
     }
 
-    fn prepare(&mut self, rows: usize, width: usize) {
-        let tiles = rows.div_ceil(TILE);
+    fn prepare(&mut self, rows: usize, width: usize, precision: Precision) {
+        let tiles = (rows * precision.digits()).div_ceil(TILE);
         self.rows = rows;
         self.width = width;
+        self.precision = precision;
         self.scales.clear();
         self.scales.resize(tiles, [RowScale::default(); TILE]);
         // Codes of rows that only fill up are never looked at, so what was there may stay.
@@ -140,6 +186,7 @@ struct Fill<'a> {
     x: &'a [f32],
     width: usize,
     norm: Option<&'a LayerNorm>,
+    precision: Precision,
 }
 
 impl Work for Fill<'_> {
@@ -152,13 +199,14 @@ impl Work for Fill<'_> {
             x,
             width,
             norm,
+            precision,
         } = self;
         assert!(
             width > 0 && x.len().is_multiple_of(width),
             "{} numbers in rows of {width}",
             x.len()
         );
-        into.prepare(x.len() / width, width);
+        into.prepare(x.len() / width, width, precision);
         let steps = padded(width) / STEP;
         // Filled up with what the row begins with, which changes neither its range nor, since
         // the weights there are zero, a product.
@@ -171,9 +219,17 @@ impl Work for Fill<'_> {
             }
             let first = row[0];
             row[width..].fill(first);
+            let index = index * precision.digits();
             let (tile, place) = (index / TILE, index % TILE);
             let quads = &mut into.quads[tile * steps..][..steps];
-            into.scales[tile][place] = quantise_row::<L>(&row, way, quads, place);
+            let scales = &mut into.scales[tile][place..];
+            match precision {
+                Precision::Eight => scales[0] = quantise_row::<L>(&row, way, quads, place),
+                Precision::Fourteen => {
+                    let digits = quantise_finely::<L>(&row, quads, place);
+                    scales[..2].copy_from_slice(&digits);
+                }
+            }
         }
     }
 }
@@ -181,7 +237,7 @@ impl Work for Fill<'_> {
 /// Quantises a row, of whole chunks, into its place of a tile.
 #[inline(always)]
 fn quantise_row<L: Lanes>(row: &[f32], way: Way, quads: &mut [Quad], place: usize) -> RowScale {
-    let (scale, inverse, zero) = scale_for::<L>(row);
+    let (scale, inverse, zero) = scale_for::<L>(row, Precision::Eight);
     let (factor, term) = (L::splat(inverse), L::splat(zero));
     let flip = way.flip();
     for (chunk, quads) in row
@@ -191,11 +247,7 @@ fn quantise_row<L: Lanes>(row: &[f32], way: Way, quads: &mut [Quad], place: usiz
         .zip(quads.chunks_exact_mut(CHUNK / STEP))
     {
         let codes = L::codes(chunk, factor, term);
-        for (quad, codes) in quads.iter_mut().zip(codes.as_chunks::<STEP>().0) {
-            *quad.0[place * STEP..]
-                .first_chunk_mut()
-                .expect("a place within the tile") = codes.map(|code| Code::from(code ^ flip));
-        }
+        place_codes(quads, place, codes.map(|code| code ^ flip));
     }
     RowScale {
         scale,
@@ -203,9 +255,50 @@ fn quantise_row<L: Lanes>(row: &[f32], way: Way, quads: &mut [Quad], place: usiz
     }
 }
 
+/// Quantises a row, of whole chunks, into two places of a tile, the higher digits first.
+///
+/// A digit of 7 bits is the same number to those who read bytes as signed.
+#[inline(always)]
+fn quantise_finely<L: Lanes>(row: &[f32], quads: &mut [Quad], place: usize) -> [RowScale; 2] {
+    const LOW: u16 = (1 << DIGIT) - 1;
+    let (scale, inverse, zero) = scale_for::<L>(row, Precision::Fourteen);
+    let (factor, term) = (L::splat(inverse), L::splat(zero));
+    for (chunk, quads) in row
+        .as_chunks::<CHUNK>()
+        .0
+        .iter()
+        .zip(quads.chunks_exact_mut(CHUNK / STEP))
+    {
+        let codes = L::fine_codes(chunk, factor, term);
+        place_codes(quads, place, codes.map(|code| (code >> DIGIT) as u8));
+        place_codes(quads, place + 1, codes.map(|code| (code & LOW) as u8));
+    }
+    let zero = zero as i32;
+    [
+        RowScale {
+            scale: scale * (1 << DIGIT) as f32,
+            zero: zero >> DIGIT,
+        },
+        RowScale {
+            scale,
+            zero: zero & i32::from(LOW),
+        },
+    ]
+}
+
+/// Writes the codes of a chunk of a row of digits to its place.
+#[inline(always)]
+fn place_codes(quads: &mut [Quad], place: usize, codes: [u8; CHUNK]) {
+    for (quad, codes) in quads.iter_mut().zip(codes.as_chunks::<STEP>().0) {
+        *quad.0[place * STEP..]
+            .first_chunk_mut()
+            .expect("a place within the tile") = codes.map(Code::from);
+    }
+}
+
 /// Scale, its inverse, and zero point, such that 0 and both ends of the row's range have a code.
 #[inline(always)]
-fn scale_for<L: Lanes>(row: &[f32]) -> (f32, f32, f32) {
+fn scale_for<L: Lanes>(row: &[f32], precision: Precision) -> (f32, f32, f32) {
     let mut least = L::splat(0.0);
     let mut most = L::splat(0.0);
     let mut poison = L::splat(0.0);
@@ -218,7 +311,8 @@ fn scale_for<L: Lanes>(row: &[f32]) -> (f32, f32, f32) {
     }
     let (least, most) = (least.smallest(), most.largest());
     // Divided before the difference is taken, which could be infinite.
-    let scale = most / 255.0 - least / 255.0;
+    let codes = precision.largest_code();
+    let scale = most / codes - least / codes;
     let poison = poison.sum();
     if poison.is_nan() {
         return (f32::NAN, 0.0, 0.0);

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 
 use super::lanes::{Lanes, Work, run, run_portable};
 use super::tile::{Way, available};
-use super::{Finish, LayerNorm, PackedLinear, QuantisedRows, gelu};
+use super::{Finish, LayerNorm, PackedLinear, Precision, QuantisedRows, gelu};
+
+const PRECISIONS: [Precision; 2] = [Precision::Eight, Precision::Fourteen];
 
 fn plain() -> Way {
     *available().last().expect("there is always one")
@@ -13,18 +15,20 @@ fn plain() -> Way {
 
 fn forward(way: Way, layer: &PackedLinear, x: &[f32]) -> Vec<f32> {
     let mut rows = QuantisedRows::made_for(way);
-    rows.fill(x, layer.input());
+    layer.quantise(x, &mut rows);
     let mut out = vec![f32::NAN; rows.rows() * layer.output()];
     layer.forward(&rows, Finish::Plain, &mut out);
     out
 }
 
 fn assert_all_ways_agree(weight: &[f32], bias: &[f32], x: &[f32]) {
-    let layer = PackedLinear::pack(weight, bias);
-    let expected = forward(plain(), &layer, x);
-    for way in available() {
-        // The same integers, and the same arithmetic around them: the same bits.
-        assert_eq!(forward(way, &layer, x), expected, "{}", way.name);
+    for precision in PRECISIONS {
+        let layer = PackedLinear::pack(weight, bias, precision);
+        let expected = forward(plain(), &layer, x);
+        for way in available() {
+            // The same integers, and the same arithmetic around them: the same bits.
+            assert_eq!(forward(way, &layer, x), expected, "{}", way.name);
+        }
     }
 }
 
@@ -32,7 +36,12 @@ fn assert_all_ways_agree(weight: &[f32], bias: &[f32], x: &[f32]) {
 fn all_ways_agree_where_16_bits_are_nearly_full() {
     // Codes of 255 and weights at the limit of their groups, of either sign.
     for sign in [1.0, -1.0] {
-        for weights in [[32.0; 4], [127.0, 0.0, 1.0, 0.0], [64.0, 64.0, 0.0, 0.0]] {
+        for weights in [
+            [32.0; 4],
+            [127.0, 0.0, 1.0, 0.0],
+            [64.0, 64.0, 0.0, 0.0],
+            [127.0, 1.0, 127.0, 3.0],
+        ] {
             let (rows, input, output) = (5, 96, 9);
             let weight: Vec<f32> = (0..input * output)
                 // A group is a pair of one step and the same pair of the next.
@@ -72,10 +81,12 @@ proptest! {
     ) {
         struct Codes<'a>(&'a [f32; 16], f32);
         impl Work for Codes<'_> {
-            type Output = [u8; 16];
+            type Output = ([u8; 16], [u16; 16]);
             #[inline(always)]
-            fn run<L: Lanes>(self) -> [u8; 16] {
-                L::codes(self.0, L::splat(self.1), L::splat(100.0))
+            fn run<L: Lanes>(self) -> Self::Output {
+                let (factor, term) = (L::splat(self.1), L::splat(100.0));
+                let fine = L::fine_codes(self.0, L::splat(64.0 * self.1), L::splat(6400.0));
+                (L::codes(self.0, factor, term), fine)
             }
         }
         let x: &[f32; 16] = x.as_slice().try_into().expect("16 numbers");
@@ -87,16 +98,18 @@ proptest! {
 fn codes_beyond_the_range_are_its_ends() {
     struct Ends;
     impl Work for Ends {
-        type Output = [u8; 16];
+        type Output = ([u8; 16], [u16; 16]);
         #[inline(always)]
-        fn run<L: Lanes>(self) -> [u8; 16] {
+        fn run<L: Lanes>(self) -> Self::Output {
             let mut x = [1e30; 16];
             x[8..].fill(-1e30);
-            L::codes(&x, L::splat(1.0), L::splat(0.0))
+            let (factor, term) = (L::splat(1.0), L::splat(0.0));
+            (L::codes(&x, factor, term), L::fine_codes(&x, factor, term))
         }
     }
-    let mut expected = [255; 16];
-    expected[8..].fill(0);
+    let mut expected = ([255; 16], [16_383; 16]);
+    expected.0[8..].fill(0);
+    expected.1[8..].fill(0);
     assert_eq!(run(Ends), expected);
     assert_eq!(run_portable(Ends), expected);
 }

@@ -55,6 +55,19 @@ pub(super) trait Lanes: Copy {
     /// `round(x · factor + term)` within 0..=255 for each of 16 numbers. What a NaN becomes is
     /// not said.
     fn codes(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16];
+
+    /// `round(x · factor + term)` within 0..=16 383 for each of 16 numbers. What a NaN becomes is
+    /// not said.
+    #[inline(always)]
+    fn fine_codes(from: &[f32; 16], factor: Self, term: Self) -> [u16; 16] {
+        let mut rounded = [0.0; 16];
+        for first in (0..16).step_by(Self::COUNT) {
+            let x = Self::load(&from[first..]).mul(factor).add(term);
+            let x = x.at_most(Self::splat(16_383.0)).at_least(Self::splat(0.0));
+            x.add(Self::splat(ROUND)).store(&mut rounded[first..]);
+        }
+        rounded.map(|x| x.to_bits() as u16)
+    }
 }
 
 /// Something to compute with lanes.

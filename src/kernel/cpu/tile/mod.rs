@@ -19,7 +19,7 @@ mod x86;
 use std::sync::OnceLock;
 
 use super::pack::PANEL;
-use super::quantise::{Quad, TILE};
+use super::quantise::{Precision, Quad, TILE};
 
 #[cfg(not(all(target_arch = "wasm32", not(target_feature = "relaxed-simd"))))]
 pub(super) use bytes::{Code, Ready, make_ready};
@@ -38,10 +38,15 @@ pub(super) struct Way {
     /// Whether the codes of activations are read as signed, so that 128 has to be taken off them.
     signed: bool,
     /// Only [`available`] makes a `Way`, of what the CPU can run.
-    run: fn(&[Quad], &[Ready], &mut Sums),
-    /// The same for as many tiles as go together, where that is faster.
+    run: Run,
+    /// The same for digits of 7 bits and weights of any size, if `run` adds up four products in 16
+    /// bits.
+    run_in_pairs: Option<Run>,
+    /// What `run` does for as many tiles as go together, where that is faster.
     run_together: Option<RunTogether>,
 }
+
+type Run = fn(&[Quad], &[Ready], &mut Sums);
 
 /// Tiles that go through a panel together: twelve rows, whose sums of four outputs just fit the
 /// registers and are more than the steps that one of them has to wait for the one before.
@@ -67,15 +72,25 @@ impl Way {
     ///
     /// If a tile and the panel differ in length, or there are more tiles than that.
     #[inline]
-    pub(super) fn run(&self, tiles: &[&[Quad]], panel: &[Ready], sums: &mut [Sums; TOGETHER]) {
+    pub(super) fn run(
+        &self,
+        tiles: &[&[Quad]],
+        panel: &[Ready],
+        precision: Precision,
+        sums: &mut [Sums; TOGETHER],
+    ) {
         for rows in tiles {
             assert_eq!(rows.len(), panel.len(), "steps of a row and of a panel");
         }
         match (<[&[Quad]; TOGETHER]>::try_from(tiles), self.run_together) {
             (Ok(tiles), Some(run)) => run(tiles, panel, sums),
             _ => {
+                let run = match (precision, self.run_in_pairs) {
+                    (Precision::Fourteen, Some(run)) => run,
+                    _ => self.run,
+                };
                 for (rows, sums) in tiles.iter().zip(&mut sums[..tiles.len()]) {
-                    (self.run)(rows, panel, sums);
+                    run(rows, panel, sums);
                 }
             }
         }

@@ -11,6 +11,7 @@ pub(super) const WAY: Way = Way {
     name: "NEON",
     signed: true,
     run,
+    run_in_pairs: None,
     run_together: None,
 };
 

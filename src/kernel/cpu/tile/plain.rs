@@ -8,6 +8,7 @@ pub(super) const WAY: Way = Way {
     name: "plain Rust",
     signed: false,
     run,
+    run_in_pairs: None,
     run_together: None,
 };
 

@@ -27,12 +27,14 @@ pub(super) fn available() -> Vec<Way> {
         name: "relaxed SIMD, direct",
         signed,
         run: run_direct,
+        run_in_pairs: None,
         run_together: Some(run_direct_together),
     };
     let grouped = Way {
         name: "relaxed SIMD, in groups",
         signed: false,
         run: run_grouped,
+        run_in_pairs: Some(run_direct),
         run_together: None,
     };
     // 1 · 128 twice, if the eighth bit counts; −1 · 128 twice if it is a sign.

@@ -20,6 +20,7 @@ pub(super) const WAY: Way = Way {
     name: "SIMD",
     signed: false,
     run,
+    run_in_pairs: None,
     run_together: None,
 };
 

@@ -15,6 +15,7 @@ pub(super) fn available() -> Vec<Way> {
                 signed: false,
                 // SAFETY: the CPU has it.
                 run: |rows, panel, sums| unsafe { run_vnni(rows, panel, sums) },
+                run_in_pairs: None,
                 // SAFETY: the CPU has it.
                 run_together: Some(|tiles, panel, sums| unsafe {
                     run_vnni_together(tiles, panel, sums);
@@ -26,6 +27,8 @@ pub(super) fn available() -> Vec<Way> {
             signed: false,
             // SAFETY: the CPU has it.
             run: |rows, panel, sums| unsafe { run_avx2(rows, panel, sums) },
+            // SAFETY: the CPU has it.
+            run_in_pairs: Some(|rows, panel, sums| unsafe { run_avx2_in_pairs(rows, panel, sums) }),
             run_together: None,
         });
     }
@@ -73,6 +76,20 @@ fn run_avx2(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
                 _mm256_maddubs_epi16(codes(&quads[1], row), second),
             );
             *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(group, ones));
+        }
+    }
+    store(acc, sums);
+}
+
+#[target_feature(enable = "avx2")]
+fn run_avx2_in_pairs(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+    let ones = _mm256_set1_epi16(1);
+    let mut acc = [_mm256_setzero_si256(); TILE];
+    for (quad, step) in rows.iter().zip(panel) {
+        let weights = weights(step);
+        for (row, acc) in acc.iter_mut().enumerate() {
+            let pairs = _mm256_maddubs_epi16(codes(quad, row), weights);
+            *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(pairs, ones));
         }
     }
     store(acc, sums);
