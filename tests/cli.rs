@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use safetensors::SafeTensors;
 use wordmask::image::Picture;
 use wordmask::scene;
 
@@ -229,6 +230,74 @@ fn import_tells_what_it_measured_and_takes_a_guide() {
         &path(&directory, "masks"),
     ]);
     assert!(output.status.success(), "{output:?}");
+}
+
+/// The model of a fixture with one block of which 4 bits lose nearly everything: in each group of
+/// weights that share a scale, one is far larger than the others, and reads nothing.
+fn hard_to_quantise(directory: &tempfile::TempDir) -> String {
+    const GROUP: usize = 32;
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-clip");
+    let out = directory.path().join("hard");
+    std::fs::create_dir(&out).unwrap();
+    for entry in std::fs::read_dir(source).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), out.join(entry.file_name())).unwrap();
+    }
+    let file = out.join("model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    for (name, value) in [
+        ("self_attn.v_proj.weight", 50.0f32),
+        ("mlp.fc1.weight", 50.0),
+        ("layer_norm1.weight", 0.0),
+        ("layer_norm1.bias", 0.0),
+        ("layer_norm2.weight", 0.0),
+        ("layer_norm2.bias", 0.0),
+    ] {
+        let name = format!("vision_model.encoder.layers.1.{name}");
+        let place = {
+            let tensors = SafeTensors::deserialize(&bytes).unwrap();
+            let data = tensors.tensor(&name).unwrap().data();
+            let start = data.as_ptr() as usize - bytes.as_ptr() as usize;
+            start..start + data.len()
+        };
+        for group in bytes[place].chunks_mut(4 * GROUP) {
+            group[..4].copy_from_slice(&value.to_le_bytes());
+        }
+    }
+    std::fs::write(&file, bytes).unwrap();
+    out.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn import_keeps_a_block_that_loses_too_much() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = path(&directory, "bundle");
+    let source = hard_to_quantise(&directory);
+    let mut args = vec![
+        "import", &source, "--quant", "q4", "--words", "none", "--json",
+    ];
+    args.extend(["--out", &out]);
+    let report = |args: &[&str]| -> serde_json::Value {
+        let output = wordmask(args);
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let cosine = |report: &serde_json::Value| report["fidelity"]["dense_cosine"].as_f64().unwrap();
+    let kept = report(&args);
+    assert_eq!(kept["kept"], serde_json::json!([1]));
+    assert!(cosine(&kept) >= 0.98, "{kept}");
+    let picture = scene_file(&directory, 3);
+    let masks = path(&directory, "masks");
+    let segment = [
+        "segment", &picture, "--words", "cat", "--model", &out, "--out", &masks,
+    ];
+    let output = wordmask(&segment);
+    assert!(output.status.success(), "{output:?}");
+    // Who accepts the loss gets the small one.
+    args.push("--accept-loss");
+    let lossy = report(&args);
+    assert_eq!(lossy["kept"], serde_json::json!([]));
+    assert!(cosine(&lossy) < 0.98, "{lossy}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use pollster::block_on;
-use wordmask::bundle::{self, Bundle, Scheme};
+use wordmask::bundle::Bundle;
 use wordmask::clip::{Unpaced, WeightSource};
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
@@ -268,66 +268,33 @@ fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
     assert!((named[0].iter().sum::<f32>() - 1.0).abs() < 1e-5);
 }
 
-/// The built-in model, stored again by another scheme.
-struct Stored {
-    bundle: Bundle,
-    scheme: Scheme,
-    /// Whether to compute with the stored form or, in f32, with what it stands for.
-    quantised: bool,
-}
+/// A bundle whose matrices are computed with as what they stand for, in f32.
+struct Exact(Bundle);
 
-impl WeightSource for Stored {
+impl WeightSource for Exact {
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
-        let (&[rows, cols], true) = (shape, name.contains("encoder") && name.ends_with("weight"))
-        else {
-            return self.bundle.values(name, shape);
-        };
-        let mut values = Vec::new();
-        self.matrix(name, [rows, cols])?.decode_into(&mut values);
-        Ok(values)
+        self.0.values(name, shape)
     }
-
-    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<bundle::Stored, Error> {
-        let values = self.bundle.values(name, &shape)?;
-        Ok(bundle::Stored::new(&values, shape[1], self.scheme))
-    }
-
-    fn quantised(&self) -> bool {
-        self.quantised
-    }
-}
-
-fn stored(scheme: Scheme, quantised: bool) -> Segmenter {
-    let bundle = Bundle::built_in().unwrap();
-    let manifest = bundle.manifest().clone();
-    let ready = bundle.words().words.clone();
-    let mut source = Stored {
-        bundle,
-        scheme,
-        quantised,
-    };
-    let segmenter = Segmenter::build(manifest, &mut source, Compute::cpu()).unwrap();
-    segmenter.add_names(ready).unwrap();
-    segmenter
 }
 
 /// Same answers everywhere: what quantised kernels say is what f32 says, which GPUs compute.
 #[test]
 fn quantised_kernels_answer_as_f32_does() {
-    for scheme in [Scheme::Q8, Scheme::Q4] {
-        let (packed, exact) = (stored(scheme, true), stored(scheme, false));
-        for setting in Setting::all() {
-            let (alike, difference) = agreement(&packed, &exact, &setting);
-            println!(
-                "{scheme}, {setting}: {:.2} % alike, scores within {difference:.1e}",
-                100.0 * alike
-            );
-            if scheme == Scheme::Q4 {
-                continue;
-            }
-            assert!(alike >= 0.995, "{setting}: only {alike} alike");
-            assert!(difference <= 1e-2, "{setting}: off by {difference}");
-        }
+    let mut bundle = Bundle::built_in().unwrap();
+    let packed = block_on(Segmenter::load(&mut bundle, Preference::Cpu)).unwrap();
+    let bundle = Bundle::built_in().unwrap();
+    let manifest = bundle.manifest().clone();
+    let ready = bundle.words().words.clone();
+    let exact = Segmenter::build(manifest, &mut Exact(bundle), Compute::cpu()).unwrap();
+    exact.add_names(ready).unwrap();
+    for setting in Setting::all() {
+        let (alike, difference) = agreement(&packed, &exact, &setting);
+        println!(
+            "{setting}: {:.2} % alike, scores within {difference:.1e}",
+            100.0 * alike
+        );
+        assert!(alike >= 0.995, "{setting}: only {alike} alike");
+        assert!(difference <= 1e-2, "{setting}: off by {difference}");
     }
 }
 

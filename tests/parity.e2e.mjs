@@ -81,7 +81,6 @@ for (const side of [14, 28]) {
   });
 }
 
-// In f32 on the CPU; what 8 bits there change is measured by tests/methods.rs.
 test('every method and refinement answers alike on webgpu and cpu', {
   timeout: 600_000,
 }, async (t) => {

@@ -22,10 +22,6 @@ pub trait WeightSource {
         Ok(Stored::F32(self.values(name, &shape)?))
     }
 
-    fn quantised(&self) -> bool {
-        false
-    }
-
     fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Box<dyn RowTable>> {
         Ok(Box::new(self.values(name, &shape)?))
     }

@@ -2,7 +2,7 @@
 
 use super::manifest::Part;
 use super::quant::Role;
-use crate::clip::ClipConfig;
+use crate::clip::{ClipConfig, VisionConfig};
 use crate::guide::{GuideConfig, vit_name};
 
 /// A tensor that a bundle must hold.
@@ -52,11 +52,7 @@ pub(super) fn expected(config: &ClipConfig) -> Vec<Expected> {
     );
     list.norm("vision_model.pre_layrnorm", v.width);
     for layer in 0..v.layers {
-        list.block(
-            &format!("vision_model.encoder.layers.{layer}"),
-            v.width,
-            v.mlp,
-        );
+        list.block(&VisionConfig::block(layer), v.width, v.mlp);
     }
     list.norm("vision_model.post_layernorm", v.width);
     list.projection(

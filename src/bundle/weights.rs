@@ -208,10 +208,6 @@ impl WeightSource for Bundle {
         Ok(Stored::join(pieces))
     }
 
-    fn quantised(&self) -> bool {
-        self.manifest.scheme.is_quantised()
-    }
-
     fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Box<dyn RowTable>> {
         let pieces = self.take(name, &shape)?;
         Ok(Box::new(StoredTable { pieces }))

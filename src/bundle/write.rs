@@ -11,10 +11,10 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::import::{Published, PublishedGuide};
 use super::layout::{Expected, expected, expected_guide};
 use super::manifest::{FORMAT, FileEntry, Manifest, Part, Piece, Shard, Source};
-use super::quant::{Scheme, Stored, q4};
+use super::quant::{Role, Scheme, Stored, q4};
 #[cfg(feature = "cli")]
 use super::words::{ReadyWords, encode_words};
-use crate::clip::WeightSource;
+use crate::clip::{VisionConfig, WeightSource};
 use crate::error::{Error, Result};
 
 /// The largest shard: static hosts serve it, progress is smooth and memory stays flat.
@@ -108,14 +108,26 @@ struct SquaredError {
 
 impl BundleWriter {
     /// Plans the files.
+    ///
+    /// Of the vision tower's blocks those in `kept` stay in floating point, whatever the scheme
+    /// (`eval::blocks_to_keep` finds which have to).
     #[must_use]
     pub fn new(
         model: Published,
         guide: Option<PublishedGuide>,
         scheme: Scheme,
         about: Imported,
+        kept: &[usize],
     ) -> Self {
         let mut tensors = expected(model.config());
+        for tensor in &mut tensors {
+            let is_kept = kept
+                .iter()
+                .any(|&b| VisionConfig::is_of_block(&tensor.name, b));
+            if is_kept && tensor.role == Role::Inner {
+                tensor.role = Role::Kept;
+            }
+        }
         let config = guide.as_ref().map(|guide| guide.config().clone());
         tensors.extend(config.iter().flat_map(expected_guide));
         let plan = plan(&tensors, scheme);
@@ -445,7 +457,6 @@ fn save(out: &Path, name: &str, contents: &[u8]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::quant::Role;
     use super::*;
 
     fn tensor(name: &str, shape: &[usize], part: Part, role: Role) -> Expected {

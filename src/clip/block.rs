@@ -5,7 +5,7 @@ use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::activation::{gelu, sigmoid};
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::WeightSource;
 use super::config::{Activation, VisionConfig};
@@ -44,7 +44,8 @@ impl From<&VisionConfig> for BlockShape {
 
 /// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
 ///
-/// Quantised matrices run on kernels of our own ([`crate::kernel`]); everything else is plain Burn.
+/// A block whose matrices are all quantised runs on kernels of our own ([`crate::kernel`]); one of
+/// which a matrix is stored in floating point is plain Burn, in f32.
 #[derive(Module, Debug)]
 #[allow(
     clippy::large_enum_variant,
@@ -63,9 +64,8 @@ pub enum Block {
 #[derive(Module, Debug)]
 pub struct Plain {
     norm1: LayerNorm,
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    /// Queries, keys and values side by side.
+    projection: Linear,
     out: Linear,
     norm2: LayerNorm,
     fc1: Linear,
@@ -98,14 +98,17 @@ impl Block {
         shape: BlockShape,
         device: &Device,
     ) -> Result<Self> {
+        let weights = load_weights(source, prefix, shape)?;
         let cpu = *device == Device::flex();
-        if source.quantised() && cpu {
-            Ok(Self::Cpu(CpuBlock::load(source, prefix, shape)?))
-        } else if source.quantised() && GpuBlock::fits(shape) {
-            Ok(Self::Gpu(GpuBlock::load(source, prefix, shape, device)?))
+        Ok(if !weights.are_quantised() {
+            Self::Plain(Plain::new(weights, device))
+        } else if cpu && CpuBlock::fits(&weights) {
+            Self::Cpu(CpuBlock::pack(weights))
+        } else if !cpu && GpuBlock::fits(shape) {
+            Self::Gpu(GpuBlock::pack(weights, device))
         } else {
-            Ok(Self::Plain(Plain::load(source, prefix, shape, device)?))
-        }
+            Self::Plain(Plain::new(weights, device))
+        })
     }
 
     /// Has the kernels made, on a GPU, that such blocks will need for whole pictures if they are
@@ -176,34 +179,19 @@ impl Block {
 }
 
 impl Plain {
-    fn load(
-        source: &mut impl WeightSource,
-        prefix: &str,
-        shape: BlockShape,
-        device: &Device,
-    ) -> Result<Self> {
-        let BlockShape {
-            width, mlp, heads, ..
-        } = shape;
-        let linear = |source: &mut _, name: &str, input, output| {
-            build_linear(source, &format!("{prefix}.{name}"), input, output, device)
-        };
-        let norm = |source: &mut _, name: &str| {
-            let name = format!("{prefix}.{name}");
-            build_layer_norm(source, &name, width, shape.norm_eps, device)
-        };
-        Ok(Self {
-            norm1: norm(source, "layer_norm1")?,
-            query: linear(source, "self_attn.q_proj", width, width)?,
-            key: linear(source, "self_attn.k_proj", width, width)?,
-            value: linear(source, "self_attn.v_proj", width, width)?,
-            out: linear(source, "self_attn.out_proj", width, width)?,
-            norm2: norm(source, "layer_norm2")?,
-            fc1: linear(source, "mlp.fc1", width, mlp)?,
-            fc2: linear(source, "mlp.fc2", mlp, width)?,
-            heads,
-            activation: shape.activation,
-        })
+    fn new(weights: BlockWeights, device: &Device) -> Self {
+        let norm = |norm| layer_norm(norm, weights.epsilon, device);
+        let linear = |weights: LinearWeights| linear(&weights, device);
+        Self {
+            norm1: norm(weights.norm1),
+            projection: linear(weights.projection),
+            out: linear(weights.out),
+            norm2: norm(weights.norm2),
+            fc1: linear(weights.fc1),
+            fc2: linear(weights.fc2),
+            heads: weights.heads,
+            activation: weights.activation,
+        }
     }
 
     fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
@@ -218,12 +206,8 @@ impl Plain {
     }
 
     fn heads(&self, x: Tensor<3>) -> Heads {
-        let x = self.norm1.forward(x);
-        Heads {
-            query: self.split(self.query.forward(x.clone())),
-            key: self.split(self.key.forward(x.clone())),
-            value: self.split(self.value.forward(x)),
-        }
+        let normed = self.norm1.forward(x);
+        split_projected(self.projection.forward(normed), self.heads)
     }
 
     fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
@@ -233,12 +217,6 @@ impl Plain {
             Activation::Gelu => gelu(hidden),
         };
         x + self.fc2.forward(hidden)
-    }
-
-    fn split(&self, x: Tensor<3>) -> Tensor<4> {
-        let [batch, tokens, width] = x.dims();
-        x.reshape([batch, tokens, self.heads, width / self.heads])
-            .swap_dims(1, 2)
     }
 }
 
@@ -272,8 +250,8 @@ pub(super) fn split_projected(projected: Tensor<3>, heads: usize) -> Heads {
     }
 }
 
-/// A block's weights as they are stored, for our kernels.
-pub(super) fn load_weights(
+/// A block's weights as they are stored.
+fn load_weights(
     source: &mut impl WeightSource,
     prefix: &str,
     shape: BlockShape,
@@ -294,7 +272,7 @@ pub(super) fn load_weights(
         activation: shape.activation,
         fc2: linear(source, &["mlp.fc2"], [width, mlp])?,
         heads: shape.heads,
-        epsilon: shape.norm_eps as f32,
+        epsilon: shape.norm_eps,
     })
 }
 
@@ -331,12 +309,25 @@ pub fn build_linear(
     output: usize,
     device: &Device,
 ) -> Result<Linear> {
-    let weight = source.tensor(&format!("{name}.weight"), [output, input], device)?;
-    let bias = source.tensor(&format!("{name}.bias"), [output], device)?;
-    Ok(Linear {
+    let weights = LinearWeights {
+        matrices: vec![source.matrix(&format!("{name}.weight"), [output, input])?],
+        bias: source.values(&format!("{name}.bias"), &[output])?,
+    };
+    Ok(linear(&weights, device))
+}
+
+fn linear(weights: &LinearWeights, device: &Device) -> Linear {
+    let (values, output) = (weights.values(), weights.bias.len());
+    let shape = [output, values.len() / output];
+    let weight = Tensor::<2>::from_data(TensorData::new(values, shape), device);
+    Linear {
         weight: Param::from_tensor(weight.transpose()),
-        bias: Some(Param::from_tensor(bias)),
-    })
+        bias: Some(Param::from_tensor(vector(&weights.bias, device))),
+    }
+}
+
+fn vector(values: &[f32], device: &Device) -> Tensor<1> {
+    Tensor::from_floats(values, device)
 }
 
 /// A layer norm from `NAME.weight` and `NAME.bias`, both `[width]`.
@@ -351,12 +342,14 @@ pub fn build_layer_norm(
     eps: f64,
     device: &Device,
 ) -> Result<LayerNorm> {
-    let mut norm = LayerNormConfig::new(width).with_epsilon(eps).init(device);
-    norm.gamma = Param::from_tensor(source.tensor(&format!("{name}.weight"), [width], device)?);
-    norm.beta = Some(Param::from_tensor(source.tensor(
-        &format!("{name}.bias"),
-        [width],
-        device,
-    )?));
-    Ok(norm)
+    let weights = load_norm(source, name, width)?;
+    Ok(layer_norm(weights, eps, device))
+}
+
+fn layer_norm(weights: NormWeights, epsilon: f64, device: &Device) -> LayerNorm {
+    let config = LayerNormConfig::new(weights.gamma.len()).with_epsilon(epsilon);
+    let mut norm = config.init(device);
+    norm.gamma = Param::from_tensor(vector(&weights.gamma, device));
+    norm.beta = Some(Param::from_tensor(vector(&weights.beta, device)));
+    norm
 }

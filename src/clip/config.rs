@@ -53,6 +53,19 @@ impl VisionConfig {
         self.image_size / self.patch
     }
 
+    /// The prefix of the tensors of a block of the vision tower.
+    #[must_use]
+    pub fn block(index: usize) -> String {
+        format!("vision_model.encoder.layers.{index}")
+    }
+
+    /// Whether a tensor of this name belongs to that block.
+    #[must_use]
+    pub fn is_of_block(name: &str, index: usize) -> bool {
+        let rest = name.strip_prefix(&Self::block(index));
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    }
+
     /// Checks that a tower of this shape can be built; `name` is what errors call it.
     ///
     /// # Errors

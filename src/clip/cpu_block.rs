@@ -6,13 +6,13 @@ use std::cell::RefCell;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::block::{BlockShape, Heads, load_weights, split_projected};
-use super::{Activation, WeightSource};
-use crate::error::Result;
+use super::Activation;
+use super::block::{Heads, split_projected};
+use crate::bundle::Stored;
 use crate::kernel::cpu::{
     BlockParts, BlockScratch, Finish, LayerNorm, PackedBlock, PackedLinear, Precision,
 };
-use crate::kernel::{LinearWeights, NormWeights};
+use crate::kernel::{BlockWeights, LinearWeights, NormWeights};
 
 thread_local! {
     /// What blocks work in. Blocks of a tower run one after the other and share it.
@@ -26,35 +26,45 @@ pub struct CpuBlock {
     block: PackedBlock,
 }
 
+/// Towers of fewer numbers a token than this are quick in either precision.
+const NARROW: usize = 384;
+
 impl CpuBlock {
-    /// As [`Block::load`](super::Block::load).
-    pub(super) fn load(
-        source: &mut impl WeightSource,
-        prefix: &str,
-        shape: BlockShape,
-    ) -> Result<Self> {
-        let BlockShape { width, mlp, .. } = shape;
-        let weights = load_weights(source, prefix, shape)?;
-        let precision = precision(width);
-        let pack = |layer, input| pack(layer, input, precision);
-        let norm = |n: NormWeights| LayerNorm::new(n.gamma, n.beta, weights.epsilon);
+    /// Whether the kernels compute such a block well.
+    ///
+    /// They hold one scale a channel, so that 4-bit weights, which have one for every 32, are rounded
+    /// once more. Where f32 is quick enough there is no need for that.
+    pub(super) fn fits(weights: &BlockWeights) -> bool {
+        let narrow = weights.norm1.gamma.len() < NARROW;
+        !(narrow && weights.matrices().any(|m| matches!(m, Stored::Q4(_))))
+    }
+
+    pub(super) fn pack(weights: BlockWeights) -> Self {
+        let norm = |n: NormWeights| LayerNorm::new(n.gamma, n.beta, weights.epsilon as f32);
+        // Finely where that costs little: then the CPU answers as a GPU does.
+        let precision = if weights.norm1.gamma.len() < NARROW {
+            Precision::Fourteen
+        } else {
+            Precision::Eight
+        };
         // Expanded one after the other, so that no more than one matrix is in memory as f32.
+        let pack = |l: LinearWeights| PackedLinear::pack(&l.values(), &l.bias, precision);
         let parts = BlockParts {
+            projection: pack(weights.projection),
+            out: pack(weights.out),
+            fc1: pack(weights.fc1),
+            fc2: pack(weights.fc2),
             norm1: norm(weights.norm1),
-            projection: pack(&weights.projection, width),
-            out: pack(&weights.out, width),
             norm2: norm(weights.norm2),
-            fc1: pack(&weights.fc1, width),
             activation: match weights.activation {
                 Activation::QuickGelu => Finish::QuickGelu,
                 Activation::Gelu => Finish::Gelu,
             },
-            fc2: pack(&weights.fc2, mlp),
             heads: weights.heads,
         };
-        Ok(Self {
+        Self {
             block: PackedBlock::new(parts),
-        })
+        }
     }
 
     pub(super) fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
@@ -102,24 +112,4 @@ fn in_place(x: Tensor<3>, f: impl FnOnce(&mut [f32], &mut BlockScratch)) -> Tens
     let mut x = numbers(x);
     SCRATCH.with_borrow_mut(|scratch| f(&mut x, scratch));
     tensor(x, shape, &device)
-}
-
-/// Towers of fewer numbers a token than this are quick in either precision.
-const NARROW: usize = 384;
-
-/// What a tower of this width computes in: finely where that is affordable.
-fn precision(width: usize) -> Precision {
-    if width < NARROW {
-        Precision::Fourteen
-    } else {
-        Precision::Eight
-    }
-}
-
-fn pack(weights: &LinearWeights, input: usize, precision: Precision) -> PackedLinear {
-    let mut expanded = Vec::with_capacity(weights.bias.len() * input);
-    for matrix in &weights.matrices {
-        matrix.decode_into(&mut expanded);
-    }
-    PackedLinear::pack(&expanded, &weights.bias, precision)
 }

@@ -3,10 +3,9 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::WeightSource;
-use super::block::{BlockShape, Heads, load_weights, split_projected};
+use super::block::{BlockShape, Heads, split_projected};
 use crate::bundle::Scheme;
-use crate::error::Result;
+use crate::kernel::BlockWeights;
 use crate::kernel::gpu::PackedBlock;
 
 /// What [`Block`](super::Block) is on a GPU when its matrices are quantised.
@@ -28,17 +27,10 @@ impl GpuBlock {
         PackedBlock::warm(head, shape.activation, scheme, device);
     }
 
-    /// As [`Block::load`](super::Block::load).
-    pub(super) fn load(
-        source: &mut impl WeightSource,
-        prefix: &str,
-        shape: BlockShape,
-        device: &Device,
-    ) -> Result<Self> {
-        let weights = load_weights(source, prefix, shape)?;
-        Ok(Self {
+    pub(super) fn pack(weights: BlockWeights, device: &Device) -> Self {
+        Self {
             block: PackedBlock::pack(weights, device),
-        })
+        }
     }
 
     pub(super) fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {

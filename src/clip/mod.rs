@@ -42,12 +42,6 @@ pub trait WeightSource {
     /// [`Error::Model`](crate::Error::Model) if it is missing or of another shape.
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
 
-    /// Whether its matrices hold 8 bits or fewer a number, so that computing in 8 bits loses little
-    /// more.
-    fn quantised(&self) -> bool {
-        false
-    }
-
     /// The same for a matrix, in the form in which it is stored.
     ///
     /// # Errors

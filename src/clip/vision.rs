@@ -78,10 +78,7 @@ impl VisionTower {
         };
         let shape = BlockShape::from(config);
         let blocks = (0..config.layers)
-            .map(|layer| {
-                let prefix = format!("vision_model.encoder.layers.{layer}");
-                Block::load(source, &prefix, shape, device)
-            })
+            .map(|layer| Block::load(source, &VisionConfig::block(layer), shape, device))
             .collect::<Result<_>>()?;
         let out: Tensor<2> =
             source.tensor("visual_projection.weight", [projection, width], device)?;

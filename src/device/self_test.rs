@@ -96,11 +96,13 @@ impl WeightSource for Pattern {
 
     fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Stored> {
         let values = pattern(name, shape[0] * shape[1], spread(&shape));
-        Ok(Stored::new(&values, shape[1], Scheme::Q8))
-    }
-
-    fn quantised(&self) -> bool {
-        self.quantised
+        let stored = Stored::new(&values, shape[1], Scheme::Q8);
+        if self.quantised {
+            return Ok(stored);
+        }
+        let mut values = Vec::new();
+        stored.decode_into(&mut values);
+        Ok(Stored::F32(values))
     }
 }
 

@@ -10,9 +10,9 @@ use crate::dense::Method;
 use crate::error::{Error, Result};
 use crate::image::Picture;
 use crate::mask::LabelMap;
-use crate::prompt::{Class, parse_words};
+use crate::prompt::parse_words;
 use crate::scene::{Scene, generate};
-use crate::segmenter::{Background, EncodeOptions, Options, Segmenter};
+use crate::segmenter::{Background, EncodeOptions, EncodedImage, Options, Segmenter};
 
 /// Held-out scenes that are looked at.
 const SEEDS: std::ops::Range<u64> = 0..4;
@@ -20,11 +20,17 @@ const SEEDS: std::ops::Range<u64> = 0..4;
 /// What a model says of a few pictures and words, to be compared with what another says.
 #[derive(Debug)]
 pub struct Probe {
+    dense: DenseProbe,
+    words: Vec<Vec<f32>>,
+    labels: Vec<LabelMap>,
+}
+
+/// What a vision tower says of a few pictures.
+#[derive(Debug)]
+pub(super) struct DenseProbe {
     projection: usize,
     /// For each picture `[cells, projection]`.
     cells: Vec<Vec<f32>>,
-    words: Vec<Vec<f32>>,
-    labels: Vec<LabelMap>,
 }
 
 /// How close two models are.
@@ -40,6 +46,53 @@ pub struct Fidelity {
     pub worst_text_cosine: f64,
     /// The share of pixels that are labelled alike.
     pub label_agreement: f64,
+}
+
+impl DenseProbe {
+    /// Asks a model.
+    pub(super) async fn of(segmenter: &Segmenter) -> Result<Self> {
+        let mut probe = Self::without_pictures(segmenter);
+        for seed in SEEDS {
+            probe.look(segmenter, generate(seed)).await?;
+        }
+        Ok(probe)
+    }
+
+    fn without_pictures(segmenter: &Segmenter) -> Self {
+        Self {
+            projection: segmenter.manifest().architecture.projection,
+            cells: Vec::new(),
+        }
+    }
+
+    async fn look(&mut self, segmenter: &Segmenter, scene: Scene) -> Result<EncodedImage> {
+        let picture = Picture::from_rgb(scene.width as u32, scene.height as u32, scene.rgb)?;
+        let pace = &mut Unpaced;
+        let options = EncodeOptions::default();
+        let image = segmenter.encode(picture, &options, pace).await?;
+        let cells = segmenter.cell_vectors(&image, Method::MaskClip, pace);
+        self.cells.push(cells.await?);
+        Ok(image)
+    }
+
+    /// The mean cosine of the features of a cell.
+    pub(super) fn cosine(&self, other: &Self) -> Result<f64> {
+        self.mean_and_worst(other).map(|(mean, _)| mean)
+    }
+
+    fn mean_and_worst(&self, other: &Self) -> Result<(f64, f64)> {
+        let sizes = |p: &Self| -> Vec<usize> { p.cells.iter().map(Vec::len).collect() };
+        if self.projection != other.projection || sizes(self) != sizes(other) {
+            return Err(Error::input(
+                "Only models of the same architecture can be compared.",
+            ));
+        }
+        let cells = self.cells.iter().zip(&other.cells).flat_map(|(a, b)| {
+            let rows = a.chunks_exact(self.projection);
+            rows.zip(b.chunks_exact(self.projection))
+        });
+        Ok(mean_and_worst(cells))
+    }
 }
 
 impl Probe {
@@ -62,35 +115,18 @@ impl Probe {
             ..Options::default()
         };
         let names: Vec<&str> = things.union(&grounds).copied().collect();
+        let pace = &mut Unpaced;
         let mut probe = Self {
-            projection: segmenter.manifest().architecture.projection,
-            words: segmenter.embed_names(&names, &mut Unpaced).await?,
-            cells: Vec::new(),
+            dense: DenseProbe::without_pictures(segmenter),
+            words: segmenter.embed_names(&names, pace).await?,
             labels: Vec::new(),
         };
         for scene in scenes {
-            probe.look(segmenter, scene, &classes, &options).await?;
+            let image = probe.dense.look(segmenter, scene).await?;
+            let answer = segmenter.segment(&image, &classes, &options, pace).await?;
+            probe.labels.push(answer.labels().clone());
         }
         Ok(probe)
-    }
-
-    async fn look(
-        &mut self,
-        segmenter: &Segmenter,
-        scene: Scene,
-        classes: &[Class],
-        options: &Options,
-    ) -> Result<()> {
-        let picture = Picture::from_rgb(scene.width as u32, scene.height as u32, scene.rgb)?;
-        let pace = &mut Unpaced;
-        let image = segmenter
-            .encode(picture, &EncodeOptions::default(), pace)
-            .await?;
-        let cells = segmenter.cell_vectors(&image, Method::MaskClip, pace);
-        self.cells.push(cells.await?);
-        let answer = segmenter.segment(&image, classes, options, pace).await?;
-        self.labels.push(answer.labels().clone());
-        Ok(())
     }
 
     /// Compares with what another model of the same architecture said.
@@ -99,17 +135,7 @@ impl Probe {
     ///
     /// [`Error::Input`] if it is of another.
     pub fn compare(&self, other: &Self) -> Result<Fidelity> {
-        let sizes = |p: &Self| -> Vec<usize> { p.cells.iter().map(Vec::len).collect() };
-        if self.projection != other.projection || sizes(self) != sizes(other) {
-            return Err(Error::input(
-                "Only models of the same architecture can be compared.",
-            ));
-        }
-        let cells = self.cells.iter().zip(&other.cells).flat_map(|(a, b)| {
-            let rows = a.chunks_exact(self.projection);
-            rows.zip(b.chunks_exact(self.projection))
-        });
-        let (dense_cosine, worst_dense_cosine) = mean_and_worst(cells);
+        let (dense_cosine, worst_dense_cosine) = self.dense.mean_and_worst(&other.dense)?;
         let words = self.words.iter().zip(&other.words);
         let (text_cosine, worst_text_cosine) =
             mean_and_worst(words.map(|(a, b)| (a.as_slice(), b.as_slice())));
@@ -142,17 +168,23 @@ impl Fidelity {
         }
     }
 
+    /// Whether the floor is reached.
+    #[must_use]
+    pub fn suffices(&self, scheme: Scheme) -> bool {
+        // A NaN does not.
+        self.dense_cosine >= Self::floor(scheme)
+    }
+
     /// Refuses what is below the floor.
     ///
     /// # Errors
     ///
     /// [`Error::Model`] that says how far.
     pub fn check(&self, scheme: Scheme) -> Result<()> {
-        let floor = Self::floor(scheme);
-        // Written so that a NaN fails.
-        if self.dense_cosine >= floor {
+        if self.suffices(scheme) {
             return Ok(());
         }
+        let floor = Self::floor(scheme);
         Err(Error::model(format!(
             "stored as {scheme}, the model's dense features agree with the original's only to {:.4}, less than {floor}. Choose a scheme with more bits.",
             self.dense_cosine
@@ -205,8 +237,10 @@ mod tests {
 
     fn probe(cell: [f32; 2], label: u8) -> Probe {
         Probe {
-            projection: 2,
-            cells: vec![vec![1.0, 0.0, cell[0], cell[1]]],
+            dense: DenseProbe {
+                projection: 2,
+                cells: vec![vec![1.0, 0.0, cell[0], cell[1]]],
+            },
             words: vec![vec![0.0, 1.0]],
             labels: vec![LabelMap::new(2, 1, vec![0, label]).unwrap()],
         }

@@ -15,6 +15,7 @@ use burn::nn::{LayerNorm, Linear};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
+use crate::bundle::Stored;
 use crate::clip::{
     Block, BlockShape, Grid, Pace, Positions, WeightSource, build_layer_norm, build_linear,
 };
@@ -136,8 +137,8 @@ impl<S: WeightSource> WeightSource for BlockNames<'_, S> {
         self.0.values(&vit_name(name), shape)
     }
 
-    fn quantised(&self) -> bool {
-        self.0.quantised()
+    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Stored> {
+        self.0.matrix(&vit_name(name), shape)
     }
 }
 

@@ -23,7 +23,23 @@ pub struct BlockWeights {
     /// Heads of the attention.
     pub heads: usize,
     /// The ε of both layer norms.
-    pub epsilon: f32,
+    pub epsilon: f64,
+}
+
+impl BlockWeights {
+    /// Whether every matrix is stored in 8 bits or fewer a number.
+    #[must_use]
+    pub fn are_quantised(&self) -> bool {
+        self.matrices()
+            .all(|m| matches!(m, Stored::Q8(_) | Stored::Q4(_)))
+    }
+
+    /// All matrices.
+    pub fn matrices(&self) -> impl Iterator<Item = &Stored> {
+        [&self.projection, &self.out, &self.fc1, &self.fc2]
+            .into_iter()
+            .flat_map(|layer| &layer.matrices)
+    }
 }
 
 /// A layer norm's weights, `[width]` each.
@@ -42,4 +58,16 @@ pub struct LinearWeights {
     pub matrices: Vec<Stored>,
     /// All their biases, in the same order.
     pub bias: Vec<f32>,
+}
+
+impl LinearWeights {
+    /// All weights as f32, `[output, input]`, row-major.
+    #[must_use]
+    pub fn values(&self) -> Vec<f32> {
+        let mut values = Vec::new();
+        for matrix in &self.matrices {
+            matrix.decode_into(&mut values);
+        }
+        values
+    }
 }

@@ -265,10 +265,9 @@ impl WeightSource for Source<'_> {
     }
 
     fn matrix(&mut self, name: &str, _: [usize; 2]) -> wordmask::Result<Stored> {
-        Ok(self.weights.0[name].clone())
-    }
-
-    fn quantised(&self) -> bool {
-        self.quantised
+        if self.quantised {
+            return Ok(self.weights.0[name].clone());
+        }
+        Ok(Stored::F32(self.values(name, &[])?))
     }
 }

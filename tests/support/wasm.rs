@@ -13,7 +13,7 @@ use js_sys::{Object, Reflect, Uint8Array};
 use parity::{Fixture, compare};
 use wasm_bindgen::prelude::*;
 use wordmask::Segmenter;
-use wordmask::bundle::{Bundle, Stored};
+use wordmask::bundle::Bundle;
 use wordmask::clip::{Activation, Unpaced, VisionConfig, VisionTower, WeightSource, patches};
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
@@ -86,8 +86,8 @@ pub async fn parity(device: String, name: String, files: Object) -> Vec<js_sys::
         .collect()
 }
 
-/// How far the GPU's answers, on its kernels, are those of plain f32 on the CPU, for every method
-/// and every refinement: a list of `[setting, share of pixels labelled alike, largest difference of
+/// How far the GPU's answers are those of the CPU, each on its kernels, for every method and every
+/// refinement: a list of `[setting, share of pixels labelled alike, largest difference of
 /// a score]`.
 ///
 /// `files` are those of a bundle. The words' vectors are computed on the CPU once, for both.
@@ -98,8 +98,8 @@ pub async fn agreement(
     words: Vec<String>,
     background: Vec<String>,
 ) -> Vec<js_sys::Array> {
-    let here = segmenter(bundle(&files), false, Preference::WebGpu).await;
-    let there = segmenter(bundle(&files), true, Preference::Cpu).await;
+    let here = segmenter(&files, Preference::WebGpu).await;
+    let there = segmenter(&files, Preference::Cpu).await;
     let names: Vec<&str> = words
         .iter()
         .chain(&background)
@@ -173,26 +173,6 @@ fn settings() -> Vec<Setting> {
     alone.into_iter().chain(refined).chain([residual]).collect()
 }
 
-/// A bundle, or what its matrices stand for, computed with in plain f32.
-struct Weights {
-    bundle: Bundle,
-    expanded: bool,
-}
-
-impl WeightSource for Weights {
-    fn values(&mut self, name: &str, shape: &[usize]) -> wordmask::Result<Vec<f32>> {
-        self.bundle.values(name, shape)
-    }
-
-    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> wordmask::Result<Stored> {
-        self.bundle.matrix(name, shape)
-    }
-
-    fn quantised(&self) -> bool {
-        !self.expanded && self.bundle.quantised()
-    }
-}
-
 fn bundle(files: &Object) -> Bundle {
     let file = |name: &str| {
         let value = Reflect::get(files, &name.into()).expect("an object of files");
@@ -207,15 +187,9 @@ fn bundle(files: &Object) -> Bundle {
     bundle
 }
 
-async fn segmenter(bundle: Bundle, expanded: bool, device: Preference) -> Segmenter {
-    let tokenizer = bundle.tokenizer().expect("a tokenizer");
-    let manifest = bundle.manifest().clone();
-    let compute = Compute::choose(device).await.expect("a device");
-    let mut weights = Weights { bundle, expanded };
-    let segmenter = Segmenter::build(manifest, &mut weights, compute).expect("a segmenter");
-    let text = segmenter.build_text(tokenizer, &mut weights);
-    text.expect("a text tower");
-    segmenter
+async fn segmenter(files: &Object, device: Preference) -> Segmenter {
+    let segmenter = Segmenter::load(&mut bundle(files), device).await;
+    segmenter.expect("a segmenter")
 }
 
 async fn encode(segmenter: &Segmenter, picture: &Picture) -> EncodedImage {

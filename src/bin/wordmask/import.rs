@@ -10,7 +10,7 @@ use wordmask::bundle::{
 };
 use wordmask::clip::Tokenizer;
 use wordmask::device::{Compute, Preference};
-use wordmask::eval::{Fidelity, Probe};
+use wordmask::eval::{Fidelity, Probe, blocks_to_keep};
 use wordmask::prompt::{common_words, parse_line, templates_id};
 use wordmask::{Error, Result, Segmenter};
 
@@ -24,34 +24,79 @@ const WORST: usize = 5;
 pub(crate) fn import(args: &Import) -> Result<()> {
     let origin = Origin::of(args)?;
     let scheme = args.quant.unwrap_or(origin.scheme);
-    let guide = open_guide(args)?;
-    let published = Published::open(&origin.files)?;
-    let mut writer = BundleWriter::new(published, guide, scheme, origin.about);
-    let bar = bar(writer.files() as u64, "storing");
-    let mut manifest = write(&args.out, &mut writer, &mut |done, _| {
-        bar.set_position(done as u64);
-    })?;
-    bar.finish_and_clear();
-    let errors = writer.errors();
-    drop(writer);
-
-    let mut bundle = Bundle::read_unfinished(&args.out, &manifest)?;
-    let stored = block_on(Segmenter::load(&mut bundle, Preference::Cpu))?;
-    let fidelity = fidelity(&stored, &mut Published::open(&origin.files)?)?;
-    let report = Report::of(&manifest, &errors, fidelity);
+    let mut stored = StoredModel::write(args, &origin, scheme, Vec::new())?;
+    if !args.accept_loss && scheme.is_quantised() && !stored.fidelity.suffices(scheme) {
+        let kept = find_blocks_to_keep(args, &origin, &stored.manifest)?;
+        stored = StoredModel::write(args, &origin, scheme, kept)?;
+    }
+    let report = Report::of(&stored);
     if args.json {
         println!("{}", json(&report)?);
     } else {
         report.print();
     }
     if !args.accept_loss {
-        fidelity.check(scheme)?;
+        stored.fidelity.check(scheme)?;
     }
+    let mut manifest = stored.manifest;
     let words = words_to_embed(&args.words, &args.background)?;
     if !words.is_empty() {
-        add_words(&args.out, &mut manifest, &embed(&stored, &words)?)?;
+        let ready = embed(&stored.segmenter, &words)?;
+        add_words(&args.out, &mut manifest, &ready)?;
     }
     finish(&args.out, &manifest)
+}
+
+/// All files of a bundle but its manifest, and what they were measured to be worth.
+struct StoredModel {
+    manifest: Manifest,
+    segmenter: Segmenter,
+    tensors: Vec<TensorError>,
+    fidelity: Fidelity,
+    /// Blocks of the vision tower that are in floating point.
+    kept: Vec<usize>,
+}
+
+impl StoredModel {
+    fn write(args: &Import, origin: &Origin, scheme: Scheme, kept: Vec<usize>) -> Result<Self> {
+        let guide = open_guide(args)?;
+        let published = Published::open(&origin.files)?;
+        let about = origin.about.clone();
+        let mut writer = BundleWriter::new(published, guide, scheme, about, &kept);
+        let bar = bar(writer.files() as u64, "storing");
+        let manifest = write(&args.out, &mut writer, &mut |done, _| {
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        let tensors = writer.errors();
+        drop(writer);
+        let mut bundle = Bundle::read_unfinished(&args.out, &manifest)?;
+        let segmenter = block_on(Segmenter::load(&mut bundle, Preference::Cpu))?;
+        let fidelity = fidelity(&segmenter, &mut Published::open(&origin.files)?)?;
+        Ok(Self {
+            manifest,
+            segmenter,
+            tensors,
+            fidelity,
+            kept,
+        })
+    }
+}
+
+/// Which blocks have to stay in floating point; only asked where the loss is too large.
+fn find_blocks_to_keep(args: &Import, origin: &Origin, manifest: &Manifest) -> Result<Vec<usize>> {
+    let bar = bar(0, "finding what to keep");
+    let kept = block_on(blocks_to_keep(
+        manifest,
+        || Bundle::read_unfinished(&args.out, manifest),
+        || Published::open(&origin.files),
+        &mut |done, most| {
+            bar.set_length(most as u64);
+            bar.set_position(done as u64);
+        },
+    ));
+    bar.finish_and_clear();
+    kept
 }
 
 /// Where the model is, and what is known of it.
@@ -181,12 +226,15 @@ struct Report<'a> {
     scheme: String,
     vision_bytes: u64,
     text_bytes: u64,
+    /// Blocks of the vision tower that stayed in floating point.
+    kept: &'a [usize],
     fidelity: Fidelity,
     tensors: &'a [TensorError],
 }
 
 impl<'a> Report<'a> {
-    fn of(manifest: &'a Manifest, tensors: &'a [TensorError], fidelity: Fidelity) -> Self {
+    fn of(stored: &'a StoredModel) -> Self {
+        let manifest = &stored.manifest;
         let bytes = |wanted| {
             let files = manifest.files().filter(|(part, _)| *part == wanted);
             files.map(|(_, entry)| entry.bytes).sum()
@@ -196,8 +244,9 @@ impl<'a> Report<'a> {
             scheme: manifest.scheme.to_string(),
             vision_bytes: bytes(Part::Vision),
             text_bytes: bytes(Part::Text),
-            fidelity,
-            tensors,
+            kept: &stored.kept,
+            fidelity: stored.fidelity,
+            tensors: &stored.tensors,
         }
     }
 
@@ -210,6 +259,13 @@ impl<'a> Report<'a> {
             megabytes(self.vision_bytes),
             megabytes(self.text_bytes)
         );
+        if !self.kept.is_empty() {
+            let kept: Vec<String> = self.kept.iter().map(ToString::to_string).collect();
+            println!(
+                "blocks of the vision tower that lose too much and stay in f16: {}",
+                kept.join(", ")
+            );
+        }
         let fidelity = &self.fidelity;
         println!("cosines with the original: {fidelity}");
         let mut worst: Vec<&TensorError> = self.tensors.iter().collect();

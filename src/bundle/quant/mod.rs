@@ -65,6 +65,8 @@ pub(super) enum Role {
     Projection,
     /// Any other matrix.
     Inner,
+    /// The same of a block that bears no quantisation: floating point.
+    Kept,
 }
 
 impl Role {
@@ -94,7 +96,7 @@ impl Scheme {
     pub(super) fn form(self, role: Role) -> Form {
         match (self, role) {
             (Self::F32, _) => Form::F32,
-            (Self::F16, _) | (_, Role::Vector | Role::Patches) => Form::F16,
+            (Self::F16, _) | (_, Role::Vector | Role::Patches | Role::Kept) => Form::F16,
             (Self::Q8, _) | (Self::Q4, Role::Projection) => Form::Q8,
             (Self::Q4, Role::Inner) => Form::Q4,
         }

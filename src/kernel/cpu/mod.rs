@@ -14,19 +14,21 @@
 //!
 //! # What a number costs, and what it loses
 //!
-//! An activation is an unsigned 8-bit code with a scale and a zero point for its row, a weight a
-//! signed one with a scale for its output channel. The dot product of two codes is exact, and the
-//! same on every machine; only the f32 arithmetic around it rounds differently here and there.
+//! An activation is an unsigned code of 8 or 14 bits ([`Precision`]) with a scale and a zero point
+//! for its row, a weight a signed one of 8 bits with a scale for its output channel. A code of 14 bits
+//! is two digits of 7, which are multiplied like two rows of 8 bits: every machine has that, and with
+//! it answers agree with those of f32 to a thousandth. The dot product of two codes is exact, and
+//! the same on every machine; only the f32 arithmetic around it rounds differently here and there.
 //! A NaN or an infinity in a row makes the whole row NaN, never a number.
 //!
 //! # Why weights do not use the whole of 8 bits
 //!
 //! Without VNNI, x86 multiplies 8-bit codes with `pmaddubsw`, which adds two products in 16 bits
-//! and saturates. [`pack`] scales every output channel such that the four products of a group,
-//! two neighbours twice, cannot leave 16 bits whatever the activations are. That costs a channel
-//! of normally distributed weights about one bit, and a channel with outliers nothing. In return
-//! the widening to 32 bits is needed half as often, and no machine computes anything else than
-//! the others.
+//! and saturates. For activations of 8 bits [`pack`] scales every output channel such that the four
+//! products of a group, two neighbours twice, cannot leave 16 bits whatever the activations are. That
+//! costs a channel of normally distributed weights about one bit, and a channel with outliers
+//! nothing. In return the widening to 32 bits is needed half as often, and no machine computes
+//! anything else than the others. Digits of 7 bits are added up by pairs, which fit for any weights.
 //!
 //! # Ways to compute
 //!

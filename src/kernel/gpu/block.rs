@@ -64,7 +64,7 @@ impl PackedBlock {
                 && fc2.bias.len() == width,
             "the parts of a block do not fit each other"
         );
-        let norm = |n: &NormWeights| LayerNorm::upload(&client, &n.gamma, &n.beta, epsilon);
+        let norm = |n: &NormWeights| LayerNorm::upload(&client, &n.gamma, &n.beta, epsilon as f32);
         let linear = |l: LinearWeights, input: usize| {
             PackedLinear::pack(&client, l.matrices, input, &l.bias)
         };
