@@ -50,7 +50,7 @@ fn bundle(scheme: Scheme, guide: Option<PublishedGuide>) -> (tempfile::TempDir, 
         background: vec![],
         setting: None,
     };
-    let mut writer = BundleWriter::new(published(), guide, scheme, about);
+    let mut writer = BundleWriter::new(published(), guide, scheme, about, &[]);
     let mut heard = Vec::new();
     let manifest = write(directory.path(), &mut writer, &mut |done, total| {
         heard.push((done, total));

@@ -63,7 +63,7 @@ impl Files {
             background: vec![],
             setting: None,
         };
-        let mut writer = BundleWriter::new(published(), None, scheme, about);
+        let mut writer = BundleWriter::new(published(), None, scheme, about, &[]);
         let mut contents = BTreeMap::new();
         while let Some(file) = writer.next_file().unwrap() {
             contents.insert(file.name, file.contents);

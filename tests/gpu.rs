@@ -19,9 +19,11 @@ fn blocks_are_those_of_plain_burn() {
         // where WebGPU has to work, in a browser, it is not passed over.
         Err(why) => return println!("not tested: {why}"),
     };
-    println!("on {}", compute.name);
-    for case in gpu::cases() {
-        block_on(gpu::check(case, &compute.device));
-    }
+    let number = wordmask::kernel::gpu::way(&compute.device);
+    println!("on {}, {number} between kernels", compute.name);
+    let checks = gpu::cases().into_iter();
+    let shares = checks.map(|case| block_on(gpu::check(case, &compute.device)));
+    let worst = shares.fold(0.0, f32::max);
+    println!("differences up to {worst:.2} of what is allowed");
     block_on(gpu::check_not_a_number(&compute.device));
 }

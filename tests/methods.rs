@@ -287,8 +287,27 @@ fn quantised_kernels_answer_as_f32_does() {
     let ready = bundle.words().words.clone();
     let exact = Segmenter::build(manifest, &mut Exact(bundle), Compute::cpu()).unwrap();
     exact.add_names(ready).unwrap();
-    for setting in Setting::all() {
-        let (alike, difference) = agreement(&packed, &exact, &setting);
+    assert_agree(&packed, &exact, Setting::all());
+}
+
+/// The same of a GPU, where there is one; browsers always compare (`tests/parity.e2e.mjs`).
+#[test]
+fn a_gpu_answers_as_the_cpu_does() {
+    let load = |device| block_on(Segmenter::load(&mut Bundle::built_in().unwrap(), device));
+    let gpu = match load(Preference::WebGpu) {
+        Ok(gpu) => gpu,
+        Err(why) => return println!("not tested: {why}"),
+    };
+    // All settings take minutes on a software adapter, and refinements run on the host.
+    let mut settings = Setting::all();
+    settings.retain(|s| s.refine.is_empty() || s.method == Method::MaskClip);
+    assert_agree(&gpu, &load(Preference::Cpu).unwrap(), settings);
+}
+
+/// Asserts that two segmenters answer alike by each of these settings.
+fn assert_agree(a: &Segmenter, b: &Segmenter, settings: Vec<Setting>) {
+    for setting in settings {
+        let (alike, difference) = agreement(a, b, &setting);
         println!(
             "{setting}: {:.2} % alike, scores within {difference:.1e}",
             100.0 * alike

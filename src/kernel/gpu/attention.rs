@@ -2,7 +2,7 @@
 
 use burn::backend::wgpu::CubeTensor;
 
-use super::launch::{Kernel, Launch, unset};
+use super::launch::{Kernel, Lanes, Launch, Number, numbers, unset};
 
 /// Queries of a workgroup, as the kernel has them.
 const QUERIES: usize = 32;
@@ -13,18 +13,21 @@ pub(super) const LARGEST_HEAD: usize = 128;
 /// # Shapes
 ///
 /// - `projected`: `[batch, tokens, 3 · width]`
-/// - output: `[batch, tokens, width]`
+/// - output: `[batch, tokens, width]`, of the same kind of numbers
 pub(super) fn attention(projected: &CubeTensor, heads: usize, causal: bool) -> CubeTensor {
     let [batch, tokens, three] = projected.meta.shape().dims::<3>();
     let width = three / 3;
     let size = width / heads;
-    let attended = unset(projected, [batch, tokens, width]);
+    let number = Number::of(projected);
+    let attended = unset(projected, [batch, tokens, width], number);
     // A quarter of a head, in vectors of four.
     let quads = (size / 4).div_ceil(4);
+    let mut places = numbers(number, number, Lanes::Four);
+    places.extend([("QUADS", quads.to_string()), ("CAUSAL", causal.to_string())]);
     Launch {
         kernel: Kernel {
             text: include_str!("attention.wgsl"),
-            places: vec![("QUADS", quads.to_string()), ("CAUSAL", causal.to_string())],
+            places,
             workgroup: [128, 1],
         },
         groups: [tokens.div_ceil(QUERIES) as u32, heads as u32, batch as u32],

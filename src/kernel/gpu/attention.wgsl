@@ -6,7 +6,9 @@
 // by what the largest product so far demands (Milakov and Gimelshein, arXiv 1805.02867).
 //
 // Filled in: QUADS, the vectors of four numbers that an invocation has; CAUSAL, whether a token sees
-// only itself and those before it.
+// only itself and those before it; directives, From, To and narrow, how numbers lie in memory.
+
+{{directives}}
 
 struct Shape {
   tokens: u32,
@@ -18,9 +20,9 @@ struct Shape {
 }
 
 // Queries, keys and values of a token side by side: [batch, tokens, 3, heads, size].
-@group(0) @binding(0) var<storage, read_write> projected: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read_write> projected: array<vec4<{{From}}>>;
 // [batch, tokens, heads, size]
-@group(0) @binding(1) var<storage, read_write> attended: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> attended: array<vec4<{{To}}>>;
 @group(0) @binding(2) var<uniform> shape: Shape;
 
 const QUADS = {{QUADS}}u;
@@ -38,6 +40,8 @@ var<workgroup> keys: array<vec4<f32>, KEYS * PITCH>;
 var<workgroup> values: array<vec4<f32>, KEYS * PITCH>;
 // Parts of the products, by key and query.
 var<workgroup> parts: array<array<f32, 4>, KEYS * QUERIES>;
+
+{{narrow}}
 
 @compute @workgroup_size(128)
 fn main(
@@ -59,7 +63,8 @@ fn main(
   for (var i = 0u; i < QUADS; i++) {
     let quad = i * PARTS + part;
     if (query < shape.tokens && quad < head_quads) {
-      q[i] = projected[(first_token + query) * token_quads + head * head_quads + quad] * shape.scale;
+      let at = (first_token + query) * token_quads + head * head_quads + quad;
+      q[i] = vec4<f32>(projected[at]) * shape.scale;
     }
   }
   var largest = LEAST;
@@ -77,8 +82,8 @@ fn main(
       var v = vec4<f32>();
       if (first + key < shape.tokens && quad < head_quads) {
         let at = (first_token + first + key) * token_quads + kind_quads + head * head_quads + quad;
-        k = projected[at];
-        v = projected[at + kind_quads];
+        k = vec4<f32>(projected[at]);
+        v = vec4<f32>(projected[at + kind_quads]);
       }
       keys[slot] = k;
       values[slot] = v;
@@ -122,7 +127,8 @@ fn main(
   for (var i = 0u; i < QUADS; i++) {
     let quad = i * PARTS + part;
     if (query < shape.tokens && quad < head_quads) {
-      attended[(first_token + query) * kind_quads + head * head_quads + quad] = answer[i] / total;
+      let at = (first_token + query) * kind_quads + head * head_quads + quad;
+      attended[at] = narrow(answer[i] / total);
     }
   }
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::attention::{LARGEST_HEAD, attention};
-use super::launch::{buffer, client, tensor};
+use super::launch::{Number, buffer, client, tensor, unset};
 use super::layer_norm::LayerNorm;
 use super::linear::{self, Finish, PackedLinear};
 use crate::bundle::Scheme;
@@ -22,6 +22,8 @@ pub struct PackedBlock {
     activation: Activation,
     fc2: PackedLinear,
     heads: usize,
+    /// What lies between the kernels.
+    between: Number,
 }
 
 impl PackedBlock {
@@ -77,6 +79,7 @@ impl PackedBlock {
             activation,
             fc2: linear(fc2, hidden),
             heads,
+            between: Number::between(&client),
         }
     }
 
@@ -94,11 +97,12 @@ impl PackedBlock {
     #[must_use]
     pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
         let x = buffer(x);
+        let normed = self.norm1.forward(&x, self.between);
         let projected = self
             .projection
-            .forward(&self.norm1.forward(&x), Finish::Plain);
+            .forward(&normed, Finish::Plain, self.between);
         let attended = attention(&projected, self.heads, causal);
-        let x = self.out.forward(&attended, Finish::Onto(&x));
+        let x = self.out.forward(&attended, Finish::Onto(&x), Number::F32);
         self.feed_forward(tensor(x))
     }
 
@@ -110,8 +114,9 @@ impl PackedBlock {
     /// - output: `[batch, tokens, 3 · width]`
     #[must_use]
     pub fn project(&self, x: Tensor<3>) -> Tensor<3> {
-        let normed = self.norm1.forward(&buffer(x));
-        tensor(self.projection.forward(&normed, Finish::Plain))
+        let normed = self.norm1.forward(&buffer(x), self.between);
+        let projected = self.projection.forward(&normed, Finish::Plain, Number::F32);
+        tensor(projected)
     }
 
     /// The attention's output projection.
@@ -122,7 +127,10 @@ impl PackedBlock {
     /// - output: the same
     #[must_use]
     pub fn merge(&self, joined: Tensor<3>) -> Tensor<3> {
-        tensor(self.out.forward(&buffer(joined), Finish::Plain))
+        tensor(
+            self.out
+                .forward(&buffer(joined), Finish::Plain, Number::F32),
+        )
     }
 
     /// `x + feed_forward(norm(x))`.
@@ -133,9 +141,10 @@ impl PackedBlock {
     #[must_use]
     pub fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
         let x = buffer(x);
-        let normed = self.norm2.forward(&x);
-        let hidden = self.fc1.forward(&normed, finish(self.activation));
-        tensor(self.fc2.forward(&hidden, Finish::Onto(&x)))
+        let normed = self.norm2.forward(&x, self.between);
+        let activation = finish(self.activation);
+        let hidden = self.fc1.forward(&normed, activation, self.between);
+        tensor(self.fc2.forward(&hidden, Finish::Onto(&x), Number::F32))
     }
 
     /// Has the kernels made that whole pictures need, which takes a driver longer than running
@@ -144,10 +153,11 @@ impl PackedBlock {
     /// `head` is the size of a head of the attention.
     pub fn warm(head: usize, activation: Activation, scheme: Scheme, device: &Device) {
         linear::warm(scheme, finish(activation), device);
-        let zeros = |width| buffer(Tensor::<3>::zeros([1, 1, width], device));
-        let norm = LayerNorm::upload(&client(device), &[0.0; 4], &[0.0; 4], 1.0);
-        norm.forward(&zeros(4));
-        attention(&zeros(3 * head), 1, false);
+        let zeros = buffer(Tensor::<3>::zeros([1, 1, 4], device));
+        let between = Number::between(&zeros.client);
+        let norm = LayerNorm::upload(&zeros.client, &[0.0; 4], &[0.0; 4], 1.0);
+        norm.forward(&zeros, between);
+        attention(&unset(&zeros, [1, 1, 3 * head], between), 1, false);
     }
 }
 

@@ -3,9 +3,105 @@
 use burn::backend::wgpu::{
     CubeBackend, CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
 };
+use burn::cubecl::ir::{ElemType, FloatKind};
 use burn::cubecl::prelude::{Client, CubeCount, ExecutionMode, KernelId};
 use burn::cubecl::server::{Handle, KernelArguments, MetadataBindingInfo};
 use burn::tensor::{DType, Device, Shape, Tensor};
+
+/// How numbers lie in memory. Whatever that is, kernels compute with f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Number {
+    F32,
+    F16,
+}
+
+impl Number {
+    /// What lies between two kernels of a block: half as much memory to write and to read where the
+    /// GPU can.
+    pub(super) fn between(client: &Client) -> Self {
+        let properties = client.properties();
+        if properties.supports_type(ElemType::Float(FloatKind::F16)) {
+            Self::F16
+        } else {
+            Self::F32
+        }
+    }
+
+    /// That of a tensor.
+    pub(super) fn of(x: &CubeTensor) -> Self {
+        if x.dtype == DType::F16 {
+            Self::F16
+        } else {
+            Self::F32
+        }
+    }
+
+    /// The type in WGSL.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+        }
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+        }
+    }
+
+    fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F16 => DType::F16,
+        }
+    }
+}
+
+/// `narrow(x)` of a kernel that stores such numbers, `lanes` at a time: the nearest, and the largest
+/// of its sign for those beyond the range of f16. NaN stays NaN.
+fn narrow(to: Number, lanes: Lanes) -> String {
+    let (wide, narrow) = (lanes.of(Number::F32), lanes.of(to));
+    match to {
+        Number::F32 => format!("fn narrow(x: {wide}) -> {narrow} {{ return x; }}"),
+        Number::F16 => format!(
+            "fn narrow(x: {wide}) -> {narrow} {{
+  let most = {wide}(65504.0);
+  return {narrow}(select(x, clamp(x, -most, most), abs(x) > most));
+}}"
+        ),
+    }
+}
+
+/// How many numbers a kernel stores at a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lanes {
+    One,
+    Four,
+}
+
+impl Lanes {
+    fn of(self, number: Number) -> String {
+        match self {
+            Self::One => number.name().into(),
+            Self::Four => format!("vec4<{}>", number.name()),
+        }
+    }
+}
+
+/// The places of a kernel that say how its numbers lie in memory: `directives`, `From` and `To`, the
+/// types of what it reads and writes, and `narrow`.
+pub(super) fn numbers(from: Number, to: Number, lanes: Lanes) -> Vec<(&'static str, String)> {
+    let halves = [from, to].contains(&Number::F16);
+    let directives = if halves { "enable f16;" } else { "" };
+    vec![
+        ("directives", directives.into()),
+        ("From", from.name().into()),
+        ("To", to.name().into()),
+        ("narrow", narrow(to, lanes)),
+    ]
+}
 
 /// A kernel: a text with places for what differs between its variants, and what goes there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -83,19 +179,19 @@ pub(super) fn buffer<const D: usize>(x: Tensor<D>) -> CubeTensor {
 }
 
 /// A tensor beside `like`, its numbers not set.
-pub(super) fn unset(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+pub(super) fn unset(like: &CubeTensor, shape: impl Into<Shape>, number: Number) -> CubeTensor {
     let shape = shape.into();
-    let handle = like.client.empty(shape.num_elements() * size_of::<f32>());
+    let handle = like.client.empty(shape.num_elements() * number.bytes());
     CubeTensor::new_contiguous(
         like.client.clone(),
         like.device.clone(),
         shape,
         handle,
-        DType::F32,
+        number.dtype(),
     )
 }
 
-/// The way back to Burn.
+/// The way back to Burn, of f32.
 pub(super) fn tensor<const D: usize>(buffer: CubeTensor) -> Tensor<D> {
     Tensor::from_primitive::<CubeBackend>(buffer)
 }

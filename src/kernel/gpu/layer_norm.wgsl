@@ -1,4 +1,8 @@
 // (x - mean) / √(variance + ε) · γ + β, a row a workgroup.
+//
+// Filled in: directives, From, To and narrow, how numbers lie in memory.
+
+{{directives}}
 
 struct Shape {
   rows: u32,
@@ -8,13 +12,15 @@ struct Shape {
   epsilon: f32,
 }
 
-@group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read_write> x: array<vec4<{{From}}>>;
 @group(0) @binding(1) var<storage, read_write> gamma: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> beta: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<{{To}}>>;
 @group(0) @binding(4) var<uniform> shape: Shape;
 
 const INVOCATIONS = 64u;
+
+{{narrow}}
 
 var<workgroup> sums: array<f32, INVOCATIONS>;
 
@@ -48,20 +54,20 @@ fn main(
 
   var sum = vec4<f32>();
   for (var i = index; i < shape.quads; i += INVOCATIONS) {
-    sum += x[row + i];
+    sum += vec4<f32>(x[row + i]);
   }
   let mean = sum_all(index, (sum.x + sum.y) + (sum.z + sum.w)) / count;
 
   // From the differences, not as E[x²] - E[x]²: that loses all digits where the mean is large.
   var square = vec4<f32>();
   for (var i = index; i < shape.quads; i += INVOCATIONS) {
-    let difference = x[row + i] - mean;
+    let difference = vec4<f32>(x[row + i]) - mean;
     square = fma(difference, difference, square);
   }
   let variance = sum_all(index, (square.x + square.y) + (square.z + square.w)) / count;
 
   let scale = inverseSqrt(variance + shape.epsilon);
   for (var i = index; i < shape.quads; i += INVOCATIONS) {
-    y[row + i] = fma((x[row + i] - mean) * scale, gamma[i], beta[i]);
+    y[row + i] = narrow(fma((vec4<f32>(x[row + i]) - mean) * scale, gamma[i], beta[i]));
   }
 }

@@ -4,7 +4,7 @@ use burn::backend::wgpu::CubeTensor;
 use burn::cubecl::server::Handle;
 use burn::tensor::{Device, Tensor};
 
-use super::launch::{Kernel, Launch, buffer, unset};
+use super::launch::{Kernel, Lanes, Launch, Number, buffer, numbers, unset};
 use super::pack::{Format, UNIT};
 use crate::bundle::{Scheme, Stored};
 
@@ -53,16 +53,22 @@ impl PackedLinear {
     ///
     /// - `x`: `[batch, tokens, input]`
     /// - output: `[batch, tokens, output]`
-    pub(super) fn forward(&self, x: &CubeTensor, finish: Finish<'_>) -> CubeTensor {
+    pub(super) fn forward(&self, x: &CubeTensor, finish: Finish<'_>, to: Number) -> CubeTensor {
         let [batch, tokens, _] = x.meta.shape().dims::<3>();
-        self.forward_in(tile_rows(batch * tokens, self.output), x, finish)
+        self.forward_in(tile_rows(batch * tokens, self.output), x, finish, to)
     }
 
     /// The same in tiles of so many rows.
-    fn forward_in(&self, tile: usize, x: &CubeTensor, finish: Finish<'_>) -> CubeTensor {
+    fn forward_in(
+        &self,
+        tile: usize,
+        x: &CubeTensor,
+        finish: Finish<'_>,
+        to: Number,
+    ) -> CubeTensor {
         let [batch, tokens, _] = x.meta.shape().dims::<3>();
         let rows = batch * tokens;
-        let y = unset(x, [batch, tokens, self.output]);
+        let y = unset(x, [batch, tokens, self.output], to);
         let mut buffers = vec![
             &x.handle,
             &self.weights,
@@ -73,16 +79,18 @@ impl PackedLinear {
         if let Finish::Onto(residual) = finish {
             buffers.push(&residual.handle);
         }
+        let mut places = numbers(Number::of(x), to, Lanes::One);
+        places.extend([
+            ("ROWS", tile.to_string()),
+            ("Unit", self.format.unit().into()),
+            ("unpack", self.format.unpack().into()),
+            ("finish", finish.text().into()),
+            ("SHAPE", buffers.len().to_string()),
+        ]);
         Launch {
             kernel: Kernel {
                 text: include_str!("linear.wgsl"),
-                places: vec![
-                    ("ROWS", tile.to_string()),
-                    ("Unit", self.format.unit().into()),
-                    ("unpack", self.format.unpack().into()),
-                    ("finish", finish.text().into()),
-                    ("SHAPE", buffers.len().to_string()),
-                ],
+                places,
                 workgroup: [16, 8],
             },
             groups: [
@@ -102,15 +110,15 @@ impl Finish<'_> {
     /// `store(at, sum)` of the kernel.
     fn text(self) -> &'static str {
         match self {
-            Self::Plain => "fn store(at: u32, sum: f32) { y[at] = sum; }",
+            Self::Plain => "fn store(at: u32, sum: f32) { y[at] = narrow(sum); }",
             // The clamp keeps the exponential finite, which WGSL does not promise otherwise.
             Self::QuickGelu => {
-                "fn store(at: u32, sum: f32) { y[at] = sum / (1.0 + exp(min(-1.702 * sum, 80.0))); }"
+                "fn store(at: u32, sum: f32) { y[at] = narrow(sum / (1.0 + exp(min(-1.702 * sum, 80.0)))); }"
             }
             Self::Gelu => include_str!("gelu.wgsl"),
             Self::Onto(_) => {
                 "@group(0) @binding(5) var<storage, read_write> residual: array<f32>;
-fn store(at: u32, sum: f32) { y[at] = residual[at] + sum; }"
+fn store(at: u32, sum: f32) { y[at] = narrow(residual[at] + sum); }"
             }
         }
     }
@@ -118,13 +126,20 @@ fn store(at: u32, sum: f32) { y[at] = residual[at] + sum; }"
 
 /// Has the variants made that whole pictures need, with weights of this scheme.
 pub(super) fn warm(scheme: Scheme, activation: Finish<'_>, device: &Device) {
-    let zeros = |width| buffer(Tensor::<3>::zeros([1, 1, width], device));
-    let (x, onto) = (zeros(UNIT), zeros(COLUMNS));
+    let onto = buffer(Tensor::<3>::zeros([1, 1, COLUMNS], device));
+    let between = Number::between(&onto.client);
+    let x = unset(&onto, [1, 1, UNIT], between);
     let weights = Stored::new(&[0.0; UNIT * COLUMNS], UNIT, scheme);
     let layer = PackedLinear::pack(&x.client, vec![weights], UNIT, &[0.0; COLUMNS]);
     for tile in [FEW_ROWS, MANY_ROWS] {
-        for finish in [Finish::Plain, activation, Finish::Onto(&onto)] {
-            layer.forward_in(tile, &x, finish);
+        for (finish, to) in [
+            (Finish::Plain, between),
+            (activation, between),
+            (Finish::Onto(&onto), Number::F32),
+            // What leaves the last block for a dense method.
+            (Finish::Plain, Number::F32),
+        ] {
+            layer.forward_in(tile, &x, finish, to);
         }
     }
 }

@@ -6,7 +6,10 @@
 // have a vector to spare, without which eight invocations would read from the same bank.
 //
 // Filled in: ROWS, the rows of a tile, 8, 32 or 64; Unit and unpack, the form of the weights; finish,
-// what becomes of a sum; SHAPE, the last binding.
+// what becomes of a sum; SHAPE, the last binding; directives, From, To and narrow, how numbers lie in
+// memory.
+
+{{directives}}
 
 struct Shape {
   rows: u32,
@@ -16,11 +19,11 @@ struct Shape {
   padded: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read_write> x: array<vec4<{{From}}>>;
 @group(0) @binding(1) var<storage, read_write> weights: array<{{Unit}}>;
 @group(0) @binding(2) var<storage, read_write> scales: array<u32>;
 @group(0) @binding(3) var<storage, read_write> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<{{To}}>;
 @group(0) @binding({{SHAPE}}) var<uniform> shape: Shape;
 
 const ROWS = {{ROWS}}u;
@@ -45,6 +48,8 @@ struct Eight {
 
 {{unpack}}
 
+{{narrow}}
+
 {{finish}}
 
 // Four inputs of a row, zeros outside the matrix.
@@ -53,7 +58,7 @@ fn load_left(slot: u32, first_row: u32, step: u32) -> vec4<f32> {
   let quad = step * STEP + slot % STEP;
   let quads = shape.input / 4u;
   if (row < shape.rows && quad < quads) {
-    return x[row * quads + quad];
+    return vec4<f32>(x[row * quads + quad]);
   }
   return vec4<f32>();
 }

@@ -6,10 +6,12 @@
 //! ```
 //!
 //! A block is seven launches and nothing between them. Weights stay as they are stored, in four or
-//! eight bits, and are unpacked as a tile of them is loaded; everything else is f32.
+//! eight bits, and are unpacked as a tile of them is loaded. Kernels compute in f32. What they hand
+//! each other is f16 where the GPU has `shader-f16`, half the memory and half the way; the tokens
+//! themselves, to which each block adds, stay f32.
 //!
 //! Kernels keep to what every WebGPU has: 16 KiB of workgroup memory, 128 invocations in a
-//! workgroup, eight storage buffers, no optional features. Which tile a product gets depends on
+//! workgroup, eight storage buffers, no other optional features. Which tile a product gets depends on
 //! its shape alone, so that nothing is tried out while a page waits. All buffers are bound for
 //! reading and writing: `CubeCL` lets tensors share a buffer, and WebGPU does not bind one in both
 //! ways at once.
@@ -24,4 +26,16 @@ mod layer_norm;
 mod linear;
 mod pack;
 
+use burn::tensor::Device;
+
 pub use block::PackedBlock;
+
+/// How numbers lie between the kernels on this GPU: `f16` or `f32`.
+///
+/// # Panics
+///
+/// If `device` is the CPU.
+#[must_use]
+pub fn way(device: &Device) -> &'static str {
+    launch::Number::between(&launch::client(device)).name()
+}
