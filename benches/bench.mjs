@@ -99,11 +99,12 @@ class Run {
   }
 
   /** Compares the answers of the two for a model, once. */
-  async agree({ bundle, graph, output, config, ready }) {
+  async agree({ bundle, graph, output, config, ready, pictures }) {
     if (!this.agreed.has(graph)) {
       const graphs = ['f32', 'int8'];
-      const setting = { bundle, graph, output, config, ready, graphs, side: 224 };
-      const found = await this.call('agreement', setting);
+      const setting = { bundle, graph, output, config, ready, pictures, graphs, side: 224 };
+      const check = output === 'texts' ? 'agreementOnWord' : 'agreement';
+      const found = await this.call(check, setting);
       console.error(
         `${graph}: our answers and theirs have a cosine of ${found.f32.toFixed(4)} in f32, ${found.int8.toFixed(4)} in int8`,
       );

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { root } from '../scripts/lib.mjs';
-import { model, smallestWithWebGpu } from './models.mjs';
+import { model, smallestWithWebGpu, texts } from './models.mjs';
 
 const engineDir = join(root, 'pkg', 'dist', 'engine');
 
@@ -107,6 +107,10 @@ export const more = {
   'wasm-b32-1crop': {
     work: 'ViT-B/32, one picture, ours q8 : their int8',
     measure: (run) => run.inPage('oneCrop', { ...model('b32'), ...int8, side: 224 }, usual),
+  },
+  'wasm-text-templates': {
+    work: 'ViT-B/16, a new word in all templates, ours q8 : their int8, one batch',
+    measure: (run) => run.inPage('newWord', { ...texts('b16'), ...int8, side: 224 }, usual),
   },
 };
 
