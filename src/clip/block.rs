@@ -101,13 +101,13 @@ impl Block {
         let weights = load_weights(source, prefix, shape)?;
         let cpu = *device == Device::flex();
         Ok(if !weights.are_quantised() {
-            Self::Plain(Plain::new(weights, device))
+            Self::Plain(Plain::new(&weights, device))
         } else if cpu && CpuBlock::fits(&weights) {
             Self::Cpu(CpuBlock::pack(weights))
         } else if !cpu && GpuBlock::fits(shape) {
             Self::Gpu(GpuBlock::pack(weights, device))
         } else {
-            Self::Plain(Plain::new(weights, device))
+            Self::Plain(Plain::new(&weights, device))
         })
     }
 
@@ -179,16 +179,16 @@ impl Block {
 }
 
 impl Plain {
-    fn new(weights: BlockWeights, device: &Device) -> Self {
+    fn new(weights: &BlockWeights, device: &Device) -> Self {
         let norm = |norm| layer_norm(norm, weights.epsilon, device);
-        let linear = |weights: LinearWeights| linear(&weights, device);
+        let linear = |weights| linear(weights, device);
         Self {
-            norm1: norm(weights.norm1),
-            projection: linear(weights.projection),
-            out: linear(weights.out),
-            norm2: norm(weights.norm2),
-            fc1: linear(weights.fc1),
-            fc2: linear(weights.fc2),
+            norm1: norm(&weights.norm1),
+            projection: linear(&weights.projection),
+            out: linear(&weights.out),
+            norm2: norm(&weights.norm2),
+            fc1: linear(&weights.fc1),
+            fc2: linear(&weights.fc2),
             heads: weights.heads,
             activation: weights.activation,
         }
@@ -343,10 +343,10 @@ pub fn build_layer_norm(
     device: &Device,
 ) -> Result<LayerNorm> {
     let weights = load_norm(source, name, width)?;
-    Ok(layer_norm(weights, eps, device))
+    Ok(layer_norm(&weights, eps, device))
 }
 
-fn layer_norm(weights: NormWeights, epsilon: f64, device: &Device) -> LayerNorm {
+fn layer_norm(weights: &NormWeights, epsilon: f64, device: &Device) -> LayerNorm {
     let config = LayerNormConfig::new(weights.gamma.len()).with_epsilon(epsilon);
     let mut norm = config.init(device);
     norm.gamma = Param::from_tensor(vector(&weights.gamma, device));
