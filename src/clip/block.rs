@@ -100,11 +100,10 @@ impl Block {
     ) -> Result<Self> {
         let weights = load_weights(source, prefix, shape)?;
         let cpu = *device == Device::flex();
-        Ok(if !weights.are_quantised() {
-            Self::Plain(Plain::new(&weights, device))
-        } else if cpu && CpuBlock::fits(&weights) {
+        let quantised = weights.are_quantised();
+        Ok(if quantised && cpu && CpuBlock::fits(&weights) {
             Self::Cpu(CpuBlock::pack(weights))
-        } else if !cpu && GpuBlock::fits(shape) {
+        } else if quantised && !cpu && GpuBlock::fits(shape) {
             Self::Gpu(GpuBlock::pack(weights, device))
         } else {
             Self::Plain(Plain::new(&weights, device))

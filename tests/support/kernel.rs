@@ -187,6 +187,7 @@ fn linear_on_many_shapes() {
         (50, 64, 40),
         (197, 96, 24),
         (785, 48, 16),
+        (3137, 40, 24),
         (6, 3072, 12),
     ]
     .into_iter()
@@ -405,6 +406,7 @@ fn attention() {
         (50, 160, 2),
         (197, 128, 2),
         (785, 64, 1),
+        (3137, 8, 1),
     ] {
         for causal in [false, true] {
             let shape = AttentionShape {
