@@ -19,8 +19,8 @@ fn blocks_are_those_of_plain_burn() {
         // where WebGPU has to work, in a browser, it is not passed over.
         Err(why) => return println!("not tested: {why}"),
     };
-    let number = wordmask::kernel::gpu::way(&compute.device);
-    println!("on {}, {number} between kernels", compute.name);
+    let halves = wordmask::kernel::gpu::hands_on_halves(&compute.device);
+    println!("on {}, f16 between kernels: {halves}", compute.name);
     let checks = gpu::cases().into_iter();
     let shares = checks.map(|case| block_on(gpu::check(case, &compute.device)));
     let worst = shares.fold(0.0, f32::max);

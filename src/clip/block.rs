@@ -44,8 +44,8 @@ impl From<&VisionConfig> for BlockShape {
 
 /// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
 ///
-/// A block whose matrices are all quantised runs on kernels of our own ([`crate::kernel`]); one of
-/// which a matrix is stored in floating point is plain Burn, in f32.
+/// A block whose matrices are all quantised runs on kernels of our own ([`crate::kernel`]) if they
+/// compute it well; one of which a matrix is stored in floating point is plain Burn, in f32.
 #[derive(Module, Debug)]
 #[allow(
     clippy::large_enum_variant,

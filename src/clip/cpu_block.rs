@@ -19,7 +19,7 @@ thread_local! {
     static SCRATCH: RefCell<BlockScratch> = RefCell::default();
 }
 
-/// What [`Block`](super::Block) is on the CPU when its matrices are quantised.
+/// What [`Block`](super::Block) is on the CPU when its matrices are quantised and it [fits](Self::fits).
 #[derive(Module, Debug)]
 pub struct CpuBlock {
     #[module(skip)]

@@ -9,6 +9,7 @@ use burn::tensor::Device;
 use crate::bundle::{Scheme, Stored};
 use crate::clip::{Activation, Unpaced, VisionConfig, VisionTower, WeightSource, patches};
 use crate::error::{Error, Result};
+use crate::kernel::gpu::hands_on_halves;
 
 const PROJECTION: usize = 16;
 
@@ -27,26 +28,33 @@ const ANSWER: [f32; PROJECTION] = [
 /// numbers are about 1.
 const TOLERANCE: f32 = 2e-3;
 
+/// The same where kernels hand each other f16, which drivers may round to either neighbour: in a model
+/// of this very pass, the worse kind of rounding came to 2.2e-3.
+const TOLERANCE_OF_HALVES: f32 = 6e-3;
+
 /// Runs the test.
 ///
 /// # Errors
 ///
 /// [`Error::Device`] if the device fails or its answer is wrong.
 pub(super) async fn run(device: &Device) -> Result<()> {
-    for quantised in [false, true] {
-        check(&compute(device, quantised).await?)?;
-    }
-    Ok(())
+    check(&compute(device, false).await?, TOLERANCE)?;
+    let tolerance = if hands_on_halves(device) {
+        TOLERANCE_OF_HALVES
+    } else {
+        TOLERANCE
+    };
+    check(&compute(device, true).await?, tolerance)
 }
 
-fn check(answer: &[f32]) -> Result<()> {
+fn check(answer: &[f32], tolerance: f32) -> Result<()> {
     let worst = answer
         .iter()
         .zip(ANSWER)
         .map(|(a, b)| (a - b).abs())
         .fold(0.0, f32::max);
     // Written so that a NaN fails.
-    if answer.len() == PROJECTION && worst <= TOLERANCE && answer.iter().all(|a| a.is_finite()) {
+    if answer.len() == PROJECTION && worst <= tolerance && answer.iter().all(|a| a.is_finite()) {
         return Ok(());
     }
     Err(Error::device(format!(

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::segmenter::Segmenter;
 
 /// The blocks of the vision tower that have to stay in floating point for the stored model to
-/// reach the [floor](Fidelity::floor) of its scheme: the fewest, taken in the order of what each
+/// reach the [floor](Fidelity::floor) of its scheme: as few as it takes in the order of what each
 /// gains alone. All of them if that does not suffice either.
 ///
 /// Sources are opened anew for each try, because they give each tensor away once. `progress` hears of
@@ -30,8 +30,11 @@ pub async fn blocks_to_keep<S: WeightSource, O: WeightSource>(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<usize>> {
     let layers = manifest.architecture.vision.layers;
-    let exact = Segmenter::build(manifest.clone(), &mut original()?, Compute::cpu())?;
-    let exact = DenseProbe::of(&exact).await?;
+    let exact = {
+        // Gone before the tries begin: in f32 it is the largest of all.
+        let tower = Segmenter::build(manifest.clone(), &mut original()?, Compute::cpu())?;
+        DenseProbe::of(&tower).await?
+    };
     let mut tries = 0;
     let mut cosine = async |kept: &BTreeSet<usize>| {
         progress(tries, 2 * layers);
@@ -46,7 +49,9 @@ pub async fn blocks_to_keep<S: WeightSource, O: WeightSource>(
     };
     let mut gains = Vec::with_capacity(layers);
     for index in 0..layers {
-        gains.push((index, cosine(&BTreeSet::from([index])).await?));
+        // A NaN is no gain, whatever its sign.
+        let gain = cosine(&BTreeSet::from([index])).await?;
+        gains.push((index, gain.max(f64::NEG_INFINITY)));
     }
     gains.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     let mut kept = BTreeSet::new();

@@ -17,8 +17,9 @@ const TOLERANCE: f32 = 2e-5;
 /// difference of weights out of the rounding of a score, which is as much larger.
 const TOLERANCE_OF_LARGE_SCORES: f32 = 3e-4;
 
-/// The same where kernels hand each other f16, a number of which is off by 2⁻¹² of itself or less: a
-/// few such steps follow each other, and attention has the exponential of one.
+/// The same where kernels hand each other f16, a number of which is off by 2⁻¹¹ of itself at most if
+/// it is rounded to the nearest: a few such steps follow each other, and attention has the exponential
+/// of one.
 const TOLERANCE_OF_HALVES: f32 = 2e-3;
 
 /// A block and what goes through it.
@@ -150,7 +151,7 @@ pub(crate) async fn differences(case: Case, gpu: &Device) -> Vec<(&'static str, 
 
 /// Panics if a difference is more than rounding; the largest one as a share of what is allowed.
 pub(crate) async fn check(case: Case, gpu: &Device) -> f32 {
-    let halves = wordmask::kernel::gpu::way(gpu) == "f16";
+    let halves = wordmask::kernel::gpu::hands_on_halves(gpu);
     let large_scores = case.size[0] >= 1.0;
     let tolerance = match (halves, large_scores) {
         (false, false) => TOLERANCE,

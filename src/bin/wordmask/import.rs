@@ -26,7 +26,10 @@ pub(crate) fn import(args: &Import) -> Result<()> {
     let scheme = args.quant.unwrap_or(origin.scheme);
     let mut stored = StoredModel::write(args, &origin, scheme, Vec::new())?;
     if !args.accept_loss && scheme.is_quantised() && !stored.fidelity.suffices(scheme) {
-        let kept = find_blocks_to_keep(args, &origin, &stored.manifest)?;
+        let manifest = stored.manifest.clone();
+        // The search has towers of its own in memory.
+        drop(stored);
+        let kept = find_blocks_to_keep(args, &origin, &manifest)?;
         stored = StoredModel::write(args, &origin, scheme, kept)?;
     }
     let report = Report::of(&stored);

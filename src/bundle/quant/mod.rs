@@ -85,8 +85,7 @@ pub(super) enum Form {
 }
 
 impl Scheme {
-    /// Whether matrices hold 8 bits or fewer a number, so that computing in 8 bits loses little
-    /// more.
+    /// Whether matrices hold 8 bits or fewer a number.
     #[must_use]
     pub fn is_quantised(self) -> bool {
         matches!(self, Self::Q8 | Self::Q4)
@@ -166,6 +165,14 @@ impl Stored {
             (Self::Q8(upper), Self::Q8(lower)) => Self::Q8(upper.above(lower)),
             (Self::Q4(upper), Self::Q4(lower)) => Self::Q4(upper.above(lower)),
             // Rows of another form than those above them needed more bits.
+            (Self::Q8(upper), Self::Q4(lower)) => {
+                let cols = lower.cols;
+                Self::Q8(upper.above(Self::Q4(lower).into_q8(cols)))
+            }
+            (Self::Q4(upper), Self::Q8(lower)) => {
+                let cols = upper.cols;
+                Self::Q8(Self::Q4(upper).into_q8(cols).above(lower))
+            }
             (upper, lower) => {
                 let mut values = Vec::new();
                 upper.decode_into(&mut values);
@@ -278,6 +285,28 @@ mod tests {
                 assert_eq!(row, expected, "{form:?}");
             }
             assert_eq!(stored.decode_row(3, &mut row), None, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn pieces_of_several_forms_are_one_matrix() {
+        let values: Vec<f32> = (0..3 * 40).map(|i| (i as f32 * 0.7).sin()).collect();
+        for forms in [
+            [Form::Q8, Form::Q4, Form::Q8],
+            [Form::Q4, Form::Q8, Form::Q4],
+            [Form::Q4, Form::F16, Form::Q8],
+        ] {
+            let pieces = values.chunks(40).zip(forms);
+            let joined = Stored::join(pieces.map(|(row, form)| Stored::encode(row, 40, form)));
+            // Kernels take what is quantised.
+            let floating = forms.contains(&Form::F16);
+            assert_eq!(matches!(joined, Stored::Q8(_)), !floating, "{forms:?}");
+            let mut decoded = Vec::new();
+            joined.decode_into(&mut decoded);
+            assert_eq!(decoded.len(), values.len());
+            for (value, decoded) in values.iter().zip(decoded) {
+                assert!((value - decoded).abs() < 0.08, "{forms:?}");
+            }
         }
     }
 }

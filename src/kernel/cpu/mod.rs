@@ -1,5 +1,5 @@
 //! The arithmetic of a transformer block on the CPU, where Burn has nothing fast: linear layers
-//! with 8-bit weights and activations, and what lies between them.
+//! with 8-bit weights and quantised activations, and what lies between them.
 //!
 //! ```text
 //! weights f32 ── PackedLinear::pack ──► 8-bit weights in panels of 8 outputs     once, at load
@@ -17,7 +17,7 @@
 //! An activation is an unsigned code of 8 or 14 bits ([`Precision`]) with a scale and a zero point
 //! for its row, a weight a signed one of 8 bits with a scale for its output channel. A code of 14 bits
 //! is two digits of 7, which are multiplied like two rows of 8 bits: every machine has that, and with
-//! it answers agree with those of f32 to a thousandth. The dot product of two codes is exact, and
+//! it all scores agree with those of f32 to a hundredth (docs/methods.md). The dot product of two codes is exact, and
 //! the same on every machine; only the f32 arithmetic around it rounds differently here and there.
 //! A NaN or an infinity in a row makes the whole row NaN, never a number.
 //!

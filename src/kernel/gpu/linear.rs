@@ -136,10 +136,14 @@ pub(super) fn warm(scheme: Scheme, activation: Finish<'_>, device: &Device) {
             (Finish::Plain, between),
             (activation, between),
             (Finish::Onto(&onto), Number::F32),
-            // What leaves the last block for a dense method.
-            (Finish::Plain, Number::F32),
         ] {
             layer.forward_in(tile, &x, finish, to);
+        }
+        if between == Number::F16 {
+            // What leaves the last block for a dense method, and what comes back from one.
+            layer.forward_in(tile, &x, Finish::Plain, Number::F32);
+            let back = unset(&onto, [1, 1, UNIT], Number::F32);
+            layer.forward_in(tile, &back, Finish::Plain, Number::F32);
         }
     }
 }

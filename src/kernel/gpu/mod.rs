@@ -29,13 +29,14 @@ mod pack;
 use burn::tensor::Device;
 
 pub use block::PackedBlock;
+use launch::{Number, client};
 
-/// How numbers lie between the kernels on this GPU: `f16` or `f32`.
+/// Whether what kernels hand each other on this GPU is f16, so that answers are that much coarser.
 ///
 /// # Panics
 ///
 /// If `device` is the CPU.
 #[must_use]
-pub fn way(device: &Device) -> &'static str {
-    launch::Number::between(&launch::client(device)).name()
+pub fn hands_on_halves(device: &Device) -> bool {
+    Number::between(&client(device)) == Number::F16
 }

@@ -35,7 +35,7 @@ pub(super) struct Sums(pub(super) [[i32; PANEL]; TILE]);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Way {
     pub(super) name: &'static str,
-    /// Whether the codes of activations are read as signed, so that 128 has to be taken off them.
+    /// Whether the codes of activations are read as signed, so that 128 has to be taken off those of 8 bits.
     signed: bool,
     /// Only [`available`] makes a `Way`, of what the CPU can run.
     run: Run,
@@ -48,7 +48,7 @@ pub(super) struct Way {
 
 type Run = fn(&[Quad], &[Ready], &mut Sums);
 
-/// Tiles that go through a panel together: twelve rows, whose sums of four outputs just fit the
+/// Tiles that go through a panel together: twelve rows of digits, whose sums of four outputs just fit the
 /// registers and are more than the steps that one of them has to wait for the one before.
 pub(super) const TOGETHER: usize = 3;
 

@@ -9,8 +9,8 @@
 //!
 //! `i32x4_relaxed_dot_i8x16_i7x16_add` is one instruction with VNNI, or with ARM's dot product.
 //! Without, engines make it from `pmaddubsw`, which saturates at 16 bits, `pmaddwd` to widen, and
-//! an addition. There it is faster to add up two steps in 16 bits, which packed weights guarantee
-//! to fit, and to widen once.
+//! an addition. There it is faster to add up two steps in 16 bits, which weights packed
+//! for activations of 8 bits guarantee to fit, and to widen once.
 
 use core::arch::wasm32::*;
 use core::hint::black_box;

@@ -61,7 +61,8 @@ fn store(acc: [__m256i; TILE], sums: &mut Sums) {
     }
 }
 
-/// Two steps are added up in 16 bits before they are widened: packed weights guarantee that they fit.
+/// Two steps are added up in 16 bits before they are widened: weights packed for activations of 8 bits
+/// guarantee that they fit.
 #[target_feature(enable = "avx2")]
 fn run_avx2(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
     let ones = _mm256_set1_epi16(1);
