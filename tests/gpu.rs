@@ -25,5 +25,6 @@ fn blocks_are_those_of_plain_burn() {
     let shares = checks.map(|case| block_on(gpu::check(case, &compute.device)));
     let worst = shares.fold(0.0, f32::max);
     println!("differences up to {worst:.2} of what is allowed");
+    block_on(gpu::check_warm(&compute.device));
     block_on(gpu::check_not_a_number(&compute.device));
 }

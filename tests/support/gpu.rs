@@ -37,6 +37,18 @@ pub(crate) struct Case {
     size: [f32; 2],
 }
 
+impl Case {
+    fn shape(self) -> BlockShape {
+        BlockShape {
+            width: self.width,
+            heads: self.heads,
+            mlp: self.mlp,
+            activation: self.activation,
+            norm_eps: 1e-5,
+        }
+    }
+}
+
 /// Shapes at their limits: one token; widths that fill no tile, no step and no block of 32; heads
 /// of sizes that four invocations do not share evenly; towers' own numbers of tokens; scales far
 /// from 1.
@@ -96,19 +108,12 @@ pub(crate) fn cases() -> Vec<Case> {
 pub(crate) async fn differences(case: Case, gpu: &Device) -> Vec<(&'static str, f32)> {
     let Case {
         width,
-        heads,
         batch,
         tokens,
         causal,
         ..
     } = case;
-    let shape = BlockShape {
-        width,
-        heads,
-        mlp: case.mlp,
-        activation: case.activation,
-        norm_eps: 1e-5,
-    };
+    let shape = case.shape();
     let cpu = Device::flex();
     let weights = Weights::new(case, shape);
     let here = Block::load(&mut weights.stored(), "block", shape, gpu).expect("a block");
@@ -170,17 +175,20 @@ pub(crate) async fn check(case: Case, gpu: &Device) -> f32 {
     worst
 }
 
+/// Kernels made ahead of need are sound: the device still computes after them.
+pub(crate) async fn check_warm(gpu: &Device) {
+    let case = cases()[0];
+    for scheme in [Scheme::Q8, Scheme::Q4] {
+        Block::warm(case.shape(), scheme, gpu);
+    }
+    check(case, gpu).await;
+}
+
 /// A row that is not a number spoils its own row and no other where rows do not meet, and all of
 /// them where they do.
 pub(crate) async fn check_not_a_number(gpu: &Device) {
     let case = cases()[2];
-    let shape = BlockShape {
-        width: case.width,
-        heads: case.heads,
-        mlp: case.mlp,
-        activation: case.activation,
-        norm_eps: 1e-5,
-    };
+    let shape = case.shape();
     let weights = Weights::new(case, shape);
     let block = Block::load(&mut weights.stored(), "block", shape, gpu).expect("a block");
     let mut x = Numbers::new(7).take(case.tokens * case.width, 1.0);

@@ -46,6 +46,7 @@ pub async fn gpu_kernels() -> usize {
     for case in cases {
         gpu::check(case, &device).await;
     }
+    gpu::check_warm(&device).await;
     gpu::check_not_a_number(&device).await;
     count
 }
