@@ -2,7 +2,7 @@
 //!
 //! Few do not, and those far less than the others: a hidden number hundreds of times as large as
 //! its neighbours takes all the codes of its row. A tower with only those in floating point is
-//! nearly as small, and as good as the original.
+//! nearly as small, and nearly as good as the original.
 
 use std::collections::BTreeSet;
 

@@ -164,7 +164,8 @@ impl Stored {
             }
             (Self::Q8(upper), Self::Q8(lower)) => Self::Q8(upper.above(lower)),
             (Self::Q4(upper), Self::Q4(lower)) => Self::Q4(upper.above(lower)),
-            // Rows of another form than those above them needed more bits.
+            // Rows of another form than those above them needed more bits. Where 8 are enough, all get 8:
+            // kernels take them.
             (Self::Q8(upper), Self::Q4(lower)) => {
                 let cols = lower.cols;
                 Self::Q8(upper.above(Self::Q4(lower).into_q8(cols)))

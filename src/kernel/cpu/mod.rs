@@ -17,8 +17,9 @@
 //! An activation is an unsigned code of 8 or 14 bits ([`Precision`]) with a scale and a zero point
 //! for its row, a weight a signed one of 8 bits with a scale for its output channel. A code of 14 bits
 //! is two digits of 7, which are multiplied like two rows of 8 bits: every machine has that, and with
-//! it all scores agree with those of f32 to a hundredth (docs/methods.md). The dot product of two codes is exact, and
-//! the same on every machine; only the f32 arithmetic around it rounds differently here and there.
+//! it all scores agree with those of f32 to a hundredth (docs/methods.md). The dot product of two
+//! codes is exact, and the same on every machine; only the f32 arithmetic around it rounds
+//! differently here and there.
 //! A NaN or an infinity in a row makes the whole row NaN, never a number.
 //!
 //! # Why weights do not use the whole of 8 bits

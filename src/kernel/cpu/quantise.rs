@@ -286,7 +286,8 @@ fn quantise_finely<L: Lanes>(row: &[f32], quads: &mut [Quad], place: usize) -> [
     ]
 }
 
-/// Writes the codes of a chunk of a row of digits to its place.
+/// Writes the codes of a chunk of a row of digits to its place, below [`TILE`]: a quad has room for
+/// as many, so that the slice below is always long enough.
 #[inline(always)]
 fn place_codes(quads: &mut [Quad], place: usize, codes: [u8; CHUNK]) {
     for (quad, codes) in quads.iter_mut().zip(codes.as_chunks::<STEP>().0) {
