@@ -40,6 +40,8 @@ class Gate implements BundleSource {
     } catch (error) {
       this.held--;
       throw error;
+    } finally {
+      this.#waiting.delete(name);
     }
     onBytes(bytes / 2);
     onBytes(bytes);
@@ -56,15 +58,14 @@ class Gate implements BundleSource {
     this.held--;
   }
 
-  /** Until the file is kept or dropped, if it ever is: its hash is computed on another thread. */
+  /** Until the file is kept or dropped, if anyone waits for it: another thread computes its hash. */
   async come(index: number): Promise<void> {
     const name = `vision-0${index}.safetensors`;
-    this.#waiting.get(name)?.come();
+    const waiting = this.#waiting.get(name);
+    waiting?.come();
     const isOver = () => this.log.includes(`keep ${name}`) || this.log.includes(`forget ${name}`);
-    for (let waits = 0; waits < 100 && !isOver(); waits++) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    await new Promise(setImmediate);
+    do await new Promise(setImmediate);
+    while (waiting && !isOver());
   }
 
   async fail(index: number, error: unknown): Promise<void> {

@@ -193,6 +193,15 @@ export function script(): Script {
   };
 }
 
+/** What a test waits for, or makes its engine wait for; no timer says when something happens. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
+
 /** Runs a number of steps as the real engine does, and fails with `cancelled` when told to stop. */
 export async function steps(count: number, checkpoint: Checkpoint): Promise<void> {
   for (let done = 1; done <= count; done++) {

@@ -10,6 +10,7 @@ import {
   type FakeCache,
   type FakeNet,
   FakeWorker,
+  gate,
   type Script,
   script,
   steps,
@@ -202,12 +203,23 @@ test('a running call really stops, and the engine goes on', async () => {
 test('a queued call that is aborted never runs', async () => {
   const segmenter = await load();
   const controller = new AbortController();
-  engine.work = (_call, _argument, checkpoint) => steps(5, checkpoint);
+  const result = await (await segmenter.encode(file('x'))).segment(['cat']);
+  engine.log.length = 0;
+  const running = gate();
+  const over = gate();
+  engine.work = async (_call, argument) => {
+    running.open();
+    if (argument === 'a') await over.opened;
+  };
   const first = segmenter.encode(file('a'));
   const second = segmenter.encode(file('b'), { signal: controller.signal });
   const third = segmenter.encode(file('c'));
-  setTimeout(() => controller.abort());
+  await running.opened;
+  controller.abort();
   await assert.rejects(second, { name: 'AbortError' });
+  // Messages come in order and this one is answered beside the queue: the abort has come as well.
+  await result.toSvg();
+  over.open();
   await Promise.all([first, third]);
   assert.deepEqual(called(), ['encode a', 'encode c']);
 });
@@ -215,13 +227,18 @@ test('a queued call that is aborted never runs', async () => {
 test('what finishes in spite of an abort is freed', async () => {
   const segmenter = await load();
   const controller = new AbortController();
+  const running = gate();
+  const over = gate();
   // It never looks at the checkpoint, so that it cannot be stopped.
   engine.work = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    running.open();
+    await over.opened;
   };
   const promise = segmenter.encode(file('a'), { signal: controller.signal });
-  setTimeout(() => controller.abort(), 5);
+  await running.opened;
+  controller.abort();
   await assert.rejects(promise, { name: 'AbortError' });
+  over.open();
   await segmenter.encode(file('b'));
   assert.ok(engine.log.includes('free a'), engine.log.join(', '));
 });
@@ -511,9 +528,14 @@ test('a failed device is replaced, and a GPU that keeps failing is given up unde
 test('an uncaught error while a GPU call hangs rejects that call with device', async () => {
   engine.device = 'webgpu';
   const segmenter = await load();
-  engine.work = () => new Promise(() => undefined);
+  const running = gate();
+  engine.work = () => {
+    running.open();
+    return new Promise(() => undefined);
+  };
   const promise = segmenter.encode(file('a'));
-  setTimeout(() => FakeWorker.all[0]?.crash('Validation error'), 10);
+  await running.opened;
+  FakeWorker.all[0]?.crash('Validation error');
   await fails(promise, 'device', 'Validation error');
 });
 
@@ -553,10 +575,14 @@ test('what was freed is refused, freeing twice is not', async () => {
 test('closing rejects what is under way and what comes later', async () => {
   const segmenter = await load();
   const picture = await segmenter.encode(file('a'));
-  engine.work = () => new Promise(() => undefined);
+  const running = gate();
+  engine.work = () => {
+    running.open();
+    return new Promise(() => undefined);
+  };
   const promise = picture.segment(['cat']);
-  setTimeout(() => segmenter.close(), 10);
-  await fails(promise, 'input', 'closed');
+  await running.opened;
+  await Promise.all([fails(promise, 'input', 'closed'), segmenter.close()]);
   await fails(segmenter.encode(file('b')), 'input', 'closed');
   picture.free();
 });

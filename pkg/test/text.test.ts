@@ -9,6 +9,7 @@ import {
   type FakeCache,
   type FakeNet,
   FakeWorker,
+  gate,
   type Script,
   script,
 } from './fakes.js';
@@ -46,20 +47,14 @@ async function fails(promise: Promise<unknown>, code: ErrorCode, part = ''): Pro
 /** The text tower's weights come only after `open`. */
 function hold(): { open(): void; asked: Promise<void> } {
   const answer = net.answers.get(textUrl);
-  let open = () => {};
-  let tell = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  const asked = new Promise<void>((resolve) => {
-    tell = resolve;
-  });
+  const asked = gate();
+  const held = gate();
   net.answers.set(textUrl, async () => {
-    tell();
-    await opened;
+    asked.open();
+    await held.opened;
     return answer?.() ?? assert.fail();
   });
-  return { open, asked };
+  return { open: held.open, asked: asked.opened };
 }
 
 test('ready words fetch nothing', async () => {
@@ -112,9 +107,8 @@ test('calls made at once share one download', async () => {
 test('a download that fails leaves the segmenter of use, and is tried again', async () => {
   const picture = await encode();
   const answer = net.answers.get(textUrl) ?? assert.fail();
-  // Late enough for the tokenizer to have come.
   net.answers.set(textUrl, async () => {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    while (!cache.entries.has(tokenizerUrl)) await new Promise(setImmediate);
     throw new TypeError('Failed to fetch');
   });
   await fails(picture.segment(['rare lynx']), 'network', 'text-00');

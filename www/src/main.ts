@@ -177,6 +177,8 @@ for (const button of element('downloads', HTMLElement).querySelectorAll('button'
 let timer: ReturnType<typeof setTimeout> | undefined;
 function runSoon(): void {
   clearTimeout(timer);
+  // What is on the stage no longer answers what is asked.
+  stageBox.dataset.state = 'waiting';
   timer = setTimeout(() => void work.run(), PAUSE_MS);
 }
 

@@ -189,7 +189,6 @@ pageTest('options change the masks without encoding again', {}, async (page) => 
   }
   await page.getByLabel('Own words').check();
   await page.locator('#background-words').fill('wall, floor');
-  await page.waitForTimeout(400);
   await rest(page);
   assert.equal(await encodes(page), '1');
   assert.equal(await alertText(page), '');
@@ -207,7 +206,6 @@ pageTest('every method makes masks, without encoding again', {}, async (page) =>
   const answers = new Set();
   for (const method of METHODS) {
     await page.locator('#method').selectOption(method);
-    await page.waitForTimeout(400);
     await rest(page);
     const found = await shares(page);
     assert.ok(

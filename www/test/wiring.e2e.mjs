@@ -692,7 +692,6 @@ pageTest('an import goes on beside the work, and can be cancelled', {}, async (p
   assert.match(await alertText(page), /being imported already/);
   await page.locator('#options summary').click();
   await page.locator('#method').selectOption('maskclip');
-  await page.waitForTimeout(400);
   await legend(page, ['sky']);
   await page.locator('#import-cancel').click();
   await page.locator('#importing').waitFor({ state: 'hidden' });
