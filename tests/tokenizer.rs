@@ -151,7 +151,7 @@ fn long_texts_take_milliseconds() {
     }
     // Half a second in an optimised build. Anything quadratic takes minutes.
     assert!(
-        start.elapsed() < Duration::from_secs(30),
+        start.elapsed() < Duration::from_secs(120),
         "{:?}",
         start.elapsed()
     );

@@ -40,7 +40,16 @@ const stageBox = element('stage', HTMLElement);
 const masksBlock = element('masks', HTMLElement);
 const sharpness = element('sharpness', HTMLElement);
 
-const status = createStatus({ stop: () => work.stop(), again: () => void work.run() });
+/** Set while a run is to come once the user pauses. */
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+const status = createStatus({
+  stop() {
+    runNoMore();
+    work.stop();
+  },
+  again: runNow,
+});
 const stage = createStage(store, status.say);
 const chips = createChips(store);
 const legend = createLegend(store, (index) => {
@@ -74,7 +83,8 @@ const work = new Work({
     status.busy(progress, { coarse: work.coarse, loaded });
   },
   rest(how) {
-    stageBox.dataset.state = typeof how === 'string' ? how : 'failed';
+    const state = typeof how === 'string' ? how : 'failed';
+    stageBox.dataset.state = state === 'done' && timer !== undefined ? 'waiting' : state;
     showSharpness();
     const again = work.source !== null && store.state().words.length > 0;
     if (how === 'done') status.rest(summary(), again);
@@ -120,7 +130,8 @@ function show(source: Source | null, masks: Segmentation | null): void {
 /** Marks coarse masks as such. */
 function showSharpness(): void {
   sharpness.hidden = !work.coarse;
-  sharpness.textContent = stageBox.dataset.state === 'busy' ? 'sharpening…' : 'coarse';
+  const { state } = stageBox.dataset;
+  sharpness.textContent = state === 'busy' || state === 'waiting' ? 'sharpening…' : 'coarse';
 }
 
 /** Where things stand, in one sentence. */
@@ -174,12 +185,22 @@ for (const button of element('downloads', HTMLElement).querySelectorAll('button'
   });
 }
 
-let timer: ReturnType<typeof setTimeout> | undefined;
-function runSoon(): void {
+/** Does not run later after all. */
+function runNoMore(): void {
   clearTimeout(timer);
+  timer = undefined;
+}
+
+function runNow(): void {
+  runNoMore();
+  void work.run();
+}
+
+function runSoon(): void {
+  runNoMore();
   // What is on the stage no longer answers what is asked.
   stageBox.dataset.state = 'waiting';
-  timer = setTimeout(() => void work.run(), PAUSE_MS);
+  timer = setTimeout(runNow, PAUSE_MS);
 }
 
 /** Takes what was dropped, pasted or chosen: a picture, or the files of a model. */
@@ -201,7 +222,7 @@ async function open(picture: File | Promise<File>, words: readonly string[] = []
     if (words.length > 0) store.dispatch({ type: 'sample', words });
     chips.fitting(words);
     naming.dismiss();
-    clearTimeout(timer);
+    runNoMore();
     await work.open(source);
   } catch (error) {
     if (turn === chosen) status.alert(error instanceof Error ? error.message : String(error));
@@ -214,7 +235,7 @@ store.subscribe((now, before) => {
   if (words !== before.words) naming.dismiss();
   const elsewhere = options.device !== before.options.device || now.model !== before.model;
   if (other || elsewhere) status.clearAlert();
-  if (elsewhere) void work.run();
+  if (elsewhere) runNow();
   else if (other && work.source !== null) runSoon();
 });
 

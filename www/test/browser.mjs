@@ -81,6 +81,8 @@ async function open(browser, url, { query = '', ...options } = {}) {
     acceptDownloads: true,
     ...options,
   });
+  // Machines stall; what never comes fails all the same.
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   const seen = { requests: [], faults: [] };
   context.on('request', (request) => {

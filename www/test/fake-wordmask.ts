@@ -57,6 +57,8 @@ const test = globalThis as typeof globalThis & {
   asked?: { call: string; words?: readonly string[]; options: object }[];
   /** Coarse masks are followed by sharper ones, and regions by names, only after this. */
   held?: Promise<void>;
+  /** Pictures are encoded only after this. */
+  heldEncoding?: Promise<void>;
 };
 
 function note(call: string, options: object, words?: readonly string[]): void {
@@ -67,9 +69,10 @@ function note(call: string, options: object, words?: readonly string[]): void {
 }
 
 /** Waits for the tests, if they wish so, or until the call is stopped. */
-async function hold(signal: AbortSignal | undefined): Promise<void> {
+async function hold(signal: AbortSignal | undefined, until = test.held): Promise<void> {
+  signal?.throwIfAborted();
   const stopped = new Promise((done) => signal?.addEventListener('abort', done));
-  await Promise.race([test.held, stopped]);
+  await Promise.race([until, stopped]);
   signal?.throwIfAborted();
 }
 
@@ -173,6 +176,7 @@ export class Segmenter {
     const bitmap = await createImageBitmap(file);
     for (let step = 0; step <= 12; step++) {
       onProgress?.({ phase: 'encode', done: step, total: 12 });
+      if (test.heldEncoding) await hold(signal, test.heldEncoding);
       await pause(30);
       signal?.throwIfAborted();
     }

@@ -300,7 +300,12 @@ pageTest('a picture of one colour and one of a single pixel do no harm', {}, asy
       return state === 'failed' || (state === 'done' && Number(done) === count);
     }, at + 1);
   }
+  const before = await encodes(page);
   await page.locator('.sample').first().click();
+  await page.waitForFunction(
+    (count) => document.querySelector('#stage').dataset.encodes !== count,
+    before,
+  );
   await legend(page, [scene.words[0]]);
 });
 
