@@ -10,7 +10,7 @@ use super::Activation;
 use super::block::{Heads, split_projected};
 use crate::bundle::Stored;
 use crate::kernel::cpu::{
-    BlockParts, BlockScratch, Finish, LayerNorm, PackedBlock, PackedLinear, Precision,
+    BlockParts, BlockScratch, Finish, LayerNorm, LinearPacker, PackedBlock, Precision,
 };
 use crate::kernel::{BlockWeights, LinearWeights, NormWeights};
 
@@ -47,13 +47,23 @@ impl CpuBlock {
         } else {
             Precision::Eight
         };
-        // Expanded one after the other, so that no more than one matrix is in memory as f32.
-        let pack = |l: LinearWeights| PackedLinear::pack(&l.values(), &l.bias, precision);
+        let (width, hidden) = (weights.norm1.gamma.len(), weights.fc1.bias.len());
+        let pack = |layer: LinearWeights, input: usize| {
+            let mut packer = LinearPacker::new(input, &layer.bias, precision);
+            for matrix in layer.matrices {
+                match matrix {
+                    Stored::Q8(rows) => packer.codes(&rows.values, &rows.scales),
+                    // One after the other, so that no more than one is in memory as f32.
+                    other => packer.weights(&decoded(&other)),
+                }
+            }
+            packer.finish()
+        };
         let parts = BlockParts {
-            projection: pack(weights.projection),
-            out: pack(weights.out),
-            fc1: pack(weights.fc1),
-            fc2: pack(weights.fc2),
+            projection: pack(weights.projection, width),
+            out: pack(weights.out, width),
+            fc1: pack(weights.fc1, width),
+            fc2: pack(weights.fc2, hidden),
             norm1: norm(weights.norm1),
             norm2: norm(weights.norm2),
             activation: match weights.activation {
@@ -92,6 +102,12 @@ impl CpuBlock {
     pub(super) fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
         in_place(x, |x, scratch| self.block.feed_forward(x, scratch))
     }
+}
+
+fn decoded(matrix: &Stored) -> Vec<f32> {
+    let mut values = Vec::new();
+    matrix.decode_into(&mut values);
+    values
 }
 
 /// The numbers of a tensor on the CPU. Nothing is copied if nobody else holds the tensor.

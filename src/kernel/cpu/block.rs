@@ -3,8 +3,8 @@
 use super::{Attention, AttentionShape, Finish, LayerNorm, PackedLinear, QuantisedRows};
 
 /// Rows that go through the feed-forward part together, which bounds the memory of its hidden
-/// numbers.
-const CHUNK: usize = 128;
+/// numbers: eleven times the twelve that go through a panel together.
+const CHUNK: usize = 132;
 
 /// Rows of short sequences that are projected together: enough to fill the kernels.
 const BATCH: usize = 512;

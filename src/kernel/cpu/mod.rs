@@ -2,7 +2,7 @@
 //! with 8-bit weights and quantised activations, and what lies between them.
 //!
 //! ```text
-//! weights f32 ── PackedLinear::pack ──► 8-bit weights in panels of 8 outputs     once, at load
+//! weights ── LinearPacker ─────────────► 8-bit weights in panels of 8 outputs     once, at load
 //!
 //! x f32 ─► LayerNorm ─► QuantisedRows ─► PackedLinear::forward ─► f32 ─► attention ─► …
 //!          (fused: one pass over a row)   (integer dot products, then scale, bias,
@@ -62,7 +62,7 @@ pub use attention::{Attention, AttentionShape};
 pub use block::{BlockParts, BlockScratch, PackedBlock};
 pub use layer_norm::LayerNorm;
 pub use linear::Finish;
-pub use pack::PackedLinear;
+pub use pack::{LinearPacker, PackedLinear};
 pub use quantise::{Precision, QuantisedRows};
 
 /// How integer dot products are computed on this machine, for reports.

@@ -9,6 +9,8 @@
 //! A step is 32 bytes: one AVX2 register, two of wasm or NEON, each 32-bit lane an output's four
 //! inputs. Inputs are filled up with zeros to a multiple of 16, outputs to one of 8.
 
+use std::slice::ChunksExact;
+
 use super::quantise::Precision;
 
 /// Outputs of a panel.
@@ -56,11 +58,130 @@ pub(super) struct Channels {
     pub(super) sum: [i32; PANEL],
 }
 
+/// A [`PackedLinear`] in the making, channel after channel.
+#[derive(Debug)]
+pub struct LinearPacker {
+    layer: PackedLinear,
+    /// Channels that are there.
+    channels: usize,
+    /// Those of a channel, filled up.
+    codes: Vec<i8>,
+}
+
+impl LinearPacker {
+    /// For so many inputs and as many outputs as there are biases, and for rows of this precision.
+    ///
+    /// # Panics
+    ///
+    /// If there are no inputs, no outputs, or more than 65,536 inputs.
+    #[must_use]
+    pub fn new(input: usize, bias: &[f32], precision: Precision) -> Self {
+        assert!(!bias.is_empty(), "a linear layer without outputs");
+        assert!(
+            0 < input && input <= LARGEST_INPUT,
+            "a linear layer of {input} inputs"
+        );
+        let panels = bias.len().div_ceil(PANEL);
+        let mut outputs = vec![Channels::default(); panels];
+        for (channels, bias) in outputs.iter_mut().zip(bias.chunks(PANEL)) {
+            channels.bias[..bias.len()].copy_from_slice(bias);
+        }
+        let layer = PackedLinear {
+            steps: vec![Step([0; PANEL * STEP]); panels * padded(input) / STEP],
+            outputs,
+            input,
+            output: bias.len(),
+            precision,
+        };
+        let codes = vec![0; padded(input)];
+        Self {
+            layer,
+            channels: 0,
+            codes,
+        }
+    }
+
+    /// Quantises the weights of the next channels.
+    ///
+    /// # Shapes
+    ///
+    /// - `weight`: `[channels, input]`, row-major, finite
+    ///
+    /// # Panics
+    ///
+    /// If `weight` is not made of whole channels, or there are too many.
+    pub fn weights(&mut self, weight: &[f32]) {
+        for row in self.rows(weight) {
+            let scale = quantise_channel(row, self.layer.precision, &mut self.codes);
+            self.put(scale);
+        }
+    }
+
+    /// Takes the weights of the next channels in 8 bits: a weight is its code times the channel's
+    /// scale. They stay as they are, unless the channel has to give up part of a bit (see the
+    /// [module](super)).
+    ///
+    /// # Shapes
+    ///
+    /// - `codes`: `[channels, input]`, row-major
+    /// - `scales`: `[channels]`, finite
+    ///
+    /// # Panics
+    ///
+    /// If the shapes do not fit each other, or there are too many channels.
+    pub fn codes(&mut self, codes: &[i8], scales: &[f32]) {
+        let rows = self.rows(codes);
+        assert_eq!(rows.len(), scales.len(), "channels and scales");
+        for (row, &scale) in rows.zip(scales) {
+            self.codes[..row.len()].copy_from_slice(row);
+            let factor = match self.layer.precision {
+                Precision::Eight => lighten(&mut self.codes),
+                Precision::Fourteen => 1.0,
+            };
+            self.put(scale * factor);
+        }
+    }
+
+    /// The layer.
+    ///
+    /// # Panics
+    ///
+    /// If channels are missing.
+    #[must_use]
+    pub fn finish(self) -> PackedLinear {
+        assert_eq!(self.channels, self.layer.output, "channels");
+        self.layer
+    }
+
+    fn rows<'a, T>(&self, of: &'a [T]) -> ChunksExact<'a, T> {
+        let rows = of.chunks_exact(self.layer.input);
+        assert!(
+            rows.remainder().is_empty() && self.channels + rows.len() <= self.layer.output,
+            "{} weights for {} outputs of {} inputs",
+            of.len(),
+            self.layer.output - self.channels,
+            self.layer.input
+        );
+        rows
+    }
+
+    /// Puts the codes of the next channel in their place.
+    fn put(&mut self, scale: f32) {
+        let (panel, lane) = (self.channels / PANEL, self.channels % PANEL);
+        let count = self.codes.len() / STEP;
+        let steps = &mut self.layer.steps[panel * count..][..count];
+        for (step, codes) in steps.iter_mut().zip(self.codes.as_chunks::<STEP>().0) {
+            step.0.as_chunks_mut::<STEP>().0[lane] = *codes;
+        }
+        let channels = &mut self.layer.outputs[panel];
+        channels.scale[lane] = scale;
+        channels.sum[lane] = self.codes.iter().map(|&code| i32::from(code)).sum();
+        self.channels += 1;
+    }
+}
+
 impl PackedLinear {
     /// Quantises and packs a layer, for rows of this precision.
-    ///
-    /// The codes of weights that were decoded from 8 bits a channel are found again, unless the
-    /// channel has to give up part of a bit (see the [module](super)).
     ///
     /// # Shapes
     ///
@@ -72,38 +193,9 @@ impl PackedLinear {
     /// If the shapes do not fit each other, an axis is empty, or there are more than 65,536 inputs.
     #[must_use]
     pub fn pack(weight: &[f32], bias: &[f32], precision: Precision) -> Self {
-        let output = bias.len();
-        assert!(output > 0, "a linear layer without outputs");
-        let input = weight.len() / output;
-        assert!(
-            0 < input && input <= LARGEST_INPUT && weight.len() == input * output,
-            "{} weights for {output} outputs",
-            weight.len()
-        );
-        let steps_a_panel = padded(input) / STEP;
-        let panels = output.div_ceil(PANEL);
-        let mut steps = vec![Step([0; PANEL * STEP]); panels * steps_a_panel];
-        let mut outputs = vec![Channels::default(); panels];
-        let mut codes = vec![0; padded(input)];
-        for (channel, (row, &bias)) in weight.chunks_exact(input).zip(bias).enumerate() {
-            let (panel, lane) = (channel / PANEL, channel % PANEL);
-            let scale = quantise_channel(row, precision, &mut codes);
-            let panel_steps = &mut steps[panel * steps_a_panel..][..steps_a_panel];
-            for (step, codes) in panel_steps.iter_mut().zip(codes.chunks_exact(STEP)) {
-                step.0[lane * STEP..][..STEP].copy_from_slice(codes);
-            }
-            let channels = &mut outputs[panel];
-            channels.scale[lane] = scale;
-            channels.bias[lane] = bias;
-            channels.sum[lane] = codes.iter().map(|&code| i32::from(code)).sum();
-        }
-        Self {
-            steps,
-            outputs,
-            input,
-            output,
-            precision,
-        }
+        let mut packer = LinearPacker::new(weight.len() / bias.len().max(1), bias, precision);
+        packer.weights(weight);
+        packer.finish()
     }
 
     /// Numbers a row has that goes in.
@@ -147,7 +239,7 @@ pub(super) fn padded(input: usize) -> usize {
 fn quantise_channel(row: &[f32], precision: Precision, codes: &mut [i8]) -> f32 {
     let largest = row.iter().fold(0.0f32, |m, w| m.max(w.abs()));
     let scale = largest / 127.0;
-    // Codes that fit as they are, such as those decoded from 8 bits, stay as they are.
+    // Codes that fit as they are stay as they are.
     if precision == Precision::Fourteen
         || scale < f32::MIN_POSITIVE
         || heaviest_group(row, 1.0 / scale) <= GROUP_LIMIT
@@ -161,11 +253,46 @@ fn quantise_channel(row: &[f32], precision: Precision, codes: &mut [i8]) -> f32 
     scale
 }
 
+/// Makes the codes of a channel, whole groups of them, smaller where a group is over its limit.
+/// Returns by how much the scale has grown.
+fn lighten(codes: &mut [i8]) -> f32 {
+    let heaviest = f32::from(heaviest_group_of_codes(codes));
+    if heaviest <= GROUP_LIMIT {
+        return 1.0;
+    }
+    // Rounding must not take a group over the limit again.
+    let factor = GROUP_AIM / heaviest;
+    for code in codes {
+        *code = nearest(f32::from(*code) * factor);
+    }
+    factor.recip()
+}
+
+/// The largest sum of one sign among the groups of these codes.
+///
+/// Of every sixteen codes, half the lanes' sums are those of the first group, half of the second.
+fn heaviest_group_of_codes(codes: &[i8]) -> i16 {
+    const HALF: usize = CHUNK / 2;
+    let mut most = [0i16; HALF];
+    for codes in codes.as_chunks::<CHUNK>().0 {
+        let codes = codes.map(i16::from);
+        let of = |sign: i16| -> [i16; HALF] {
+            std::array::from_fn(|i| {
+                let first = i / STEP * 2 * STEP + i % STEP;
+                (sign * codes[first]).max(0) + (sign * codes[first + STEP]).max(0)
+            })
+        };
+        for sums in [of(1), of(-1)] {
+            for (i, most) in most.iter_mut().enumerate() {
+                *most = (*most).max(sums[i] + sums[i ^ 1]);
+            }
+        }
+    }
+    most.into_iter().max().unwrap_or(0)
+}
+
 /// The nearest codes, ties to even.
 fn round(row: &[f32], scale: f32, codes: &mut [i8]) {
-    // Beside this number the spacing of f32 is one, so that adding it rounds, and its lowest byte
-    // is the code: several at once, which a conversion that saturates is not.
-    const ROUND: f32 = 12_582_912.0;
     // An inverse that is not finite would turn zeros into NaN. Such weights are zero in effect.
     let inverse = if scale >= f32::MIN_POSITIVE {
         1.0 / scale
@@ -173,8 +300,17 @@ fn round(row: &[f32], scale: f32, codes: &mut [i8]) {
         0.0
     };
     for (code, weight) in codes.iter_mut().zip(row) {
-        *code = (weight * inverse + ROUND).to_bits() as i8;
+        *code = nearest(weight * inverse);
     }
+}
+
+/// The nearest code of a number within ±127, to even at a tie.
+#[inline(always)]
+fn nearest(x: f32) -> i8 {
+    // Beside this number the spacing of f32 is one, so that adding it rounds, and its lowest byte
+    // is the code: several at once, which a conversion that saturates is not.
+    const ROUND: f32 = 12_582_912.0;
+    (x + ROUND).to_bits() as i8
 }
 
 /// The largest sum of one sign among the groups of the rounded codes.
@@ -188,9 +324,6 @@ fn heaviest_group_unrounded(row: &[f32]) -> f32 {
 
 /// The largest sum of one sign among all groups: what one 16-bit lane adds up is a pair of one step
 /// and the same pair of the next.
-///
-/// Written so that four neighbours are one vector to the compiler: packing is most of what
-/// stands between a stored model and its first mask.
 #[inline(always)]
 fn heaviest(row: &[f32], value: impl Fn(f32) -> f32) -> f32 {
     let mut most = [0.0f32; STEP];
@@ -216,6 +349,25 @@ fn heaviest(row: &[f32], value: impl Fn(f32) -> f32) -> f32 {
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
+
+    /// A layer of one channel, from codes and from the numbers they stand for.
+    fn from_either(codes: &[i8], precision: Precision) -> [PackedLinear; 2] {
+        let mut packer = LinearPacker::new(codes.len(), &[0.0], precision);
+        packer.codes(codes, &[0.031]);
+        let weight: Vec<f32> = codes.iter().map(|&c| f32::from(c) * 0.031).collect();
+        [
+            packer.finish(),
+            PackedLinear::pack(&weight, &[0.0], precision),
+        ]
+    }
+
+    fn assert_alike([a, b]: &[PackedLinear; 2]) {
+        assert!((a.outputs[0].scale[0] / b.outputs[0].scale[0] - 1.0).abs() < 1e-5);
+        for (a, b) in a.steps.iter().zip(&b.steps) {
+            // What lies between two codes may go either way.
+            assert!(a.0.iter().zip(&b.0).all(|(a, b)| a.abs_diff(*b) <= 1));
+        }
+    }
 
     fn codes(row: &[f32], precision: Precision) -> (Vec<i8>, f32) {
         let mut codes = vec![0; padded(row.len())];
@@ -308,7 +460,60 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "7 weights for 2 outputs")]
+    fn stored_codes_stay_as_they_are_where_they_fit() {
+        // The last group is not whole.
+        let light: Vec<i8> = (0..35)
+            .map(|i| if i == 9 { -127 } else { i % 3 - 1 })
+            .collect();
+        let heavy = [127i8, -127, 127, 127].repeat(9);
+        for (codes, precision, kept) in [
+            (&light, Precision::Eight, true),
+            (&heavy, Precision::Eight, false),
+            (&heavy, Precision::Fourteen, true),
+        ] {
+            let layers = from_either(codes, precision);
+            assert_alike(&layers);
+            let [layer, _] = layers;
+            let packed: Vec<i8> = layer
+                .steps
+                .iter()
+                .flat_map(|s| &s.0[..STEP])
+                .copied()
+                .collect();
+            assert_eq!(packed[..codes.len()] == codes[..], kept);
+            assert!(packed[codes.len()..].iter().all(|&c| c == 0));
+            let sum: i32 = packed.iter().map(|&c| i32::from(c)).sum();
+            assert_eq!(layer.outputs[0].sum[0], sum);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn stored_codes_pack_like_the_numbers_they_stand_for(
+            mut codes in proptest::collection::vec(-127i8..=127, 1..70),
+        ) {
+            codes[0] = 127;
+            for precision in [Precision::Eight, Precision::Fourteen] {
+                let layers = from_either(&codes, precision);
+                assert_alike(&layers);
+                if precision == Precision::Eight {
+                    let channel: Vec<i8> = layers[0].steps.iter().flat_map(|s| &s.0[..STEP]).copied().collect();
+                    assert_groups_fit(&channel);
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "channels")]
+    fn refuses_to_be_done_before_all_channels_are_there() {
+        let mut packer = LinearPacker::new(2, &[0.0; 3], Precision::Eight);
+        packer.codes(&[1; 4], &[1.0; 2]);
+        let _ = packer.finish();
+    }
+
+    #[test]
+    #[should_panic(expected = "7 weights for 2 outputs of 3 inputs")]
     fn refuses_a_shape_that_does_not_fit() {
         let _ = PackedLinear::pack(&[0.0; 7], &[0.0; 2], Precision::Eight);
     }

@@ -91,29 +91,44 @@ fn run_direct(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
     store(acc, sums);
 }
 
-/// A panel's halves one after the other: twelve rows and four outputs, each code used once, so that
-/// it goes from memory into the product. That order is the fastest that Chromium's compiler was
-/// seen to make, and LLVM keeps it (docs/performance.md).
+/// The twelve rows of three tiles, six and six.
 #[inline(never)]
 fn run_direct_together(tiles: [&[Quad]; TOGETHER], panel: &[Ready], sums: &mut [Sums; TOGETHER]) {
     let [a, b, c] = tiles;
-    for half in 0..HALVES {
-        let mut acc = [[i32x4_splat(0); TILE]; TOGETHER];
-        for (((a, b), c), step) in a.iter().zip(b).zip(c).zip(panel) {
-            let weights = weights(step)[half];
-            for (acc, quad) in acc.iter_mut().zip([a, b, c]) {
-                for (row, acc) in acc.iter_mut().enumerate() {
-                    let codes = codes(quad, row);
-                    *acc = i32x4_relaxed_dot_i8x16_i7x16_add(weights, codes, *acc);
-                }
-            }
-        }
-        for (acc, sums) in acc.iter().zip(&mut *sums) {
-            for (acc, sums) in acc.iter().zip(&mut sums.0) {
-                store_half(*acc, half, sums);
+    let upper = six_rows::<0>(a, b, panel);
+    let lower = six_rows::<{ TILE / 2 }>(c, b, panel);
+    let [a, b, c] = sums;
+    let (b_upper, b_lower) = b.0.split_at_mut(TILE / 2);
+    let rows = a.0.iter_mut().chain(b_upper).zip(&upper);
+    for (sums, acc) in rows.chain(c.0.iter_mut().chain(b_lower).zip(&lower)) {
+        store_row(acc, sums);
+    }
+}
+
+/// A tile's four rows and two of another, from `FIRST` on, by the eight outputs of a panel: twelve sums,
+/// as many as fit the registers beside what goes into them, and more than the steps that one of them has
+/// to wait for the one before. A code serves twice. The order of instructions matters: see
+/// docs/performance.md.
+#[inline(always)]
+fn six_rows<const FIRST: usize>(
+    tile: &[Quad],
+    other: &[Quad],
+    panel: &[Ready],
+) -> [[v128; HALVES]; TILE + TILE / 2] {
+    let mut acc = [[i32x4_splat(0); HALVES]; TILE + TILE / 2];
+    for ((quad, other), step) in tile.iter().zip(other).zip(panel) {
+        let weights = weights(step);
+        for (row, acc) in acc.iter_mut().enumerate() {
+            let codes = match row.checked_sub(TILE) {
+                None => codes(quad, row),
+                Some(row) => codes(other, FIRST + row),
+            };
+            for (acc, &weights) in acc.iter_mut().zip(&weights) {
+                *acc = i32x4_relaxed_dot_i8x16_i7x16_add(weights, codes, *acc);
             }
         }
     }
+    acc
 }
 
 #[inline(never)]
@@ -141,15 +156,14 @@ fn run_grouped(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
 #[inline(always)]
 fn store(acc: [[v128; HALVES]; TILE], sums: &mut Sums) {
     for (acc, sums) in acc.iter().zip(&mut sums.0) {
-        for (half, &acc) in acc.iter().enumerate() {
-            store_half(acc, half, sums);
-        }
+        store_row(acc, sums);
     }
 }
 
 #[inline(always)]
-fn store_half(acc: v128, half: usize, sums: &mut [i32; PANEL]) {
-    let sums = &mut sums[half * PANEL / HALVES..][..PANEL / HALVES];
-    // SAFETY: four sums are there, as the slicing checked.
-    unsafe { v128_store(sums.as_mut_ptr().cast(), acc) }
+fn store_row(acc: &[v128; HALVES], sums: &mut [i32; PANEL]) {
+    for (&acc, sums) in acc.iter().zip(sums.as_chunks_mut::<{ PANEL / HALVES }>().0) {
+        // SAFETY: there is room for four sums.
+        unsafe { v128_store(sums.as_mut_ptr().cast(), acc) }
+    }
 }
