@@ -10,7 +10,7 @@
 //!
 //! Both sums are the same few lines, [`accumulate`].
 
-use super::gelu::exp;
+use super::gelu::Functions;
 use super::lanes::{Lanes, Work, run};
 
 /// Rows of the left matrix that are computed together.
@@ -272,13 +272,14 @@ fn softmax<L: Lanes>(scores: &mut [f32]) -> [L; WIDE] {
             *largest = largest.at_least(L::load(scores));
         }
     }
+    let functions = Functions::get();
     let zero = L::splat(0.0);
     let mut sums = [zero; WIDE];
     let mut poison = [zero; WIDE];
     for scores in scores.chunks_exact_mut(WIDE * L::COUNT) {
         for (place, scores) in scores.chunks_exact_mut(L::COUNT).enumerate() {
             let below = L::load(scores).sub(largest[place]);
-            let weight = exp(below);
+            let weight = functions.exp(below);
             weight.store(scores);
             sums[place] = sums[place].add(weight);
             poison[place] = below.mul_add(zero, poison[place]);

@@ -2,56 +2,118 @@
 //!
 //! Each is within about 10⁻⁶ of the true value, relative to the input where that is larger than 1.
 
+use std::hint::black_box;
+
 use super::lanes::{Lanes, ROUND};
 
-/// eˣ, to a relative error of 2·10⁻⁷. Below −87.7 it is 0, above 88.4 infinite; what comes of a NaN
-/// is not said.
-#[inline(always)]
-pub(super) fn exp<L: Lanes>(x: L) -> L {
-    // eˣ = 2ⁿ · eʳ with |r| ≤ ln 2 / 2. The clamps reach the exponents of 0 and infinity.
-    let x = x.at_most(L::splat(88.75)).at_least(L::splat(-88.0));
-    let rounded = x.mul_add(L::splat(std::f32::consts::LOG2_E), L::splat(ROUND));
-    let n = rounded.sub(L::splat(ROUND));
-    // ln 2 in two parts, the first with few enough digits that its multiples are exact.
-    let r = n.mul_add(L::splat(-0.693_359_4), x);
-    let r = n.mul_add(L::splat(2.121_944_4e-4), r);
-    // Minimax for (eʳ − 1 − r) / r².
-    let mut p = L::splat(1.987_569_1e-4);
-    for coefficient in [
+/// The functions, over numbers that lie in memory.
+///
+/// An instruction of wasm may hold a register's worth of numbers, but V8 puts them together anew each time,
+/// by three instructions; a load is one.
+pub(super) struct Functions {
+    one: f32,
+    half: f32,
+    round: f32,
+    /// The exponents of infinity and of 0.
+    limits: [f32; 2],
+    log2_e: f32,
+    /// −ln 2 in two parts, the first with few enough digits that its multiples are exact.
+    ln_2: [f32; 2],
+    /// Minimax for (eʳ − 1 − r) / r², the highest power first.
+    exp: [f32; 6],
+    /// The factor of `sigmoid`'s exponent.
+    quick: f32,
+    sqrt_half: f32,
+    /// The error function's approximation 7.1.26 of Abramowitz and Stegun: of `t`'s denominator, then
+    /// of the polynomial.
+    erf_t: f32,
+    erf: [f32; 5],
+}
+
+static FUNCTIONS: Functions = Functions {
+    one: 1.0,
+    half: 0.5,
+    round: ROUND,
+    limits: [88.75, -88.0],
+    log2_e: std::f32::consts::LOG2_E,
+    ln_2: [-0.693_359_4, 2.121_944_4e-4],
+    exp: [
+        1.987_569_1e-4,
         1.398_199_9e-3,
         8.333_452e-3,
         4.166_579_6e-2,
         1.666_666_6e-1,
         0.5,
-    ] {
-        p = p.mul_add(r, L::splat(coefficient));
+    ],
+    quick: -1.702,
+    sqrt_half: std::f32::consts::FRAC_1_SQRT_2,
+    erf_t: 0.327_591_1,
+    erf: [
+        1.061_405_4,
+        -1.453_152,
+        1.421_413_7,
+        -0.284_496_74,
+        0.254_829_6,
+    ],
+};
+
+impl Functions {
+    /// To be taken once for many calls.
+    #[inline(always)]
+    pub(super) fn get() -> &'static Self {
+        // Or the compiler would make constants of them again.
+        black_box(&FUNCTIONS)
     }
-    let e = p.mul_add(r.mul(r), r.add(L::splat(1.0)));
-    e.mul(rounded.power_of_two())
+
+    /// eˣ, to a relative error of 2·10⁻⁷. Below −87.7 it is 0, above 88.4 infinite; what comes of a NaN
+    /// is not said.
+    #[inline(always)]
+    pub(super) fn exp<L: Lanes>(&self, x: L) -> L {
+        // eˣ = 2ⁿ · eʳ with |r| ≤ ln 2 / 2. The clamps reach the exponents of 0 and infinity.
+        let [most, least] = self.limits.map(L::splat);
+        let x = x.at_most(most).at_least(least);
+        let round = L::splat(self.round);
+        let rounded = x.mul_add(L::splat(self.log2_e), round);
+        let n = rounded.sub(round);
+        let r = self
+            .ln_2
+            .iter()
+            .fold(x, |r, &part| n.mul_add(L::splat(part), r));
+        let p = polynomial(&self.exp, r);
+        let one = L::splat(self.one);
+        let e = p.mul_add(r.mul(r), r.add(one));
+        e.mul(rounded.power_of_two(one))
+    }
+
+    /// `x · sigmoid(1.702 x)`
+    #[inline(always)]
+    pub(super) fn quick_gelu<L: Lanes>(&self, x: L) -> L {
+        let e = self.exp(x.mul(L::splat(self.quick)));
+        x.div(L::splat(self.one).add(e))
+    }
+
+    /// `x · Φ(x)`, by the approximation of the error function.
+    #[inline(always)]
+    pub(super) fn gelu<L: Lanes>(&self, x: L) -> L {
+        let zero = L::splat(0.0);
+        let one = L::splat(self.one);
+        let size = x.abs();
+        let z = size.mul(L::splat(self.sqrt_half));
+        let t = one.div(z.mul_add(L::splat(self.erf_t), one));
+        // Half of 1 − erf: how far x falls short of itself, or is above zero on the other side.
+        let tail = polynomial(&self.erf, t)
+            .mul(t)
+            .mul(self.exp(zero.sub(z.mul(z))))
+            .mul(L::splat(self.half));
+        x.at_least(zero).sub(size.mul(tail))
+    }
 }
 
-/// `x · sigmoid(1.702 x)`
+/// By Horner, the coefficient of the highest power first.
 #[inline(always)]
-pub(super) fn quick_gelu<L: Lanes>(x: L) -> L {
-    let one = L::splat(1.0);
-    x.div(one.add(exp(x.mul(L::splat(-1.702)))))
-}
-
-/// `x · Φ(x)`, by the error function's approximation 7.1.26 of Abramowitz and Stegun.
-#[inline(always)]
-pub(super) fn gelu<L: Lanes>(x: L) -> L {
-    let one = L::splat(1.0);
-    let size = x.abs();
-    let z = size.mul(L::splat(std::f32::consts::FRAC_1_SQRT_2));
-    let t = one.div(z.mul_add(L::splat(0.327_591_1), one));
-    let mut p = L::splat(1.061_405_4);
-    for coefficient in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
-        p = p.mul_add(t, L::splat(coefficient));
-    }
-    // Half of 1 − erf: how far x falls short of itself, or is above zero on the other side.
-    let tail = p
-        .mul(t)
-        .mul(exp(L::splat(0.0).sub(z.mul(z))))
-        .mul(L::splat(0.5));
-    x.at_least(L::splat(0.0)).sub(size.mul(tail))
+fn polynomial<L: Lanes, const N: usize>(coefficients: &[f32; N], x: L) -> L {
+    let highest = L::splat(coefficients[0]);
+    coefficients[1..]
+        .iter()
+        .fold(highest, |p, &next| p.mul_add(x, L::splat(next)))
 }

@@ -1,6 +1,6 @@
 //! A linear layer over quantised rows.
 
-use super::gelu::{gelu, quick_gelu};
+use super::gelu::Functions;
 use super::lanes::{Lanes, Work, run};
 use super::pack::{Channels, PANEL, PackedLinear};
 use super::quantise::{Precision, Quad, QuantisedRows, RowScale, TILE};
@@ -97,6 +97,7 @@ impl Forward<'_> {
             out,
         } = self;
         let way = x.way();
+        let functions = Functions::get();
         let mut space = Vec::new();
         let mut sums = [Sums::default(); TOGETHER];
         let (quads, scales): (Vec<&[Quad]>, Vec<&[RowScale; TILE]>) = x.tiles().unzip();
@@ -115,16 +116,19 @@ impl Forward<'_> {
                 let together = quads.chunks(TOGETHER).zip(scales.chunks(TOGETHER));
                 for ((quads, scales), out) in together.zip(out.chunks_mut(TOGETHER * rows)) {
                     way.run(quads, steps, layer.precision, &mut sums);
-                    let sums = sums.iter().flat_map(|sums| sums.0.as_chunks::<DIGITS>().0);
-                    let scales = scales
-                        .iter()
-                        .flat_map(|scales| scales.as_chunks::<DIGITS>().0);
-                    // As many rows as there is room for: those that fill up a tile are left out.
-                    for ((sums, scales), out) in
-                        sums.zip(scales).zip(out.chunks_exact_mut(layer.output))
-                    {
-                        let row = Row { sums, scales };
-                        row.finish::<L>(channels, finish, &mut out[first..end]);
+                    for ((sums, scales), out) in sums.iter().zip(scales).zip(out.chunks_mut(rows)) {
+                        let (sums, _) = sums.0.as_chunks::<DIGITS>();
+                        let (scales, _) = scales.as_chunks::<DIGITS>();
+                        // As many rows as there is room for: those that fill up a tile are left out.
+                        let out = out.chunks_exact_mut(layer.output);
+                        for ((sums, scales), out) in sums.iter().zip(scales).zip(out) {
+                            let row = Row {
+                                sums,
+                                scales,
+                                functions,
+                            };
+                            row.finish::<L>(channels, finish, &mut out[first..end]);
+                        }
                     }
                 }
             }
@@ -136,6 +140,7 @@ impl Forward<'_> {
 struct Row<'a, const DIGITS: usize> {
     sums: &'a [[i32; PANEL]; DIGITS],
     scales: &'a [RowScale; DIGITS],
+    functions: &'a Functions,
 }
 
 impl<const DIGITS: usize> Row<'_, DIGITS> {
@@ -153,23 +158,19 @@ impl<const DIGITS: usize> Row<'_, DIGITS> {
 
     #[inline(always)]
     fn finish_panel<L: Lanes>(&self, channels: &Channels, finish: Finish, out: &mut [f32; PANEL]) {
-        // Without their zero points, still exact.
-        let sums: [[i32; PANEL]; DIGITS] = std::array::from_fn(|digit| {
-            let (sums, zero) = (&self.sums[digit], self.scales[digit].zero);
-            std::array::from_fn(|i| sums[i] - zero * channels.sum[i])
-        });
         for first in (0..PANEL).step_by(L::COUNT) {
             let channel_scale = L::load(&channels.scale[first..]);
             let mut x = L::load(&channels.bias[first..]);
-            for (sums, row) in sums.iter().zip(self.scales) {
+            for (sums, row) in self.sums.iter().zip(self.scales) {
                 let scale = channel_scale.mul(L::splat(row.scale));
-                x = L::convert(&sums[first..]).mul_add(scale, x);
+                let product = L::without_zero(&sums[first..], row.zero, &channels.sum[first..]);
+                x = product.mul_add(scale, x);
             }
             let out = &mut out[first..];
             let x = match finish {
                 Finish::Plain => x,
-                Finish::QuickGelu => quick_gelu(x),
-                Finish::Gelu => gelu(x),
+                Finish::QuickGelu => self.functions.quick_gelu(x),
+                Finish::Gelu => self.functions.gelu(x),
                 Finish::AddTo => x.add(L::load(out)),
             };
             x.store(out);

@@ -3,9 +3,10 @@
 
 use proptest::prelude::*;
 
+use super::gelu::Functions;
 use super::lanes::{Lanes, Work, run, run_portable};
 use super::tile::{Way, available};
-use super::{Finish, LayerNorm, PackedLinear, Precision, QuantisedRows, gelu};
+use super::{Finish, LayerNorm, PackedLinear, Precision, QuantisedRows};
 
 const PRECISIONS: [Precision; 2] = [Precision::Eight, Precision::Fourteen];
 
@@ -129,6 +130,7 @@ impl Work for Map<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Vec<f32> {
+        let functions = Functions::get();
         let mut out = vec![0.0; self.0.len()];
         for (x, out) in self
             .0
@@ -137,9 +139,9 @@ impl Work for Map<'_> {
         {
             let x = L::load(x);
             match self.1 {
-                Function::Exp => gelu::exp(x),
-                Function::QuickGelu => gelu::quick_gelu(x),
-                Function::Gelu => gelu::gelu(x),
+                Function::Exp => functions.exp(x),
+                Function::QuickGelu => functions.quick_gelu(x),
+                Function::Gelu => functions.gelu(x),
             }
             .store(out);
         }

@@ -58,11 +58,14 @@ impl Lanes for F32x8 {
     }
 
     #[inline(always)]
-    fn convert(from: &[i32]) -> Self {
-        let from = &from[..8];
-        Self(avx2!(_mm256_cvtepi32_ps(_mm256_loadu_si256(
-            from.as_ptr().cast()
-        ))))
+    fn without_zero(sums: &[i32], zero: i32, of_codes: &[i32]) -> Self {
+        let (sums, of_codes) = (&sums[..8], &of_codes[..8]);
+        Self(avx2!({
+            let sums = _mm256_loadu_si256(sums.as_ptr().cast());
+            let of_codes = _mm256_loadu_si256(of_codes.as_ptr().cast());
+            let shift = _mm256_mullo_epi32(_mm256_set1_epi32(zero), of_codes);
+            _mm256_cvtepi32_ps(_mm256_sub_epi32(sums, shift))
+        }))
     }
 
     #[inline(always)]
@@ -136,10 +139,10 @@ impl Lanes for F32x8 {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Self {
+    fn power_of_two(self, one: Self) -> Self {
         Self(avx2!(_mm256_castsi256_ps(_mm256_add_epi32(
             _mm256_slli_epi32::<23>(_mm256_castps_si256(self.0)),
-            _mm256_set1_epi32(0x3f80_0000),
+            _mm256_castps_si256(one.0),
         ))))
     }
 

@@ -22,8 +22,9 @@ pub(super) trait Lanes: Copy {
     fn splat(value: f32) -> Self;
     /// The first numbers of a slice, which must be long enough.
     fn load(from: &[f32]) -> Self;
-    /// The first integers of a slice, which must be long enough, as f32.
-    fn convert(from: &[i32]) -> Self;
+    /// `sum − zero · of_codes`, of integers exactly, for the first of either slice, which must be long
+    /// enough.
+    fn without_zero(sums: &[i32], zero: i32, of_codes: &[i32]) -> Self;
     /// Writes the lanes to the front of a slice, which must be long enough.
     fn store(self, to: &mut [f32]);
 
@@ -42,8 +43,8 @@ pub(super) trait Lanes: Copy {
     /// The larger of the two. What comes of a NaN is not said.
     fn at_least(self, limit: Self) -> Self;
     fn abs(self) -> Self;
-    /// 2ⁿ for lanes of n + [`ROUND`], −127 ≤ n ≤ 128; 0 and infinity at the ends.
-    fn power_of_two(self) -> Self;
+    /// 2ⁿ for lanes of n + [`ROUND`], −127 ≤ n ≤ 128; 0 and infinity at the ends. `one` is 1.
+    fn power_of_two(self, one: Self) -> Self;
 
     /// The sum of all lanes.
     fn sum(self) -> f32;

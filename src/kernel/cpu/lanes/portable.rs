@@ -26,8 +26,10 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn convert(from: &[i32]) -> Self {
-        Self(std::array::from_fn(|i| from[i] as f32))
+    fn without_zero(sums: &[i32], zero: i32, of_codes: &[i32]) -> Self {
+        Self(std::array::from_fn(|i| {
+            (sums[i] - zero * of_codes[i]) as f32
+        }))
     }
 
     #[inline(always)]
@@ -90,11 +92,10 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Self {
-        Self(
-            self.0
-                .map(|x| f32::from_bits((x.to_bits() << 23).wrapping_add(0x3f80_0000))),
-        )
+    fn power_of_two(self, one: Self) -> Self {
+        self.zip(one, |x, one| {
+            f32::from_bits((x.to_bits() << 23).wrapping_add(one.to_bits()))
+        })
     }
 
     #[inline(always)]

@@ -35,12 +35,14 @@ impl Lanes for F32x4 {
     }
 
     #[inline(always)]
-    fn convert(from: &[i32]) -> Self {
-        let from = &from[..4];
-        // SAFETY: 4 numbers are there, as the slicing checked; no alignment is asked for.
-        Self(f32x4_convert_i32x4(unsafe {
-            v128_load(from.as_ptr().cast())
-        }))
+    fn without_zero(sums: &[i32], zero: i32, of_codes: &[i32]) -> Self {
+        let load = |from: &[i32]| {
+            let from = &from[..4];
+            // SAFETY: 4 numbers are there, as the slicing checked; no alignment is asked for.
+            unsafe { v128_load(from.as_ptr().cast()) }
+        };
+        let shift = i32x4_mul(i32x4_splat(zero), load(of_codes));
+        Self(f32x4_convert_i32x4(i32x4_sub(load(sums), shift)))
     }
 
     #[inline(always)]
@@ -118,8 +120,8 @@ impl Lanes for F32x4 {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Self {
-        Self(i32x4_add(i32x4_shl(self.0, 23), i32x4_splat(0x3f80_0000)))
+    fn power_of_two(self, one: Self) -> Self {
+        Self(i32x4_add(i32x4_shl(self.0, 23), one.0))
     }
 
     #[inline(always)]
