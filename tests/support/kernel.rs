@@ -3,8 +3,8 @@
 
 use super::numbers::Numbers;
 use wordmask::kernel::cpu::{
-    Attention, AttentionShape, BlockParts, BlockScratch, Finish, LayerNorm, PackedBlock,
-    PackedLinear, Precision, QuantisedRows,
+    Attention, AttentionShape, BlockParts, BlockScratch, CodedAttention, Finish, LayerNorm,
+    PackedBlock, PackedLinear, Precision, QuantisedRows,
 };
 
 const PRECISIONS: [Precision; 2] = [Precision::Eight, Precision::Fourteen];
@@ -22,6 +22,8 @@ pub(crate) const CHECKS: &[Check] = &[
     ("layer norm", layer_norm),
     ("attention", attention),
     ("attention of large scores", attention_of_large_scores),
+    ("attention in codes", attention_in_codes),
+    ("attention in codes, not finite", coded_attention_not_finite),
     ("block", block),
     ("blocks in batches", blocks_in_batches),
 ];
@@ -455,6 +457,172 @@ fn attention_of_large_scores() {
                 out.iter().all(|x| x.is_nan() == spoilt[query]),
                 "{bad} at {place}: {out:?}"
             );
+        }
+    }
+}
+
+/// Attention in codes over random numbers against the exact one: never further from it than the codes may
+/// stray.
+pub(crate) fn check_coded_attention(shape: AttentionShape, size: f32, seed: u64) {
+    let mut projected = Numbers::new(seed).take(3 * shape.tokens * shape.width, size);
+    // Numbers have means of their own, as those of networks do.
+    for (i, x) in projected.iter_mut().enumerate() {
+        *x += size * (i % shape.width % 3) as f32;
+    }
+    let mut attention = CodedAttention::default();
+    let mut out = vec![f32::NAN; shape.tokens * shape.width];
+    // Memory that something else has left behind must not show.
+    attention.forward(&vec![1e3; projected.len()], shape, &mut out);
+    attention.forward(&projected, shape, &mut out);
+    for head in 0..shape.heads {
+        check_coded_head(&projected, shape, head, &out);
+    }
+}
+
+fn check_coded_head(projected: &[f32], shape: AttentionShape, head: usize, out: &[f32]) {
+    let AttentionShape {
+        tokens,
+        width,
+        heads,
+        causal,
+    } = shape;
+    let size = width / heads;
+    let take = |kind: usize| -> Vec<f32> {
+        let rows = (0..tokens)
+            .flat_map(|token| &projected[(3 * token + kind) * width + head * size..][..size]);
+        rows.copied().collect()
+    };
+    let without_mean = |mut rows: Vec<f32>| {
+        for i in 0..size {
+            let mean = rows.iter().skip(i).step_by(size).sum::<f32>() / tokens as f32;
+            rows.iter_mut()
+                .skip(i)
+                .step_by(size)
+                .for_each(|x| *x -= mean);
+        }
+        rows
+    };
+    let scale = 1.0 / (size as f32).sqrt();
+    let queries: Vec<f32> = take(0).iter().map(|x| x * scale).collect();
+    let keys = Linear {
+        weight: without_mean(take(1)),
+        bias: vec![0.0; tokens],
+        input: size,
+    };
+    let values = take(2);
+    let largest = without_mean(values.clone())
+        .iter()
+        .fold(0.0f64, |m, x| m.max(f64::from(x.abs())));
+    let scores = keys.exact(&queries, Precision::Eight);
+    for (query, scores) in scores.chunks_exact(tokens).enumerate() {
+        let scores = &scores[..if causal { query + 1 } else { tokens }];
+        let most = scores.iter().fold(f64::NEG_INFINITY, |m, s| m.max(s.0));
+        let stray = scores.iter().fold(0.0f64, |m, s| m.max(s.1));
+        let weights: Vec<f64> = scores.iter().map(|s| (s.0 - most).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        for i in 0..size {
+            let value = |key: usize| f64::from(values[key * size + i]);
+            let expected = (0..weights.len())
+                .map(|key| weights[key] * value(key))
+                .sum::<f64>()
+                / sum;
+            let spread = |weight: &dyn Fn(usize) -> f64| -> f64 {
+                let parts =
+                    (0..weights.len()).map(|key| weight(key) * (value(key) - expected).abs());
+                parts.sum::<f64>() / sum
+            };
+            // Weights that each are off by a factor, and by half a code of the largest, whose score may be off.
+            let slack = ((2.0 * stray).exp() - 1.0) * spread(&|key| weights[key])
+                + (2.0 * stray).exp() * spread(&|_| 0.51 / 16_383.0)
+                + 0.51 * largest / 127.0
+                + 1e-5 * (largest + expected.abs());
+            let found = f64::from(out[query * width + head * size + i]);
+            assert!(
+                (found - expected).abs() <= slack,
+                "{shape:?}, query {query}: {found} for {expected} ± {slack}"
+            );
+        }
+    }
+}
+
+fn attention_in_codes() {
+    for (tokens, width, heads) in [
+        (1, 8, 2),
+        (2, 5, 1),
+        (9, 12, 2),
+        (16, 64, 1),
+        (50, 160, 2),
+        (197, 128, 2),
+        (785, 64, 1),
+        (3137, 8, 1),
+    ] {
+        for causal in [false, true] {
+            let shape = AttentionShape {
+                tokens,
+                width,
+                heads,
+                causal,
+            };
+            check_coded_attention(shape, 1.0, tokens as u64);
+        }
+    }
+    // A key that outshines the others by far, and small weights that add up to as much as the largest.
+    let tokens = 400;
+    let shape = AttentionShape {
+        tokens,
+        width: 4,
+        heads: 1,
+        causal: false,
+    };
+    let projected: Vec<f32> = (0..tokens)
+        .flat_map(|token| {
+            let first = if token == 0 { 6.0 } else { 0.0 };
+            let value = if token == 0 { 0.0 } else { 1.0 };
+            [
+                2.0, 0.0, 0.0, 0.0, first, 0.0, 0.0, 0.0, value, value, 0.0, 0.0,
+            ]
+        })
+        .collect();
+    let mut out = vec![f32::NAN; 4 * tokens];
+    CodedAttention::default().forward(&projected, shape, &mut out);
+    let expected = 399.0 / (399.0 + 6f64.exp());
+    assert!(
+        (f64::from(out[0]) - expected).abs() < 0.01,
+        "{} for {expected}",
+        out[0]
+    );
+}
+
+/// A query that is not finite spoils what it gets, a key what all get, a value one number of what all get.
+fn coded_attention_not_finite() {
+    let shape = AttentionShape {
+        tokens: 5,
+        width: 6,
+        heads: 2,
+        causal: false,
+    };
+    let projected = Numbers::new(3).take(3 * 5 * 6, 1.0);
+    // Of the second token, the second number of the second head.
+    for (kind, spoilt) in [
+        (
+            0,
+            (|token, number| token == 1 && number >= 3) as fn(usize, usize) -> bool,
+        ),
+        (1, |_, number| number >= 3),
+        (2, |_, number| number == 4),
+    ] {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut projected = projected.clone();
+            projected[(3 + kind) * 6 + 4] = bad;
+            let mut out = [0.0; 30];
+            CodedAttention::default().forward(&projected, shape, &mut out);
+            for (i, x) in out.iter().enumerate() {
+                assert_eq!(
+                    !x.is_finite(),
+                    spoilt(i / 6, i % 6),
+                    "{bad} in {kind}: {out:?}"
+                );
+            }
         }
     }
 }

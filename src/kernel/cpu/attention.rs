@@ -19,7 +19,7 @@ const GROUP: usize = 4;
 const WIDE: usize = 2;
 /// The score of a key that is hidden: below every score there is, yet a number, because infinities
 /// are told from numbers to find what is spoilt.
-const HIDDEN: f32 = -1e38;
+pub(super) const HIDDEN: f32 = -1e38;
 
 /// The shape of an attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,29 @@ pub struct AttentionShape {
     pub heads: usize,
     /// Whether a token attends only to itself and those before it.
     pub causal: bool,
+}
+
+impl AttentionShape {
+    /// # Panics
+    ///
+    /// If what goes in or what comes out has another size.
+    pub(super) fn check(self, projected: &[f32], out: &[f32]) {
+        let Self {
+            tokens,
+            width,
+            heads,
+            ..
+        } = self;
+        assert!(
+            heads > 0
+                && width.is_multiple_of(heads)
+                && projected.len() == 3 * tokens * width
+                && out.len() == tokens * width,
+            "{} projected numbers and {} of room for {self:?}",
+            projected.len(),
+            out.len()
+        );
+    }
 }
 
 /// Attention, with the memory it works in.
@@ -61,22 +84,8 @@ impl Attention {
     ///
     /// If the shapes do not fit.
     pub fn forward(&mut self, projected: &[f32], shape: AttentionShape, out: &mut [f32]) {
-        let AttentionShape {
-            tokens,
-            width,
-            heads,
-            ..
-        } = shape;
-        assert!(
-            heads > 0
-                && width.is_multiple_of(heads)
-                && projected.len() == 3 * tokens * width
-                && out.len() == tokens * width,
-            "{} projected numbers and {} of room for {shape:?}",
-            projected.len(),
-            out.len()
-        );
-        if tokens > 0 && width > 0 {
+        shape.check(projected, out);
+        if !out.is_empty() {
             run(Heads {
                 memory: self,
                 projected,

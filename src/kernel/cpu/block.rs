@@ -1,6 +1,9 @@
 //! A residual block of a transformer.
 
-use super::{Attention, AttentionShape, Finish, LayerNorm, PackedLinear, QuantisedRows};
+use super::{
+    Attention, AttentionShape, CodedAttention, Finish, LayerNorm, PackedLinear, Precision,
+    QuantisedRows,
+};
 
 /// Rows that go through the feed-forward part together, which bounds the memory of its hidden
 /// numbers: eleven times the twelve that go through a panel together.
@@ -42,6 +45,7 @@ pub struct PackedBlock {
 pub struct BlockScratch {
     rows: QuantisedRows,
     attention: Attention,
+    coded_attention: CodedAttention,
     projected: Vec<f32>,
     attended: Vec<f32>,
     hidden: Vec<f32>,
@@ -113,7 +117,13 @@ impl PackedBlock {
                 .chunks_exact(3 * sequence)
                 .zip(attended.chunks_exact_mut(sequence))
             {
-                scratch.attention.forward(projected, shape, attended);
+                match self.parts.projection.precision() {
+                    Precision::Eight => {
+                        scratch.coded_attention.forward(projected, shape, attended);
+                    }
+                    // What 8 bits would lose here is what the block is computed finely for.
+                    Precision::Fourteen => scratch.attention.forward(projected, shape, attended),
+                }
             }
             self.parts.out.quantise(&attended, &mut scratch.rows);
             self.parts.out.forward(&scratch.rows, Finish::AddTo, x);

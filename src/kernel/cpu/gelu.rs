@@ -21,6 +21,10 @@ pub(super) struct Functions {
     ln_2: [f32; 2],
     /// Minimax for (eʳ − 1 − r) / r², the highest power first.
     exp: [f32; 6],
+    /// The exponent of the smallest number in full precision.
+    least_power: f32,
+    /// Minimax for 2ʳ with |r| ≤ ½, the highest power first.
+    exp2: [f32; 5],
     /// The factor of `sigmoid`'s exponent.
     quick: f32,
     sqrt_half: f32,
@@ -44,6 +48,14 @@ static FUNCTIONS: Functions = Functions {
         4.166_579_6e-2,
         1.666_666_6e-1,
         0.5,
+    ],
+    least_power: -126.0,
+    exp2: [
+        0.009_570_102,
+        0.055_917_86,
+        0.240_247_44,
+        0.693_121_8,
+        0.999_999_3,
     ],
     quick: -1.702,
     sqrt_half: std::f32::consts::FRAC_1_SQRT_2,
@@ -83,6 +95,17 @@ impl Functions {
         let one = L::splat(self.one);
         let e = p.mul_add(r.mul(r), r.add(one));
         e.mul(rounded.power_of_two(one))
+    }
+
+    /// 2ˣ for x ≤ 0, to a relative error of 4·10⁻⁶ down to 2⁻¹²⁶, and no more than that below. What comes of
+    /// a NaN is not said.
+    #[inline(always)]
+    pub(super) fn exp2<L: Lanes>(&self, x: L) -> L {
+        let round = L::splat(self.round);
+        let x = x.at_least(L::splat(self.least_power));
+        let rounded = x.add(round);
+        let p = polynomial(&self.exp2, x.sub(rounded.sub(round)));
+        p.mul(rounded.power_of_two(L::splat(self.one)))
     }
 
     /// `x · sigmoid(1.702 x)`

@@ -45,6 +45,7 @@
 
 mod attention;
 mod block;
+mod coded_attention;
 mod gelu;
 mod lanes;
 mod layer_norm;
@@ -60,6 +61,7 @@ compile_error!("build for wasm with -C target-feature=+simd128, see .cargo/confi
 
 pub use attention::{Attention, AttentionShape};
 pub use block::{BlockParts, BlockScratch, PackedBlock};
+pub use coded_attention::CodedAttention;
 pub use layer_norm::LayerNorm;
 pub use linear::Finish;
 pub use pack::{LinearPacker, PackedLinear};

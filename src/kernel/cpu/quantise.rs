@@ -12,7 +12,8 @@
 //! each of the four.
 
 use super::LayerNorm;
-use super::lanes::{Lanes, Work, run};
+use super::gelu::Functions;
+use super::lanes::{Lanes, ROUND, Work, run};
 use super::pack::{CHUNK, STEP, padded};
 use super::tile::{self, Code, Way};
 
@@ -144,6 +145,24 @@ impl QuantisedRows {
         });
     }
 
+    /// Makes weights of scores: `2^(score − the row's largest)` over their sum, in 14 bits. The weights of a
+    /// row sum to one, but for the rounding of their scale.
+    ///
+    /// # Shapes
+    ///
+    /// - `scores`: `[rows, `[`padded`]`(width)]`, those that fill up a row so low that they weigh nothing
+    ///
+    /// # Panics
+    ///
+    /// If `scores` is not made of whole rows.
+    pub(super) fn fill_softmax(&mut self, scores: &[f32], width: usize) {
+        run(FillSoftmax {
+            into: self,
+            scores,
+            width,
+        });
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -234,6 +253,83 @@ impl Work for Fill<'_> {
     }
 }
 
+struct FillSoftmax<'a> {
+    into: &'a mut QuantisedRows,
+    scores: &'a [f32],
+    width: usize,
+}
+
+impl Work for FillSoftmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self {
+            into,
+            scores,
+            width,
+        } = self;
+        assert!(
+            width > 0 && scores.len().is_multiple_of(padded(width)),
+            "{} scores in rows of {width}",
+            scores.len()
+        );
+        let precision = Precision::Fourteen;
+        into.prepare(scores.len() / padded(width), width, precision);
+        let steps = padded(width) / STEP;
+        for (index, row) in scores.chunks_exact(padded(width)).enumerate() {
+            let index = index * precision.digits();
+            let (tile, place) = (index / TILE, index % TILE);
+            let quads = &mut into.quads[tile * steps..][..steps];
+            let digits = quantise_softmax::<L>(row, quads, place);
+            into.scales[tile][place..][..2].copy_from_slice(&digits);
+        }
+    }
+}
+
+/// The softmax of a row, of whole chunks, into two places of a tile, the higher digits first.
+#[inline(always)]
+fn quantise_softmax<L: Lanes>(row: &[f32], quads: &mut [Quad], place: usize) -> [RowScale; 2] {
+    let functions = Functions::get();
+    let zero = L::splat(0.0);
+    let mut largest = [L::splat(f32::NEG_INFINITY); CHUNK / 4];
+    for chunk in row.as_chunks::<CHUNK>().0 {
+        for (largest, x) in largest.iter_mut().zip(chunk.chunks_exact(L::COUNT)) {
+            *largest = largest.at_least(L::load(x));
+        }
+    }
+    let largest = largest.into_iter().fold(largest[0], L::at_least).largest();
+    let largest = L::splat(largest);
+    let (factor, round) = (
+        L::splat(Precision::Fourteen.largest_code()),
+        L::splat(ROUND),
+    );
+    let (mut poison, mut sum) = (zero, zero);
+    for (chunk, quads) in row
+        .as_chunks::<CHUNK>()
+        .0
+        .iter()
+        .zip(quads.chunks_exact_mut(CHUNK / STEP))
+    {
+        let mut rounded = [0.0; CHUNK];
+        for (x, rounded) in chunk
+            .chunks_exact(L::COUNT)
+            .zip(rounded.chunks_exact_mut(L::COUNT))
+        {
+            let below = L::load(x).sub(largest);
+            poison = below.mul_add(zero, poison);
+            let code = functions.exp2(below).mul_add(factor, round);
+            sum = sum.add(code.sub(round));
+            code.store(rounded);
+        }
+        place_digits(quads, place, L::digits(&rounded));
+    }
+    // The largest score has the largest code, so that this never divides by zero. NaN where a score is not
+    // finite.
+    let scale = (1.0 + poison.sum()) / sum.sum();
+    [(1 << DIGIT) as f32 * scale, scale].map(|scale| RowScale { scale, zero: 0 })
+}
+
 /// Quantises a row, of whole chunks, into its place of a tile.
 #[inline(always)]
 fn quantise_row<L: Lanes>(row: &[f32], way: Way, quads: &mut [Quad], place: usize) -> RowScale {
@@ -260,7 +356,6 @@ fn quantise_row<L: Lanes>(row: &[f32], way: Way, quads: &mut [Quad], place: usiz
 /// A digit of 7 bits is the same number to those who read bytes as signed.
 #[inline(always)]
 fn quantise_finely<L: Lanes>(row: &[f32], quads: &mut [Quad], place: usize) -> [RowScale; 2] {
-    const LOW: u16 = (1 << DIGIT) - 1;
     let (scale, inverse, zero) = scale_for::<L>(row, Precision::Fourteen);
     let (factor, term) = (L::splat(inverse), L::splat(zero));
     for (chunk, quads) in row
@@ -269,9 +364,7 @@ fn quantise_finely<L: Lanes>(row: &[f32], quads: &mut [Quad], place: usize) -> [
         .iter()
         .zip(quads.chunks_exact_mut(CHUNK / STEP))
     {
-        let codes = L::fine_codes(chunk, factor, term);
-        place_codes(quads, place, codes.map(|code| (code >> DIGIT) as u8));
-        place_codes(quads, place + 1, codes.map(|code| (code & LOW) as u8));
+        place_digits(quads, place, L::fine_codes(chunk, factor, term));
     }
     let zero = zero as i32;
     [
@@ -281,9 +374,16 @@ fn quantise_finely<L: Lanes>(row: &[f32], quads: &mut [Quad], place: usize) -> [
         },
         RowScale {
             scale,
-            zero: zero & i32::from(LOW),
+            zero: zero & ((1 << DIGIT) - 1),
         },
     ]
+}
+
+/// Writes both digits of a chunk of codes.
+#[inline(always)]
+fn place_digits(quads: &mut [Quad], place: usize, [higher, lower]: [[u8; CHUNK]; 2]) {
+    place_codes(quads, place, higher);
+    place_codes(quads, place + 1, lower);
 }
 
 /// Writes the codes of a chunk of a row of digits to its place, below [`TILE`]: a quad has room for

@@ -82,7 +82,7 @@ proptest! {
     ) {
         struct Codes<'a>(&'a [f32; 16], f32);
         impl Work for Codes<'_> {
-            type Output = ([u8; 16], [u16; 16]);
+            type Output = ([u8; 16], [[u8; 16]; 2]);
             #[inline(always)]
             fn run<L: Lanes>(self) -> Self::Output {
                 let (factor, term) = (L::splat(self.1), L::splat(100.0));
@@ -99,7 +99,7 @@ proptest! {
 fn codes_beyond_the_range_are_its_ends() {
     struct Ends;
     impl Work for Ends {
-        type Output = ([u8; 16], [u16; 16]);
+        type Output = ([u8; 16], [[u8; 16]; 2]);
         #[inline(always)]
         fn run<L: Lanes>(self) -> Self::Output {
             let mut x = [1e30; 16];
@@ -108,9 +108,9 @@ fn codes_beyond_the_range_are_its_ends() {
             (L::codes(&x, factor, term), L::fine_codes(&x, factor, term))
         }
     }
-    let mut expected = ([255; 16], [16_383; 16]);
-    expected.0[8..].fill(0);
-    expected.1[8..].fill(0);
+    let mut ends = [255; 16];
+    ends[8..].fill(0);
+    let expected = (ends, [ends.map(|code| code & 127); 2]);
     assert_eq!(run(Ends), expected);
     assert_eq!(run_portable(Ends), expected);
 }
@@ -121,6 +121,7 @@ struct Map<'a>(&'a [f32], Function);
 #[derive(Clone, Copy)]
 enum Function {
     Exp,
+    Exp2,
     QuickGelu,
     Gelu,
 }
@@ -140,6 +141,7 @@ impl Work for Map<'_> {
             let x = L::load(x);
             match self.1 {
                 Function::Exp => functions.exp(x),
+                Function::Exp2 => functions.exp2(x),
                 Function::QuickGelu => functions.quick_gelu(x),
                 Function::Gelu => functions.gelu(x),
             }
@@ -190,6 +192,33 @@ fn exponentials_are_exact_to_a_few_units() {
         assert_eq!(found[..3], [0.0; 3]);
         assert_eq!(found[3..6], [f32::INFINITY; 3]);
         assert_eq!(found[7], 1.0);
+    }
+}
+
+#[test]
+fn powers_of_two_are_exact_to_a_few_millionths() {
+    let x: Vec<f32> = (-12_600..=0).map(|i| i as f32 * 0.01).collect();
+    for found in both_kinds(&x, Function::Exp2) {
+        for (&x, found) in x.iter().zip(found) {
+            let error = (f64::from(found) / f64::from(x).exp2() - 1.0).abs();
+            assert!(error < 4e-6, "{x}: {error}");
+        }
+    }
+    let ends = [
+        -126.5,
+        -1e38,
+        f32::NEG_INFINITY,
+        -0.0,
+        0.0,
+        -126.0,
+        -1e30,
+        -200.0,
+    ];
+    for found in both_kinds(&ends, Function::Exp2) {
+        for (x, found) in ends.iter().zip(found) {
+            let expected = if *x == 0.0 { 1.0 } else { 0.0 };
+            assert!((found - expected).abs() < 4e-6, "{x}: {found}");
+        }
     }
 }
 

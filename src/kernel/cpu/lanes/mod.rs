@@ -57,17 +57,27 @@ pub(super) trait Lanes: Copy {
     /// not said.
     fn codes(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16];
 
-    /// `round(x · factor + term)` within 0..=16 383 for each of 16 numbers. What a NaN becomes is
-    /// not said.
+    /// `round(x · factor + term)` within 0..=16 383 for each of 16 numbers, as [`digits`](Self::digits).
+    /// What a NaN becomes is not said.
     #[inline(always)]
-    fn fine_codes(from: &[f32; 16], factor: Self, term: Self) -> [u16; 16] {
+    fn fine_codes(from: &[f32; 16], factor: Self, term: Self) -> [[u8; 16]; 2] {
         let mut rounded = [0.0; 16];
         for first in (0..16).step_by(Self::COUNT) {
             let x = Self::load(&from[first..]).mul(factor).add(term);
             let x = x.at_most(Self::splat(16_383.0)).at_least(Self::splat(0.0));
             x.add(Self::splat(ROUND)).store(&mut rounded[first..]);
         }
-        rounded.map(|x| x.to_bits() as u16)
+        Self::digits(&rounded)
+    }
+
+    /// The higher and the lower seven bits of 16 integers, to each of which [`ROUND`] was added.
+    #[inline(always)]
+    fn digits(rounded: &[f32; 16]) -> [[u8; 16]; 2] {
+        let codes = rounded.map(|x| x.to_bits() as u16);
+        [
+            codes.map(|x| (x >> 7) as u8),
+            codes.map(|x| (x & 127) as u8),
+        ]
     }
 }
 

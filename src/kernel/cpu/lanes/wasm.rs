@@ -155,4 +155,24 @@ impl Lanes for F32x4 {
         unsafe { v128_store(codes.as_mut_ptr().cast(), u8x16_narrow_i16x8(low, high)) }
         codes
     }
+
+    #[inline(always)]
+    fn digits(rounded: &[f32; 16]) -> [[u8; 16]; 2] {
+        let load = |first: usize| Self::load(&rounded[first..]).0;
+        // The lower halves, which are the integers.
+        let codes = |first: usize| {
+            let (a, b) = (load(first), load(first + 4));
+            i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(a, b)
+        };
+        let (first, last) = (codes(0), codes(8));
+        let higher = u8x16_narrow_i16x8(u16x8_shr(first, 7), u16x8_shr(last, 7));
+        let low = i16x8_splat(127);
+        let lower = u8x16_narrow_i16x8(v128_and(first, low), v128_and(last, low));
+        let mut digits = [[0; 16]; 2];
+        for (to, from) in digits.iter_mut().zip([higher, lower]) {
+            // SAFETY: 16 bytes are there; no alignment is asked for.
+            unsafe { v128_store(to.as_mut_ptr().cast(), from) }
+        }
+        digits
+    }
 }
