@@ -721,7 +721,14 @@ fn block() {
 fn check_block(numbers: &mut Numbers, block: &Block, precision: Precision, least: f64) {
     let packed = block.pack(precision);
     let mut scratch = BlockScratch::default();
-    for (batch, tokens, causal) in [(1, 1, false), (2, 17, false), (3, 10, true)] {
+    for (batch, tokens, causal) in [
+        (1, 1, false),
+        (2, 17, false),
+        (3, 10, true),
+        // Attention in codes, where it pays.
+        (1, 300, false),
+        (1, 300, true),
+    ] {
         let x = numbers.take(batch * tokens * 48, 1.0);
         let mut out = x.clone();
         packed.forward(&mut out, tokens, causal, &mut scratch);

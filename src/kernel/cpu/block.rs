@@ -117,12 +117,12 @@ impl PackedBlock {
                 .chunks_exact(3 * sequence)
                 .zip(attended.chunks_exact_mut(sequence))
             {
-                match self.parts.projection.precision() {
-                    Precision::Eight => {
-                        scratch.coded_attention.forward(projected, shape, attended);
-                    }
-                    // What 8 bits would lose here is what the block is computed finely for.
-                    Precision::Fourteen => scratch.attention.forward(projected, shape, attended),
+                // What codes lose is what a block of 14 bits is there for.
+                let coarse = self.parts.projection.precision() == Precision::Eight;
+                if coarse && CodedAttention::pays(tokens) {
+                    scratch.coded_attention.forward(projected, shape, attended);
+                } else {
+                    scratch.attention.forward(projected, shape, attended);
                 }
             }
             self.parts.out.quantise(&attended, &mut scratch.rows);

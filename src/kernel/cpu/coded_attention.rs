@@ -15,11 +15,15 @@
 
 use super::attention::HIDDEN;
 use super::pack::padded;
+use super::tile;
 use super::{AttentionShape, Finish, LinearPacker, Precision, QuantisedRows};
 
 /// Queries that are scored together, by twelve and, with two digits a weight, by six: their scores and weights
 /// stay in a second-level cache.
 const CHUNK: usize = 48;
+
+/// With fewer tokens there is little to gain, and codes lose more: fewer values make up for each other's rounding.
+const LEAST: usize = 256;
 
 /// Attention in codes, with the memory it works in.
 #[derive(Debug, Default)]
@@ -36,6 +40,11 @@ pub struct CodedAttention {
 }
 
 impl CodedAttention {
+    /// Whether it is faster on this machine than attention in f32, which is exact.
+    pub(super) fn pays(tokens: usize) -> bool {
+        tokens >= LEAST && tile::chosen().is_direct()
+    }
+
     /// `softmax(q · kᵀ / √size) · v` for every head. Where a key is not finite, all a head says is NaN.
     ///
     /// # Shapes

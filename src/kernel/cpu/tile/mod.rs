@@ -65,6 +65,11 @@ impl Way {
         if self.signed { 0x80 } else { 0 }
     }
 
+    /// Whether a dot product of bytes, added up in 32 bits, is one instruction.
+    pub(super) fn is_direct(&self) -> bool {
+        self.run_together.is_some()
+    }
+
     /// Adds up, for every row of up to [`TOGETHER`] tiles and every output of the panel, the
     /// products of all steps.
     ///
