@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use wordmask::kernel::cpu::{
-    Attention, AttentionShape, BlockParts, BlockScratch, Finish, LayerNorm, PackedBlock,
-    PackedLinear, Precision, QuantisedRows, way,
+    Attention, AttentionShape, BlockParts, BlockScratch, CodedAttention, Finish, LayerNorm,
+    PackedBlock, PackedLinear, Precision, QuantisedRows, way,
 };
 
 /// How long a kernel is repeated; the fastest time counts, since other work only ever slows.
@@ -39,6 +39,13 @@ fn main() {
         row("layer norm, quantised", rows, 0, None, quantised_norm(rows));
         let operations = 4 * rows * rows * WIDTH;
         row("attention, f32", rows, operations, None, attention(rows));
+        row(
+            "attention, codes",
+            rows,
+            operations,
+            None,
+            coded_attention(rows),
+        );
         let operations = 24 * rows * WIDTH * WIDTH + operations;
         row("block", rows, operations, ceiling, block(rows));
     }
@@ -98,15 +105,24 @@ fn quantised_norm(rows: usize) -> Duration {
     shortest(|| quantised.fill_normed(black_box(&x), &norm, Precision::Eight))
 }
 
-fn attention(tokens: usize) -> Duration {
-    let projected = numbers(tokens * 3 * WIDTH);
-    let shape = AttentionShape {
+fn shape(tokens: usize) -> AttentionShape {
+    AttentionShape {
         tokens,
         width: WIDTH,
         heads: HEADS,
         causal: false,
-    };
+    }
+}
+
+fn attention(tokens: usize) -> Duration {
+    let (projected, shape) = (numbers(tokens * 3 * WIDTH), shape(tokens));
     let (mut attention, mut out) = (Attention::default(), vec![0.0; tokens * WIDTH]);
+    shortest(|| attention.forward(black_box(&projected), shape, &mut out))
+}
+
+fn coded_attention(tokens: usize) -> Duration {
+    let (projected, shape) = (numbers(tokens * 3 * WIDTH), shape(tokens));
+    let (mut attention, mut out) = (CodedAttention::default(), vec![0.0; tokens * WIDTH]);
     shortest(|| attention.forward(black_box(&projected), shape, &mut out))
 }
 

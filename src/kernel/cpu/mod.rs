@@ -9,6 +9,8 @@
 //!                                          activation or residual as the tile is stored)
 //! ```
 //!
+//! Attention is [in f32](Attention) or, of many tokens where that is faster, [in codes](CodedAttention).
+//!
 //! Everything works on plain slices and knows nothing of Burn; [`PackedBlock`] puts the pieces
 //! together.
 //!
