@@ -54,7 +54,7 @@ impl CpuBlock {
                 match matrix {
                     Stored::Q8(rows) => packer.codes(&rows.values, &rows.scales),
                     // One after the other, so that no more than one is in memory as f32.
-                    other => packer.weights(&decoded(&other)),
+                    other => packer.weights(&other.decoded()),
                 }
             }
             packer.finish()
@@ -102,12 +102,6 @@ impl CpuBlock {
     pub(super) fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
         in_place(x, |x, scratch| self.block.feed_forward(x, scratch))
     }
-}
-
-fn decoded(matrix: &Stored) -> Vec<f32> {
-    let mut values = Vec::new();
-    matrix.decode_into(&mut values);
-    values
 }
 
 /// The numbers of a tensor on the CPU. Nothing is copied if nobody else holds the tensor.

@@ -400,6 +400,10 @@ pub(crate) fn check_attention(shape: AttentionShape, size: f32, seed: u64) {
 }
 
 fn attention() {
+    on_many_shapes(check_attention);
+}
+
+fn on_many_shapes(check: fn(AttentionShape, f32, u64)) {
     for (tokens, width, heads) in [
         (1, 8, 2),
         (2, 5, 1),
@@ -417,7 +421,7 @@ fn attention() {
                 heads,
                 causal,
             };
-            check_attention(shape, 1.0, tokens as u64);
+            check(shape, 1.0, tokens as u64);
         }
     }
 }
@@ -546,26 +550,7 @@ fn check_coded_head(projected: &[f32], shape: AttentionShape, head: usize, out: 
 }
 
 fn attention_in_codes() {
-    for (tokens, width, heads) in [
-        (1, 8, 2),
-        (2, 5, 1),
-        (9, 12, 2),
-        (16, 64, 1),
-        (50, 160, 2),
-        (197, 128, 2),
-        (785, 64, 1),
-        (3137, 8, 1),
-    ] {
-        for causal in [false, true] {
-            let shape = AttentionShape {
-                tokens,
-                width,
-                heads,
-                causal,
-            };
-            check_coded_attention(shape, 1.0, tokens as u64);
-        }
-    }
+    on_many_shapes(check_coded_attention);
     // A key that outshines the others by far, and small weights that add up to as much as the largest.
     let tokens = 400;
     let shape = AttentionShape {

@@ -189,12 +189,15 @@ impl Stored {
     pub(crate) fn into_q8(self, cols: usize) -> q8::Rows {
         match self {
             Self::Q8(rows) => rows,
-            other => {
-                let mut values = Vec::new();
-                other.decode_into(&mut values);
-                q8::Rows::encode(&values, cols)
-            }
+            other => q8::Rows::encode(&other.decoded(), cols),
         }
+    }
+
+    /// The values as f32.
+    pub(crate) fn decoded(&self) -> Vec<f32> {
+        let mut values = Vec::new();
+        self.decode_into(&mut values);
+        values
     }
 
     /// Appends the values to `out` as f32.

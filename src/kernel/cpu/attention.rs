@@ -55,6 +55,13 @@ impl AttentionShape {
             out.len()
         );
     }
+
+    /// A token's numbers for a head: its query, key or value, as `kind` is 0, 1 or 2.
+    #[inline(always)]
+    pub(super) fn part(self, projected: &[f32], head: usize, token: usize, kind: usize) -> &[f32] {
+        let size = self.width / self.heads;
+        &projected[(3 * token + kind) * self.width + head * size..][..size]
+    }
 }
 
 /// Attention, with the memory it works in.
@@ -122,9 +129,7 @@ impl Work for Heads<'_> {
         } = shape;
         let size = width / heads;
         for head in 0..heads {
-            let part = |token: usize, kind: usize| {
-                &projected[(3 * token + kind) * width + head * size..][..size]
-            };
+            let part = |token, kind| shape.part(projected, head, token, kind);
             memory.take_keys(tokens, size, |token| part(token, 1));
             memory.take_values(tokens, size, |token| part(token, 2));
             for first in (0..tokens).step_by(WIDE * L::COUNT) {

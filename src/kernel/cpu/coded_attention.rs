@@ -73,9 +73,7 @@ impl CodedAttention {
             causal,
         } = shape;
         let size = width / heads;
-        let part = |token: usize, kind: usize| {
-            &projected[(3 * token + kind) * width + head * size..][..size]
-        };
+        let part = |token, kind| shape.part(projected, head, token, kind);
 
         self.take(tokens, |token| part(token, 1));
         let mean = self.take_mean(size);
