@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use wordmask::kernel::cpu::{
-    Attention, AttentionShape, BlockParts, BlockScratch, CodedAttention, Finish, LayerNorm,
-    PackedBlock, PackedLinear, Precision, QuantisedRows, way,
+    ActivationBits, Attention, AttentionShape, BlockParts, BlockScratch, Epilogue, LayerNorm,
+    PackedBlock, PackedLinear, QuantisedAttention, QuantisedRows, kernel_name,
 };
 
 /// How long a kernel is repeated; the fastest time counts, since other work only ever slows.
@@ -23,7 +23,7 @@ fn main() {
         println!("ceiling of {name}: {giga:.0} GOP/s\n");
         giga
     });
-    println!("{}\n", way());
+    println!("{}\n", kernel_name());
     println!("| kernel | rows | ms | GOP/s | of the ceiling |");
     println!("| --- | ---: | ---: | ---: | ---: |");
     for rows in [1, 50, 197, 785] {
@@ -44,7 +44,7 @@ fn main() {
             rows,
             operations,
             None,
-            coded_attention(rows),
+            quantised_attention(rows),
         );
         let operations = 24 * rows * WIDTH * WIDTH + operations;
         row("block", rows, operations, ceiling, block(rows));
@@ -84,7 +84,11 @@ fn numbers(count: usize) -> Vec<f32> {
 }
 
 fn packed(input: usize, output: usize) -> PackedLinear {
-    PackedLinear::pack(&numbers(input * output), &numbers(output), Precision::Eight)
+    PackedLinear::pack(
+        &numbers(input * output),
+        &numbers(output),
+        ActivationBits::B8,
+    )
 }
 
 fn linear(rows: usize, input: usize, output: usize) -> Duration {
@@ -92,7 +96,7 @@ fn linear(rows: usize, input: usize, output: usize) -> Duration {
     let mut x = QuantisedRows::default();
     layer.quantise(&numbers(rows * input), &mut x);
     let mut out = vec![0.0; rows * output];
-    shortest(|| layer.forward(black_box(&x), Finish::Plain, &mut out))
+    shortest(|| layer.forward(black_box(&x), Epilogue::Plain, &mut out))
 }
 
 fn norm() -> LayerNorm {
@@ -102,7 +106,7 @@ fn norm() -> LayerNorm {
 fn quantised_norm(rows: usize) -> Duration {
     let (x, norm) = (numbers(rows * WIDTH), norm());
     let mut quantised = QuantisedRows::default();
-    shortest(|| quantised.fill_normed(black_box(&x), &norm, Precision::Eight))
+    shortest(|| quantised.fill_normed(black_box(&x), &norm, ActivationBits::B8))
 }
 
 fn shape(tokens: usize) -> AttentionShape {
@@ -120,9 +124,9 @@ fn attention(tokens: usize) -> Duration {
     shortest(|| attention.forward(black_box(&projected), shape, &mut out))
 }
 
-fn coded_attention(tokens: usize) -> Duration {
+fn quantised_attention(tokens: usize) -> Duration {
     let (projected, shape) = (numbers(tokens * 3 * WIDTH), shape(tokens));
-    let (mut attention, mut out) = (CodedAttention::default(), vec![0.0; tokens * WIDTH]);
+    let (mut attention, mut out) = (QuantisedAttention::default(), vec![0.0; tokens * WIDTH]);
     shortest(|| attention.forward(black_box(&projected), shape, &mut out))
 }
 
@@ -133,7 +137,7 @@ fn block(tokens: usize) -> Duration {
         out: packed(WIDTH, WIDTH),
         norm2: norm(),
         fc1: packed(WIDTH, HIDDEN),
-        activation: Finish::QuickGelu,
+        activation: Epilogue::QuickGelu,
         fc2: packed(HIDDEN, WIDTH),
         heads: HEADS,
     });

@@ -7,14 +7,15 @@ use std::path::Path;
 use pollster::block_on;
 use wordmask::Segmenter;
 use wordmask::bundle::{
-    Bundle, BundleWriter, Directory, Imported, Manifest, Part, Published, PublishedGuide, Scheme,
-    Source, finish, write,
+    Bundle, BundleMetadata, BundleWriter, Manifest, Part, Source, finish, write,
 };
-use wordmask::clip::{Unpaced, WeightSource};
 use wordmask::dense::Method;
 use wordmask::device::Preference;
 use wordmask::image::Picture;
+use wordmask::import::{Directory, Published, PublishedGuide};
+use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_line;
+use wordmask::quant::{Scheme, WeightSource};
 use wordmask::scene::generate;
 use wordmask::segmenter::{Background, EncodeOptions, Guidance, Options};
 
@@ -37,7 +38,7 @@ fn guide() -> PublishedGuide {
 
 fn bundle(scheme: Scheme, guide: Option<PublishedGuide>) -> (tempfile::TempDir, Manifest) {
     let directory = tempfile::tempdir().unwrap();
-    let about = Imported {
+    let about = BundleMetadata {
         name: "tiny".into(),
         knows: "It knows nothing.".into(),
         license: "MIT".into(),
@@ -141,19 +142,21 @@ fn ready_words_do_without_the_text_tower_and_others_wait_for_it() {
     let segmenter = block_on(Segmenter::load(&mut bundle, Preference::Cpu)).unwrap();
     let lacks = |words: &str| {
         let classes = parse_line(words).unwrap();
-        segmenter.lacks(&classes, &Options::default()).unwrap()
+        segmenter
+            .missing_parts(&classes, &Options::default())
+            .unwrap()
     };
     assert_eq!(lacks("cat, Red House"), [Part::Tokenizer, Part::Text]);
     assert_eq!(lacks("cat, House"), []);
-    let ready = block_on(segmenter.embed_names(&["Cat"], &mut Unpaced)).unwrap();
-    let error = block_on(segmenter.embed_names(&["red house"], &mut Unpaced)).unwrap_err();
+    let ready = block_on(segmenter.embed_names(&["Cat"], &mut NoProgress)).unwrap();
+    let error = block_on(segmenter.embed_names(&["red house"], &mut NoProgress)).unwrap_err();
     assert_eq!(error.code(), "model");
 
     add(&mut bundle, &[Part::Tokenizer, Part::Text]);
-    segmenter.extend(&mut bundle).unwrap();
+    segmenter.load_parts(&mut bundle).unwrap();
     assert_eq!(lacks("red house"), []);
     // The same tokens, but no name that is ready: both come to the same vector.
-    let embedded = block_on(segmenter.embed_names(&["cat "], &mut Unpaced)).unwrap();
+    let embedded = block_on(segmenter.embed_names(&["cat "], &mut NoProgress)).unwrap();
     let cosine: f32 = ready[0].iter().zip(&embedded[0]).map(|(a, b)| a * b).sum();
     assert!(cosine > 0.99999, "{cosine}");
     assert_ne!(ready, embedded, "both came from the same place");
@@ -176,15 +179,15 @@ fn a_guide_guides_where_a_bundle_has_one() {
             method: options.method,
             ..EncodeOptions::default()
         };
-        let image = block_on(segmenter.encode(picture, &encode, &mut Unpaced))?;
+        let image = block_on(segmenter.encode(picture, &encode, &mut NoProgress))?;
         let classes = parse_line("cat, house")?;
-        block_on(segmenter.segment(&image, &classes, &options, &mut Unpaced))
+        block_on(segmenter.segment(&image, &classes, &options, &mut NoProgress))
     };
     let (directory, manifest) = bundle(Scheme::Q8, Some(guide()));
     assert!(manifest.guide.is_some());
     let mut with = Bundle::read(directory.path()).unwrap();
     let segmenter = block_on(Segmenter::load(&mut with, Preference::Cpu)).unwrap();
-    let guided = segment(&segmenter, Guidance::Found).unwrap();
+    let guided = segment(&segmenter, Guidance::FoundNetwork).unwrap();
     for guidance in [Guidance::None, Guidance::Features] {
         let other = segment(&segmenter, guidance).unwrap();
         assert_ne!(guided.scores(0), other.scores(0), "{guidance:?}");
@@ -193,7 +196,7 @@ fn a_guide_guides_where_a_bundle_has_one() {
     let (directory, _) = bundle(Scheme::Q8, None);
     let mut without = Bundle::read(directory.path()).unwrap();
     let segmenter = block_on(Segmenter::load(&mut without, Preference::Cpu)).unwrap();
-    let error = segment(&segmenter, Guidance::Found).unwrap_err();
+    let error = segment(&segmenter, Guidance::FoundNetwork).unwrap_err();
     assert_eq!(error.code(), "input");
     assert!(error.to_string().contains("guide"), "{error}");
 }

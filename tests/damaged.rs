@@ -13,13 +13,13 @@ use std::sync::OnceLock;
 use half::f16;
 use pollster::block_on;
 use serde_json::{Value, json};
-use wordmask::bundle::{
-    Bundle, BundleWriter, Directory, FileEntry, Imported, Published, Scheme, Source, manifest_json,
-};
-use wordmask::clip::{Unpaced, WeightSource};
+use wordmask::bundle::{Bundle, BundleMetadata, BundleWriter, FileEntry, Source, manifest_json};
 use wordmask::device::Preference;
 use wordmask::image::Picture;
+use wordmask::import::{Directory, Published};
+use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_words;
+use wordmask::quant::{Scheme, WeightSource};
 use wordmask::segmenter::{EncodeOptions, Options};
 use wordmask::{Error, Segmenter, scene};
 
@@ -50,7 +50,7 @@ fn published() -> Published {
 impl Files {
     /// The small model of the parity tests.
     fn tiny(scheme: Scheme) -> Self {
-        let about = Imported {
+        let about = BundleMetadata {
             name: "tiny".into(),
             knows: "It knows nothing.".into(),
             license: "MIT".into(),
@@ -1731,9 +1731,9 @@ fn a_tokenizer_that_knows_more_than_the_model_never_gives_an_id_outside_it() {
     let Ok(segmenter) = block_on(Segmenter::load(&mut bundle, Preference::Cpu)) else {
         return;
     };
-    let error = block_on(segmenter.embed_names(&["black cat"], &mut Unpaced)).unwrap_err();
+    let error = block_on(segmenter.embed_names(&["black cat"], &mut NoProgress)).unwrap_err();
     assert_eq!(error.code(), "model", "{error}");
-    assert!(block_on(segmenter.embed_names(&["black dog"], &mut Unpaced)).is_ok());
+    assert!(block_on(segmenter.embed_names(&["black dog"], &mut NoProgress)).is_ok());
 }
 
 // --------------------------------------------------------------------------------------- the engine
@@ -1743,11 +1743,11 @@ fn answer(segmenter: &Segmenter) -> Vec<u16> {
     let (width, height) = (scene.width as u32, scene.height as u32);
     let picture = Picture::from_rgb(width, height, scene.rgb).unwrap();
     let encode = EncodeOptions::default();
-    let image = block_on(segmenter.encode(picture, &encode, &mut Unpaced)).unwrap();
+    let image = block_on(segmenter.encode(picture, &encode, &mut NoProgress)).unwrap();
     // The second is no ready word, so that the text tower is asked as well.
     let classes = parse_words(&["cat", "blue fish", "tree"]).unwrap();
     let options = Options::default();
-    let result = block_on(segmenter.segment(&image, &classes, &options, &mut Unpaced)).unwrap();
+    let result = block_on(segmenter.segment(&image, &classes, &options, &mut NoProgress)).unwrap();
     result
         .labels()
         .labels()
@@ -1846,13 +1846,13 @@ fn a_text_tower_that_comes_late_and_damaged_can_come_again() {
         let mut bad = sound.contents[file].clone();
         bad[500] ^= 1;
         assert_eq!(bundle.add(file, &bad).unwrap_err().code(), "integrity");
-        segmenter.extend(&mut bundle).unwrap();
-        let ready = block_on(segmenter.embed_names(&["cat"], &mut Unpaced));
+        segmenter.load_parts(&mut bundle).unwrap();
+        let ready = block_on(segmenter.embed_names(&["cat"], &mut NoProgress));
         assert!(ready.is_ok(), "ready words are still there");
-        let other = block_on(segmenter.embed_names(&["blue fish"], &mut Unpaced));
+        let other = block_on(segmenter.embed_names(&["blue fish"], &mut NoProgress));
         assert_eq!(other.unwrap_err().code(), "model");
         bundle.add(file, &sound.contents[file]).unwrap();
     }
-    segmenter.extend(&mut bundle).unwrap();
+    segmenter.load_parts(&mut bundle).unwrap();
     assert_eq!(answer(&segmenter), expected);
 }

@@ -19,7 +19,7 @@ fn blocks_are_those_of_plain_burn() {
         // where WebGPU has to work, in a browser, it is not passed over.
         Err(why) => return println!("not tested: {why}"),
     };
-    let halves = wordmask::kernel::gpu::hands_on_halves(&compute.device);
+    let halves = wordmask::kernel::gpu::uses_f16_activations(&compute.device);
     println!("on {}, f16 between kernels: {halves}", compute.name);
     let checks = gpu::cases().into_iter();
     let shares = checks.map(|case| block_on(gpu::check(case, &compute.device)));

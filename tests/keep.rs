@@ -7,9 +7,10 @@ mod numbers;
 
 use numbers::Numbers;
 use pollster::block_on;
-use wordmask::bundle::{Bundle, Manifest, Scheme, Stored};
-use wordmask::clip::{VisionConfig, WeightSource};
-use wordmask::eval::blocks_to_keep;
+use wordmask::bundle::{Bundle, Manifest};
+use wordmask::calibrate::blocks_to_keep;
+use wordmask::clip::VisionConfig;
+use wordmask::quant::{Scheme, Stored, WeightSource};
 
 /// The block that bears no 8-bit activations.
 const HARD: usize = 1;

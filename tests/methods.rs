@@ -4,17 +4,17 @@
 
 use pollster::block_on;
 use wordmask::bundle::Bundle;
-use wordmask::clip::{Unpaced, WeightSource};
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
 use wordmask::device::{Compute, Preference};
 use wordmask::image::Picture;
 use wordmask::mask::{LabelMap, Rle};
+use wordmask::progress::NoProgress;
 use wordmask::prompt::{Class, parse_words};
+use wordmask::quant::WeightSource;
 use wordmask::refine::Refinement;
-use wordmask::scene;
-use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Options, Setting, Windows};
-use wordmask::{Error, Segmentation, Segmenter};
+use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Options, Pipeline, Windows};
+use wordmask::{Error, Segmentation, Segmenter, scene};
 
 /// The built-in model, to which these words are known by made-up vectors: embedding hundreds of
 /// words is not what is tested here.
@@ -57,14 +57,14 @@ fn encode(
         windows,
         ..EncodeOptions::default()
     };
-    block_on(segmenter.encode(picture, &options, &mut Unpaced))
+    block_on(segmenter.encode(picture, &options, &mut NoProgress))
 }
 
 fn segment(
     segmenter: &Segmenter,
     image: &EncodedImage,
     classes: &[Class],
-    setting: &Setting,
+    setting: &Pipeline,
     background: Background,
 ) -> Segmentation {
     let options = Options {
@@ -76,12 +76,12 @@ fn segment(
         regions: 3,
         ..Options::default()
     };
-    block_on(segmenter.segment(image, classes, &options, &mut Unpaced)).unwrap()
+    block_on(segmenter.segment(image, classes, &options, &mut NoProgress)).unwrap()
 }
 
 /// Shares add up to at most the whole, scores are probabilities, and pixels are labelled with
 /// classes that were asked for.
-fn check(answer: &Segmentation, setting: &Setting, classes: usize) {
+fn check(answer: &Segmentation, setting: &Pipeline, classes: usize) {
     let shares: f64 = answer.classes().iter().map(|c| c.fraction).sum();
     assert!(shares <= 1.0 + 1e-9, "{setting}: {shares}");
     for &label in answer.labels().labels() {
@@ -103,7 +103,7 @@ fn one_class_with_and_without_background() {
     let segmenter = segmenter(&words);
     let classes = parse_words(&words[..1]).unwrap();
     let image = encode(&segmenter, picture(3), Windows::Auto).unwrap();
-    for setting in Setting::all() {
+    for setting in Pipeline::all() {
         let alone = segment(&segmenter, &image, &classes, &setting, Background::None);
         check(&alone, &setting, 1);
         // Nothing else is there to be.
@@ -124,7 +124,7 @@ fn two_hundred_classes() {
     let classes = parse_words(&words).unwrap();
     let image = encode(&segmenter, picture(4), Windows::Auto).unwrap();
     for method in Method::ALL {
-        let setting = Setting {
+        let setting = Pipeline {
             method,
             residual: false,
             refine: vec![
@@ -139,11 +139,11 @@ fn two_hundred_classes() {
 }
 
 #[test]
-fn one_cell_and_one_colour() {
+fn one_cell_and_one_color() {
     let words = words(3);
     let segmenter = segmenter(&words);
     let classes = parse_words(&words[..2]).unwrap();
-    let one_colour = |width, height| {
+    let one_color = |width, height| {
         Picture::from_rgb(width, height, vec![90; (width * height * 3) as usize]).unwrap()
     };
     let small = EncodeOptions {
@@ -151,12 +151,12 @@ fn one_cell_and_one_colour() {
         ..EncodeOptions::default()
     };
     for (picture, options) in [
-        (one_colour(1, 1), small),
+        (one_color(1, 1), small),
         (picture(5), small),
-        (one_colour(40, 30), EncodeOptions::default()),
+        (one_color(40, 30), EncodeOptions::default()),
     ] {
-        let image = block_on(segmenter.encode(picture, &options, &mut Unpaced)).unwrap();
-        for setting in Setting::all() {
+        let image = block_on(segmenter.encode(picture, &options, &mut NoProgress)).unwrap();
+        for setting in Pipeline::all() {
             let background = Background::Words(words[2..].to_vec());
             let answer = segment(&segmenter, &image, &classes, &setting, background);
             check(&answer, &setting, 2);
@@ -176,7 +176,7 @@ fn smaller_windows_see_the_same_picture() {
     let windows = slide(side / 2, side / 4).unwrap();
     assert_eq!(windows.grid(), whole.grid());
     for method in Method::ALL.into_iter().filter(|m| m.is_dense()) {
-        let setting = Setting {
+        let setting = Pipeline {
             method,
             residual: false,
             refine: vec![Refinement::KeySmoothing],
@@ -209,11 +209,11 @@ fn coarse_answers_come_first() {
         ..Options::default()
     };
     let mut coarse = 0;
-    let answer = block_on(segmenter.segment_sharpening(
+    let answer = block_on(segmenter.segment_progressive(
         &image,
         &classes,
         &options,
-        &mut Unpaced,
+        &mut NoProgress,
         &mut |part| {
             assert_eq!(part.classes().len(), 3);
             coarse += 1;
@@ -231,7 +231,7 @@ fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
     let image = encode(&segmenter, picture(8), Windows::Auto).unwrap();
     let bad = |options: Options| {
         let error =
-            block_on(segmenter.segment(&image, &classes, &options, &mut Unpaced)).unwrap_err();
+            block_on(segmenter.segment(&image, &classes, &options, &mut NoProgress)).unwrap_err();
         assert_eq!(error.code(), "input", "{error}");
     };
     let options = Options::default;
@@ -250,7 +250,8 @@ fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
     });
     let map = LabelMap::new(3, 3, vec![0; 9]).unwrap();
     let mask = Rle::of_class(&map, 0).unwrap();
-    let error = block_on(segmenter.classify(&image, &[mask], &classes, &mut Unpaced)).unwrap_err();
+    let error =
+        block_on(segmenter.classify(&image, &[mask], &classes, &mut NoProgress)).unwrap_err();
     assert!(error.to_string().contains("Mask 1"), "{error}");
     assert_eq!(
         segmenter.region_at(&image, 10_000, 0).unwrap_err().code(),
@@ -264,7 +265,7 @@ fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
         "input"
     );
     let region = segmenter.region_at(&image, 5, 5).unwrap();
-    let named = block_on(segmenter.classify(&image, &[region], &classes, &mut Unpaced)).unwrap();
+    let named = block_on(segmenter.classify(&image, &[region], &classes, &mut NoProgress)).unwrap();
     assert!((named[0].iter().sum::<f32>() - 1.0).abs() < 1e-5);
 }
 
@@ -287,7 +288,7 @@ fn quantised_kernels_answer_as_f32_does() {
     let ready = bundle.words().words.clone();
     let exact = Segmenter::build(manifest, &mut Exact(bundle), Compute::cpu()).unwrap();
     exact.add_names(ready).unwrap();
-    assert_agree(&packed, &exact, Setting::all());
+    assert_agree(&packed, &exact, Pipeline::all());
 }
 
 /// The same of a GPU, where there is one; browsers always compare (`tests/parity.e2e.mjs`).
@@ -300,7 +301,7 @@ fn a_gpu_answers_as_the_cpu_does() {
     };
     // All settings take minutes on a software adapter. Of the refinements only key smoothing has a
     // part on the GPU.
-    let mut settings = Setting::all();
+    let mut settings = Pipeline::all();
     settings.retain(|s| match s.refine[..] {
         [] | [Refinement::KeySmoothing] => true,
         _ => s.method == Method::MaskClip,
@@ -309,7 +310,7 @@ fn a_gpu_answers_as_the_cpu_does() {
 }
 
 /// Asserts that two segmenters answer alike by each of these settings.
-fn assert_agree(a: &Segmenter, b: &Segmenter, settings: Vec<Setting>) {
+fn assert_agree(a: &Segmenter, b: &Segmenter, settings: Vec<Pipeline>) {
     for setting in settings {
         let (alike, difference) = agreement(a, b, &setting);
         println!(
@@ -322,7 +323,7 @@ fn assert_agree(a: &Segmenter, b: &Segmenter, settings: Vec<Setting>) {
 }
 
 /// The share of pixels labelled alike, and the largest difference of a score.
-fn agreement(a: &Segmenter, b: &Segmenter, setting: &Setting) -> (f64, f32) {
+fn agreement(a: &Segmenter, b: &Segmenter, setting: &Pipeline) -> (f64, f32) {
     let (mut alike, mut difference, mut pixels) = (0, 0.0f32, 0);
     for seed in 20..24 {
         let scene = scene::generate(seed);

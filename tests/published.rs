@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use parity::{Answers, Compared, Network, compare_network};
 use pollster::block_on;
-use wordmask::bundle::{
-    Bundle, BundleWriter, Directory, Imported, Published, Scheme, Source, manifest_json,
-};
+use wordmask::bundle::{Bundle, BundleMetadata, BundleWriter, Source, manifest_json};
+use wordmask::import::{Directory, Published};
+use wordmask::quant::Scheme;
 
 /// In f32, with the order of the sums as the only difference.
 const TOLERANCE: f32 = 1e-3;
@@ -110,7 +110,7 @@ fn hf_b32_as_a_bundle() {
 }
 
 fn bundled(model: Published) -> Bundle {
-    let about = Imported {
+    let about = BundleMetadata {
         name: "b32".into(),
         knows: "It knows nothing.".into(),
         license: "MIT".into(),

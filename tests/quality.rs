@@ -6,10 +6,10 @@
 use pollster::block_on;
 use wordmask::Segmenter;
 use wordmask::bundle::Bundle;
-use wordmask::clip::Unpaced;
 use wordmask::device::Preference;
 use wordmask::eval::{Evaluation, TestSet};
 use wordmask::image::Picture;
+use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_words;
 use wordmask::scene::{self, Scene};
 use wordmask::segmenter::{Background, EncodeOptions, Options};
@@ -34,7 +34,7 @@ fn mean_iou_on_held_out_scenes() {
     let evaluation = Evaluation {
         segmenter: &segmenter,
         set: &TestSet::scenes(7, 100).unwrap(),
-        settings: vec![segmenter.default_setting().clone()],
+        settings: vec![segmenter.default_pipeline().clone()],
         backgrounds: vec![Background::Auto],
         options: Options::default(),
         encode: EncodeOptions::default(),
@@ -57,14 +57,14 @@ fn pairs() -> impl Iterator<Item = (Scene, [usize; 2])> {
             .flat_map(|a| (0..a).map(move |b| (a, b)))
             .find(|&(a, b)| {
                 let (a, b) = (&scene.things[a], &scene.things[b]);
-                a.kind == b.kind && a.colour != b.colour && seen(a) && seen(b)
+                a.kind == b.kind && a.color != b.color && seen(a) && seen(b)
             })?;
         Some((scene, [a, b]))
     })
 }
 
 #[test]
-fn colours_tell_things_of_one_kind_apart() {
+fn colors_tell_things_of_one_kind_apart() {
     let segmenter = segmenter();
     let options = Options {
         background: Background::None,
@@ -72,13 +72,14 @@ fn colours_tell_things_of_one_kind_apart() {
     };
     let (mut right, mut all) = (0usize, 0usize);
     for (scene, things) in pairs().take(40) {
-        let words = things.map(|i| format!("{} {}", scene.things[i].colour, scene.things[i].name));
+        let words = things.map(|i| format!("{} {}", scene.things[i].color, scene.things[i].name));
         let classes = parse_words(&words).unwrap();
         let (width, height) = (scene.width as u32, scene.height as u32);
         let picture = Picture::from_rgb(width, height, scene.rgb.clone()).unwrap();
-        let image =
-            block_on(segmenter.encode(picture, &EncodeOptions::default(), &mut Unpaced)).unwrap();
-        let result = block_on(segmenter.segment(&image, &classes, &options, &mut Unpaced)).unwrap();
+        let image = block_on(segmenter.encode(picture, &EncodeOptions::default(), &mut NoProgress))
+            .unwrap();
+        let result =
+            block_on(segmenter.segment(&image, &classes, &options, &mut NoProgress)).unwrap();
         for (&instance, &label) in scene.instances.iter().zip(result.labels().labels()) {
             if let Some(class) = things.iter().position(|&i| i + 1 == usize::from(instance)) {
                 all += 1;

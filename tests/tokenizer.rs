@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use wordmask::clip::{Activation, TextConfig, Tokenizer};
+use wordmask::clip::{TextConfig, Tokenizer};
+use wordmask::kernel::Activation;
 
 const START: u32 = 49_406;
 const END: u32 = 49_407;

@@ -1,29 +1,28 @@
 //! The exact set of tensors that a network of a given architecture has.
 
 use super::manifest::Part;
-use super::quant::Role;
-use crate::clip::{ClipConfig, VisionConfig};
-use crate::guide::{GuideConfig, vit_name};
+use crate::clip::{ClipConfig, GuideConfig, VisionConfig, vit_name};
+use crate::quant::Role;
 
 /// A tensor that a bundle must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Expected {
-    pub(super) name: String,
-    pub(super) shape: Vec<usize>,
-    pub(super) part: Part,
-    pub(super) role: Role,
+pub(crate) struct Expected {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) part: Part,
+    pub(crate) role: Role,
 }
 
 impl Expected {
     /// Rows, and numbers in each: the first axis and the product of the others.
-    pub(super) fn rows_and_cols(&self) -> (usize, usize) {
+    pub(crate) fn rows_and_cols(&self) -> (usize, usize) {
         let cols = self.shape.iter().skip(1).product();
         (self.shape.first().copied().unwrap_or(1), cols)
     }
 }
 
 /// All tensors of a guide, in the order in which shards hold them.
-pub(super) fn expected_guide(config: &GuideConfig) -> Vec<Expected> {
+pub(crate) fn expected_guide(config: &GuideConfig) -> Vec<Expected> {
     let mut list = List {
         part: Part::Guide,
         tensors: Vec::new(),
@@ -33,7 +32,7 @@ pub(super) fn expected_guide(config: &GuideConfig) -> Vec<Expected> {
 }
 
 /// All tensors of a CLIP, in the order in which shards hold them.
-pub(super) fn expected(config: &ClipConfig) -> Vec<Expected> {
+pub(crate) fn expected(config: &ClipConfig) -> Vec<Expected> {
     let v = &config.vision;
     let t = &config.text;
     let mut list = List {

@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::quant::Scheme;
-use crate::clip::ClipConfig;
+use crate::clip::{ClipConfig, GuideConfig};
 use crate::error::{Error, Result};
-use crate::guide::GuideConfig;
 use crate::image::MAX_SIDE;
+use crate::quant::Scheme;
 
 /// The version of the bundle format that this library writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;

@@ -38,6 +38,6 @@ pub use manifest::{FORMAT, FileEntry, Manifest, Part, Piece, Shard, Source, Sour
 pub use quant::{Scheme, Stored};
 pub use weights::Bundle;
 pub use words::ReadyWords;
-pub use write::{BundleWriter, Imported, MadeFile, TensorError, manifest_json};
+pub use write::{BundleFile, BundleMetadata, BundleWriter, TensorError, manifest_json};
 #[cfg(feature = "cli")]
 pub use write::{add_words, finish, write};

@@ -10,12 +10,13 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::layout::{Expected, expected, expected_guide};
 use super::manifest::{Manifest, Part, Piece, Shard};
-use super::quant::{Role, Stored, q4, q8};
 use super::words::{ReadyWords, read_words};
 #[cfg(feature = "cli")]
 use super::write::{MANIFEST_FILE, manifest_json};
-use crate::clip::{RowTable, Tokenizer, WeightSource};
+use crate::clip::Tokenizer;
 use crate::error::{Error, Result};
+use crate::quant::{Role, Stored, q4, q8};
+use crate::quant::{RowTable, WeightSource};
 
 /// The rows of a tensor that have come, by the first of them.
 type Pieces = BTreeMap<usize, Stored>;
@@ -71,7 +72,7 @@ impl Bundle {
     #[cfg(feature = "cli")]
     pub fn read(directory: &Path) -> Result<Self> {
         let path = directory.join(MANIFEST_FILE);
-        let manifest = std::fs::read(&path).map_err(|e| Error::io(&path, &e))?;
+        let manifest = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
         Self::new(&manifest)?.filled(directory)
     }
 
@@ -89,7 +90,7 @@ impl Bundle {
     fn filled(mut self, directory: &Path) -> Result<Self> {
         for file in self.missing.clone() {
             let path = directory.join(&file);
-            let contents = std::fs::read(&path).map_err(|e| Error::io(&path, &e))?;
+            let contents = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
             self.add(&file, &contents)?;
         }
         Ok(self)
@@ -371,14 +372,14 @@ impl Wanted<'_> {
             (Dtype::F16, _) => is(shape).map(|()| Stored::F16(f16s(&view))),
             (Dtype::I8, true) => {
                 is(shape)?;
-                Ok(Stored::Q8(q8::Rows {
+                Ok(Stored::Q8(q8::Matrix {
                     values: view.data().iter().map(|&b| b.cast_signed()).collect(),
                     scales: f32s(&scales(Dtype::F32, &[rows])?),
                 }))
             }
             (Dtype::U8, true) => {
                 is(&[rows, q4::row_bytes(cols)])?;
-                Ok(Stored::Q4(q4::Rows {
+                Ok(Stored::Q4(q4::Matrix {
                     cols,
                     nibbles: view.data().to_vec(),
                     scales: f16s(&scales(Dtype::F16, &[rows, q4::blocks(cols)])?),

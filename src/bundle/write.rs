@@ -8,14 +8,15 @@ use std::path::Path;
 use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::import::{Published, PublishedGuide};
 use super::layout::{Expected, expected, expected_guide};
 use super::manifest::{FORMAT, FileEntry, Manifest, Part, Piece, Shard, Source};
-use super::quant::{Role, Scheme, Stored, q4};
 #[cfg(feature = "cli")]
 use super::words::{ReadyWords, encode_words};
-use crate::clip::{VisionConfig, WeightSource};
+use crate::clip::VisionConfig;
 use crate::error::{Error, Result};
+use crate::import::{Published, PublishedGuide};
+use crate::quant::WeightSource;
+use crate::quant::{Role, Scheme, Stored, q4};
 
 /// The largest shard: static hosts serve it, progress is smooth and memory stays flat.
 const SHARD_BYTES: usize = 16 << 20;
@@ -33,7 +34,7 @@ const WORDS_FILE: &str = "words-00.safetensors";
 
 /// What a written bundle says of itself beside what the model tells.
 #[derive(Debug, Clone)]
-pub struct Imported {
+pub struct BundleMetadata {
     /// [`Manifest::name`]
     pub name: String,
     /// [`Manifest::knows`]
@@ -53,7 +54,7 @@ pub struct Imported {
 
 /// A finished file of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MadeFile {
+pub struct BundleFile {
     /// Its name.
     pub name: String,
     /// Its contents.
@@ -116,7 +117,7 @@ impl BundleWriter {
         model: Published,
         guide: Option<PublishedGuide>,
         scheme: Scheme,
-        about: Imported,
+        about: BundleMetadata,
         kept: &[usize],
     ) -> Self {
         let mut tensors = expected(model.config());
@@ -125,7 +126,7 @@ impl BundleWriter {
                 .iter()
                 .any(|&b| VisionConfig::is_of_block(&tensor.name, b));
             if is_kept && tensor.role == Role::Inner {
-                tensor.role = Role::Kept;
+                tensor.role = Role::Unquantised;
             }
         }
         let config = guide.as_ref().map(|guide| guide.config().clone());
@@ -175,9 +176,9 @@ impl BundleWriter {
     ///
     /// [`Error::Model`] if a tensor is missing, cannot be read or holds numbers that are not
     /// finite. The writer is of no use after that.
-    pub fn next_file(&mut self) -> Result<Option<MadeFile>> {
+    pub fn next_file(&mut self) -> Result<Option<BundleFile>> {
         if let Some(contents) = self.tokenizer.take() {
-            return Ok(Some(MadeFile {
+            return Ok(Some(BundleFile {
                 name: TOKENIZER_FILE.into(),
                 contents,
             }));
@@ -191,7 +192,7 @@ impl BundleWriter {
             part: shard.part,
             tensors: shard.pieces.iter().map(|p| self.named(p)).collect(),
         });
-        Ok(Some(MadeFile {
+        Ok(Some(BundleFile {
             name: shard.file,
             contents,
         }))
@@ -242,9 +243,9 @@ impl BundleWriter {
             let values = self.values(piece.tensor)?;
             let tensor = &self.tensors[piece.tensor];
             let (_, cols) = tensor.rows_and_cols();
-            let form = self.manifest.scheme.form(tensor.role);
+            let format = self.manifest.scheme.format(tensor.role);
             let rows = &values[piece.rows.start * cols..piece.rows.end * cols];
-            let stored = Stored::encode(rows, cols, form);
+            let stored = Stored::encode(rows, cols, format);
             self.errors[piece.tensor].add(rows, &stored);
             parts.add(tensor, piece.rows.len(), stored);
             self.current = Some((piece.tensor, values));
@@ -307,7 +308,7 @@ fn plan(tensors: &[Expected], scheme: Scheme) -> Vec<PlannedShard> {
         for (index, tensor) in tensors.iter().enumerate().filter(|(_, t)| t.part == part) {
             let (rows, cols) = tensor.rows_and_cols();
             let header = 2 * tensor.name.len() + HEADER_ENTRY;
-            let row = scheme.form(tensor.role).row_bytes(cols).max(1);
+            let row = scheme.format(tensor.role).row_bytes(cols).max(1);
             let fits = SHARD_BYTES.saturating_sub(header) / row;
             let mut start = 0;
             while start < rows {
@@ -412,10 +413,10 @@ pub fn write(
     writer: &mut BundleWriter,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Manifest> {
-    std::fs::create_dir_all(out).map_err(|e| Error::io(out, &e))?;
+    std::fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
     let manifest = out.join(MANIFEST_FILE);
     if manifest.exists() {
-        std::fs::remove_file(&manifest).map_err(|e| Error::io(&manifest, &e))?;
+        std::fs::remove_file(&manifest).map_err(|e| Error::io(&manifest, e))?;
     }
     let mut done = 0;
     while let Some(file) = writer.next_file()? {
@@ -452,7 +453,7 @@ pub fn finish(out: &Path, manifest: &Manifest) -> Result<()> {
 #[cfg(feature = "cli")]
 fn save(out: &Path, name: &str, contents: &[u8]) -> Result<()> {
     let path = out.join(name);
-    std::fs::write(&path, contents).map_err(|e| Error::io(&path, &e))
+    std::fs::write(&path, contents).map_err(|e| Error::io(&path, e))
 }
 
 #[cfg(test)]

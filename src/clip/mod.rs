@@ -3,7 +3,7 @@
 //! Everything is driven by [`ClipConfig`], so that any published ViT CLIP fits. The towers are
 //! plain Burn modules for inference; they know nothing of segmentation. What dense prediction
 //! needs, the tokens that enter the last block and that block itself, the vision tower hands out
-//! ([`VisionTower::trunk`], [`VisionTower::last_block`]).
+//! ([`VisionTower::backbone`], [`VisionTower::last_block`]).
 
 mod block;
 mod clean;
@@ -14,7 +14,7 @@ mod text;
 mod tokenizer;
 mod vision;
 
-pub use block::{Block, BlockShape, Heads, Plain, build_layer_norm, build_linear};
+pub use block::{Block, BlockShape, BurnBlock, Heads, build_layer_norm, build_linear};
 #[cfg(test)]
 pub(crate) use config::tests::small as small_config;
 pub use config::{Activation, ClipConfig, TextConfig, VisionConfig, check_statistics};
@@ -26,8 +26,8 @@ pub use vision::{Grid, Positions, VisionTower, patches};
 
 use burn::tensor::{Device, Tensor};
 
-use crate::bundle::Stored;
 use crate::error::Result;
+use crate::quant::Stored;
 
 /// Where a tower takes its weights from, by the names of the Hugging Face `CLIPModel` layout.
 ///
@@ -101,7 +101,7 @@ impl RowTable for Vec<f32> {
 ///
 /// On the web it also hands control back to the event loop, so that a message that cancels can
 /// arrive while the computation runs.
-pub trait Pace {
+pub trait Progress {
     /// `done` of `total` steps are finished.
     ///
     /// # Errors
@@ -110,29 +110,29 @@ pub trait Pace {
     fn step(&mut self, done: usize, total: usize) -> impl Future<Output = Result<()>>;
 }
 
-/// A [`Pace`] for callers that neither watch nor cancel.
+/// A [`Progress`] for callers that neither watch nor cancel.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Unpaced;
+pub struct NoProgress;
 
-impl Pace for Unpaced {
+impl Progress for NoProgress {
     async fn step(&mut self, _done: usize, _total: usize) -> Result<()> {
         Ok(())
     }
 }
 
 /// A part of a longer computation: its steps are counted on from those already done.
-pub struct Within<'a, P> {
+pub struct SubProgress<'a, P> {
     /// The whole computation's pace.
-    pub pace: &'a mut P,
+    pub progress: &'a mut P,
     /// Steps done before this part.
     pub done: usize,
     /// Steps of the whole.
     pub total: usize,
 }
 
-impl<P: Pace> Pace for Within<'_, P> {
+impl<P: Progress> Progress for SubProgress<'_, P> {
     async fn step(&mut self, done: usize, _total: usize) -> Result<()> {
-        self.pace.step(self.done + done, self.total).await
+        self.progress.step(self.done + done, self.total).await
     }
 }
 

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::block::{Block, BlockShape, build_layer_norm};
 use super::config::TextConfig;
-use super::{Pace, RowTable, WeightSource};
+use super::{Progress, RowTable, WeightSource};
 use crate::error::{Error, Result};
 
 /// Texts that go through the tower together. Enough to fill the kernels, few enough that a
@@ -100,24 +100,28 @@ impl TextTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `pace`, [`Error::Device`] if the result cannot be read,
+    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the result cannot be read,
     /// [`Error::Internal`] for an empty text or an id outside the vocabulary.
-    pub async fn embed(&self, texts: &[Vec<u32>], pace: &mut impl Pace) -> Result<Vec<Vec<f32>>> {
+    pub async fn embed(
+        &self,
+        texts: &[Vec<u32>],
+        progress: &mut impl Progress,
+    ) -> Result<Vec<Vec<f32>>> {
         // Texts of like length share a batch, so that little is computed behind end tokens.
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&i| texts[i].len());
         let batches = texts.len().div_ceil(BATCH);
         let mut rows = vec![Vec::new(); texts.len()];
         for (done, batch) in order.chunks(BATCH).enumerate() {
-            pace.step(done, batches).await?;
+            progress.step(done, batches).await?;
             let ids: Vec<&[u32]> = batch.iter().map(|&i| texts[i].as_slice()).collect();
-            let embedded = crate::device::read(self.forward(&ids)?).await?;
+            let embedded = crate::readback::read(self.forward(&ids)?).await?;
             let width = embedded.len() / batch.len();
             for (&i, row) in batch.iter().zip(embedded.chunks_exact(width)) {
                 rows[i] = row.to_vec();
             }
         }
-        pace.step(batches, batches).await?;
+        progress.step(batches, batches).await?;
         Ok(rows)
     }
 

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::block::{Block, BlockShape, build_layer_norm};
 use super::config::VisionConfig;
-use super::{Pace, WeightSource};
+use super::{Progress, WeightSource};
 use crate::error::{Error, Result};
 
 /// The shape of a grid of patches; a cell is one position of it.
@@ -39,13 +39,13 @@ pub struct VisionTower {
     blocks: Vec<Block>,
     post_norm: LayerNorm,
     /// `[width, projection]`
-    projection: Param<Tensor<2>>,
+    visual_projection: Param<Tensor<2>>,
 }
 
 impl VisionTower {
-    /// Blocks that [`VisionTower::trunk`] runs, each a step of its pace.
+    /// Blocks that [`VisionTower::backbone`] runs, each a step of its pace.
     #[must_use]
-    pub fn trunk_blocks(&self) -> usize {
+    pub fn backbone_blocks(&self) -> usize {
         self.blocks.len().saturating_sub(1)
     }
 
@@ -94,7 +94,7 @@ impl VisionTower {
             pre_norm: norm(source, "pre_layrnorm")?,
             blocks,
             post_norm: norm(source, "post_layernorm")?,
-            projection: Param::from_tensor(out.transpose()),
+            visual_projection: Param::from_tensor(out.transpose()),
         })
     }
 
@@ -107,39 +107,39 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `pace`, [`Error::Internal`] if the grid is not that of the patches.
-    pub async fn trunk(
+    /// [`Error::Cancelled`] from `progress`, [`Error::Internal`] if the grid is not that of the patches.
+    pub async fn backbone(
         &self,
         patches: Tensor<3>,
         grid: Grid,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<Tensor<3>> {
-        self.run(patches, grid, pace, |_| ()).await
+        self.run(patches, grid, progress, |_| ()).await
     }
 
     /// The same, keeping what every block puts out: the embeddings first, then each block's tokens,
-    /// the last of them what [`VisionTower::trunk`] returns.
+    /// the last of them what [`VisionTower::backbone`] returns.
     ///
     /// # Errors
     ///
-    /// As [`VisionTower::trunk`].
-    pub async fn states(
+    /// As [`VisionTower::backbone`].
+    pub async fn hidden_states(
         &self,
         patches: Tensor<3>,
         grid: Grid,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<Vec<Tensor<3>>> {
-        let mut states = Vec::with_capacity(self.blocks.len());
-        let keep = |x: &Tensor<3>| states.push(x.clone());
-        self.run(patches, grid, pace, keep).await?;
-        Ok(states)
+        let mut hidden_states = Vec::with_capacity(self.blocks.len());
+        let keep = |x: &Tensor<3>| hidden_states.push(x.clone());
+        self.run(patches, grid, progress, keep).await?;
+        Ok(hidden_states)
     }
 
     async fn run(
         &self,
         patches: Tensor<3>,
         grid: Grid,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
         mut visit: impl FnMut(&Tensor<3>),
     ) -> Result<Tensor<3>> {
         let mut x = self.embed(patches, grid)?;
@@ -147,11 +147,11 @@ impl VisionTower {
         let (_, trunk) = self.last_and_trunk()?;
         let total = trunk.len();
         for (done, block) in trunk.iter().enumerate() {
-            pace.step(done, total).await?;
+            progress.step(done, total).await?;
             x = block.forward(x, false);
             visit(&x);
         }
-        pace.step(total, total).await?;
+        progress.step(total, total).await?;
         Ok(x)
     }
 
@@ -172,14 +172,16 @@ impl VisionTower {
     /// - output: `[tokens, projection]`
     #[must_use]
     pub fn project(&self, tokens: Tensor<2>) -> Tensor<2> {
-        self.post_norm.forward(tokens).matmul(self.projection.val())
+        self.post_norm
+            .forward(tokens)
+            .matmul(self.visual_projection.val())
     }
 
     /// CLIP's embedding of whole pictures: the last block as trained, read at the class token.
     ///
     /// # Shapes
     ///
-    /// - `tokens`: `[batch, 1 + cells, width]`, from [`VisionTower::trunk`]
+    /// - `tokens`: `[batch, 1 + cells, width]`, from [`VisionTower::backbone`]
     /// - output: `[batch, projection]`, not normalised
     ///
     /// # Errors

@@ -184,7 +184,7 @@ pub fn guide(scores: &mut ScoreMap, foreground: &ScoreMap) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::reference;
+    use crate::fixtures;
     use proptest::prelude::*;
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
                     .map(|v| v as f32)
                     .collect();
                 let name = format!("clip-diy.crops.{width}x{height}.{}", u32::from(budget));
-                reference::assert_close(&crops, &name, 0.0);
+                fixtures::assert_close(&crops, &name, 0.0);
             }
         }
     }
@@ -233,7 +233,7 @@ mod tests {
         let kind = ScoreKind::Cosine { scale: 1.0 };
         for budget in [Budget::Ten, Budget::TwentySix, Budget::FiftyNine] {
             let (cosines, shape) =
-                reference::tensor(&format!("clip-diy.cosines.{}", u32::from(budget)));
+                fixtures::tensor(&format!("clip-diy.cosines.{}", u32::from(budget)));
             let mut from = 0;
             let scales: Vec<_> = budget
                 .scales()
@@ -249,13 +249,13 @@ mod tests {
                 })
                 .collect();
             let mut map = fuse(&scales, shape[0], kind).unwrap();
-            reference::assert_close(
+            fixtures::assert_close(
                 map.values(),
                 &format!("clip-diy.map.{}", u32::from(budget)),
                 1e-5,
             );
             if budget == Budget::FiftyNine {
-                let (guidance, grid) = reference::tensor("clip-diy.guidance");
+                let (guidance, grid) = fixtures::tensor("clip-diy.guidance");
                 let grid = Grid {
                     rows: grid[0],
                     cols: grid[1],
@@ -264,7 +264,7 @@ mod tests {
                     &mut map,
                     &ScoreMap::new(1, grid, guidance, ScoreKind::Weight).unwrap(),
                 );
-                reference::assert_close(map.values(), "clip-diy.guided.59", 1e-5);
+                fixtures::assert_close(map.values(), "clip-diy.guided.59", 1e-5);
             }
         }
     }

@@ -87,7 +87,7 @@ impl Method {
 
     /// Whether it needs what every block puts out, not only what enters the last one.
     #[must_use]
-    pub fn needs_states(self) -> bool {
+    pub fn needs_hidden_states(self) -> bool {
         self == Self::ScClip
     }
 }
@@ -130,8 +130,8 @@ pub struct CellFeatures {
 ///
 /// # Shapes
 ///
-/// - `states`: what the blocks put out, the last one what enters the last block, each
-///   `[1, 1 + cells, width]`, class token first; all of them if [`Method::needs_states`], else
+/// - `hidden_states`: what the blocks put out, the last one what enters the last block, each
+///   `[1, 1 + cells, width]`, class token first; all of them if [`Method::needs_hidden_states`], else
 ///   the last one suffices
 ///
 /// # Errors
@@ -142,10 +142,10 @@ pub async fn features(
     method: Method,
     residual: bool,
     tower: &VisionTower,
-    states: &[Tensor<3>],
+    hidden_states: &[Tensor<3>],
     grid: Grid,
 ) -> Result<CellFeatures> {
-    let entering = states
+    let entering = hidden_states
         .last()
         .ok_or_else(|| Error::internal("cell features of nothing"))?;
     let block = LastBlock::open(tower, entering.clone())?;
@@ -155,7 +155,7 @@ pub async fn features(
         Method::Sclip => sclip::sclip(&block),
         Method::NaClip => naclip::naclip(&block, grid),
         Method::Pearl => pearl::pearl(&block),
-        Method::ScClip => scclip::scclip(tower, states, grid).await?,
+        Method::ScClip => scclip::scclip(tower, hidden_states, grid).await?,
         Method::ClipDiy | Method::TwoStage => {
             return Err(Error::internal(format!("{method} has no cell features")));
         }

@@ -7,7 +7,7 @@ use super::last_block::{LastBlock, weights};
 use crate::clip::Grid;
 
 /// Standard deviation of the neighbourhood in cells.
-const REACH: f32 = 5.0;
+const SIGMA: f32 = 5.0;
 
 /// `softmax(k kᵀ / √size + ω) v`, where ω is a Gaussian of the distance between two cells.
 pub(super) fn naclip(block: &LastBlock<'_>, grid: Grid) -> CellFeatures {
@@ -32,7 +32,7 @@ fn neighbourhood(grid: Grid, device: &Device) -> Tensor<4> {
 
 /// The Gaussian of the distance between any two of these places on a line, `[places, places]`.
 fn gaussian(places: usize, device: &Device) -> Tensor<2> {
-    let value = |d: usize| (-((d * d) as f32) / (2.0 * REACH * REACH)).exp();
+    let value = |d: usize| (-((d * d) as f32) / (2.0 * SIGMA * SIGMA)).exp();
     let values = (0..places)
         .flat_map(|a| (0..places).map(move |b| value(a.abs_diff(b))))
         .collect::<Vec<_>>();

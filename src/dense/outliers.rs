@@ -4,8 +4,8 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::clip::Grid;
-use crate::device::read;
 use crate::error::Result;
+use crate::readback::read;
 
 /// Neighbours that a cell's density is measured with.
 const NEIGHBOURS: usize = 30;
@@ -144,12 +144,12 @@ fn largest(factors: &[f32], count: usize) -> Vec<usize> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::reference;
+    use crate::fixtures;
     use burn::tensor::Device;
     use pollster::block_on;
 
     fn reference_cells() -> (Tensor<2>, Grid) {
-        let (values, shape) = reference::tensor("outliers.tokens");
+        let (values, shape) = fixtures::tensor("outliers.tokens");
         let data = TensorData::new(values, [shape[0], shape[1]]);
         (
             Tensor::from_data(data, &Device::flex()),
@@ -162,10 +162,10 @@ mod tests {
         let (cells, grid) = reference_cells();
         let distances = block_on(squared_distances(&cells)).unwrap();
         let factors = local_outlier_factors(&distances, grid.cells());
-        reference::assert_close(&factors, "outliers.lof", 1e-4);
+        fixtures::assert_close(&factors, "outliers.lof", 1e-4);
         let mut found = largest(&factors, grid.cells() / ONE_IN);
         found.sort_unstable();
-        assert_eq!(found, reference::indices("outliers.found"));
+        assert_eq!(found, fixtures::indices("outliers.found"));
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
         let (cells, grid) = reference_cells();
         let repair = block_on(Repair::plan(&cells, grid)).unwrap();
         let repaired = block_on(read(repair.apply(cells))).unwrap();
-        reference::assert_close(&repaired, "outliers.repaired", 1e-6);
+        fixtures::assert_close(&repaired, "outliers.repaired", 1e-6);
     }
 
     #[test]

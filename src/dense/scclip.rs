@@ -41,7 +41,7 @@ impl Depths {
     }
 }
 
-/// Cell features from all states of the trunk: `states[i]` is what block `i` put out, `states[0]`
+/// Cell features from all states of the trunk: `hidden_states[i]` is what block `i` put out, `hidden_states[0]`
 /// the embeddings, the last one what enters the last block.
 ///
 /// # Errors
@@ -49,13 +49,13 @@ impl Depths {
 /// [`Error::Device`](crate::Error::Device) if the device fails.
 pub(super) async fn scclip(
     tower: &VisionTower,
-    states: &[Tensor<3>],
+    hidden_states: &[Tensor<3>],
     grid: Grid,
 ) -> Result<CellFeatures> {
-    let layers = states.len();
+    let layers = hidden_states.len();
     let depths = Depths::of(layers);
     // A tower of one block has no state but the embeddings.
-    let state = |block: usize| states[block.min(layers - 1)].clone();
+    let state = |block: usize| hidden_states[block.min(layers - 1)].clone();
     let entering = state(layers - 1);
     let repair = Repair::plan(&cells(entering.clone()), grid).await?;
 

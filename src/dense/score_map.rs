@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::mask::UNLABELLED;
 
 /// [`UNLABELLED`], as wide as a score: what is done for several pixels at once is of one width.
-const NOTHING: u32 = UNLABELLED as u32;
+const UNLABELLED_U32: u32 = UNLABELLED as u32;
 
 /// What the numbers of a score map mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -123,7 +123,7 @@ impl ScoreMap {
             if class < background {
                 class as u32
             } else {
-                NOTHING
+                UNLABELLED_U32
             }
         };
         let mut best = vec![0.0; width];
@@ -162,7 +162,7 @@ impl ScoreMap {
             let place = pixel.iter().position(|score| *score == best[x]);
             to_probabilities(&mut pixel, self.kind);
             if place.is_none_or(|place| pixel[place] < threshold) {
-                *class = NOTHING;
+                *class = UNLABELLED_U32;
             }
         }
     }

@@ -101,8 +101,8 @@ pub fn fuse(proposals: &Proposals, probabilities: &[f32], classes: usize) -> Res
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::fixtures;
     use crate::mask::LabelMap;
-    use crate::reference;
 
     fn square() -> (Picture, Rle) {
         let picture = Picture::from_rgb(4, 3, (0..36).collect()).unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_the_mask_is_the_mean_colour() {
+    fn outside_the_mask_is_the_mean_color() {
         let (picture, mask) = square();
         let crop = masked_crop(&picture, &mask, [0.0, 1.0, 0.5]).unwrap();
         assert_eq!((crop.width(), crop.height()), (2, 2));
@@ -124,18 +124,18 @@ mod tests {
 
     #[test]
     fn crops_are_those_of_the_reference() {
-        let picture = reference::picture("crop.picture");
+        let picture = fixtures::picture("crop.picture");
         let mean = [0.481_454_66, 0.457_827_5, 0.408_210_73];
         for case in ["ring", "corner", "pixel", "whole"] {
-            let (mask, shape) = reference::tensor(&format!("crop.{case}.mask"));
+            let (mask, shape) = fixtures::tensor(&format!("crop.{case}.mask"));
             let labels = mask.iter().map(|v| *v as u8).collect();
             let map = LabelMap::new(shape[1] as u32, shape[0] as u32, labels).unwrap();
             let mask = Rle::of_class(&map, 1).unwrap();
             let bounds = mask.bounding_box().map(|v| v as f32);
-            reference::assert_close(&bounds, &format!("crop.{case}.box"), 0.0);
+            fixtures::assert_close(&bounds, &format!("crop.{case}.box"), 0.0);
             let crop = masked_crop(&picture, &mask, mean).unwrap();
             let pixels: Vec<f32> = crop.rgb().iter().copied().map(f32::from).collect();
-            reference::assert_close(&pixels, &format!("crop.{case}.pixels"), 0.0);
+            fixtures::assert_close(&pixels, &format!("crop.{case}.pixels"), 0.0);
         }
     }
 

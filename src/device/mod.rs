@@ -69,7 +69,7 @@ impl Compute {
         Self {
             device: Device::flex(),
             kind: Kind::Cpu,
-            name: kernel::cpu::way().into(),
+            name: kernel::cpu::kernel_name().into(),
             note: None,
         }
     }

@@ -6,10 +6,12 @@
 
 use burn::tensor::Device;
 
-use crate::bundle::{Scheme, Stored};
-use crate::clip::{Activation, Unpaced, VisionConfig, VisionTower, WeightSource, patches};
+use crate::clip::{VisionConfig, VisionTower, patches};
 use crate::error::{Error, Result};
-use crate::kernel::gpu::hands_on_halves;
+use crate::kernel::Activation;
+use crate::kernel::gpu::uses_f16_activations;
+use crate::progress::NoProgress;
+use crate::quant::{Scheme, Stored, WeightSource};
 
 const PROJECTION: usize = 16;
 
@@ -39,7 +41,7 @@ const TOLERANCE_OF_HALVES: f32 = 6e-3;
 /// [`Error::Device`] if the device fails or its answer is wrong.
 pub(super) async fn run(device: &Device) -> Result<()> {
     check(&compute(device, false).await?, TOLERANCE)?;
-    let tolerance = if hands_on_halves(device) {
+    let tolerance = if uses_f16_activations(device) {
         TOLERANCE_OF_HALVES
     } else {
         TOLERANCE
@@ -77,7 +79,7 @@ async fn compute(device: &Device, quantised: bool) -> Result<Vec<f32>> {
     let side = 14 * config.patch;
     let picture = pattern("picture", 3 * side * side, 1.5);
     let (cut, grid) = patches(&picture, side, side, config.patch, device)?;
-    let tokens = tower.trunk(cut, grid, &mut Unpaced).await?;
+    let tokens = tower.backbone(cut, grid, &mut NoProgress).await?;
     super::read(tower.pool(tokens)?).await
 }
 

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::Confusion;
 use super::datasets::Sample;
 use super::set::TestSet;
-use crate::clip::Unpaced;
 use crate::dense::Method;
 use crate::device::Kind;
 use crate::error::{Error, Result};
 use crate::mask::UNLABELLED;
+use crate::progress::NoProgress;
 use crate::prompt::Class;
 use crate::segmenter::{
-    Background, EncodeOptions, EncodedImage, Guidance, Options, Segmentation, Segmenter, Setting,
+    Background, EncodeOptions, EncodedImage, Guidance, Options, Pipeline, Segmentation, Segmenter,
 };
 
 /// Pictures between two writes of the state.
@@ -30,7 +30,7 @@ pub struct Evaluation<'a> {
     /// The pictures.
     pub set: &'a TestSet,
     /// Methods and refinements.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<Pipeline>,
     /// Backgrounds to measure each setting with. Without a background class, pixels that are
     /// background in truth are not counted.
     pub backgrounds: Vec<Background>,
@@ -48,7 +48,7 @@ pub struct Evaluation<'a> {
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Method and refinements.
-    pub setting: Setting,
+    pub setting: Pipeline,
     /// The background: auto, none or its words.
     pub background: String,
     /// The pictures.
@@ -127,7 +127,7 @@ impl Evaluation<'_> {
             .collect())
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&Setting, &Background)> {
+    fn pairs(&self) -> impl Iterator<Item = (&Pipeline, &Background)> {
         self.settings
             .iter()
             .flat_map(|setting| self.backgrounds.iter().map(move |b| (setting, b)))
@@ -143,7 +143,7 @@ impl Evaluation<'_> {
                 ..Options::default()
             };
             self.segmenter
-                .segment(&image, classes, &options, &mut Unpaced)
+                .segment(&image, classes, &options, &mut NoProgress)
                 .await?;
         }
         Ok(())
@@ -160,7 +160,7 @@ impl Evaluation<'_> {
             ..self.encode
         };
         self.segmenter
-            .encode(sample.picture.clone(), &options, &mut Unpaced)
+            .encode(sample.picture.clone(), &options, &mut NoProgress)
             .await
     }
 
@@ -172,7 +172,7 @@ impl Evaluation<'_> {
         rows: &mut [Row],
     ) -> Result<()> {
         let start = Instant::now();
-        let all_states = self.settings.iter().any(|s| s.method.needs_states());
+        let all_states = self.settings.iter().any(|s| s.method.needs_hidden_states());
         let image = self.encode(sample, all_states).await?;
         let encoding = start.elapsed().as_secs_f64();
         let mut preparing: HashMap<Prepared, f64> = HashMap::new();
@@ -181,7 +181,7 @@ impl Evaluation<'_> {
             let key = (setting.method, setting.residual);
             let start = Instant::now();
             self.segmenter
-                .prepare(&image, &options, &mut Unpaced)
+                .prepare(&image, &options, &mut NoProgress)
                 .await?;
             let prepared = *preparing
                 .entry(key)
@@ -189,7 +189,7 @@ impl Evaluation<'_> {
             let start = Instant::now();
             let answer = self
                 .segmenter
-                .segment(&image, classes, &options, &mut Unpaced)
+                .segment(&image, classes, &options, &mut NoProgress)
                 .await?;
             row.seconds += prepared + start.elapsed().as_secs_f64();
             if uses_cells(setting.method, &options) {
@@ -202,7 +202,7 @@ impl Evaluation<'_> {
         Ok(())
     }
 
-    fn options_of(&self, setting: &Setting, background: &Background) -> Options {
+    fn options_of(&self, setting: &Pipeline, background: &Background) -> Options {
         Options {
             method: Some(setting.method),
             residual: setting.residual,
@@ -250,7 +250,7 @@ impl Evaluation<'_> {
     fn save_overlay(
         &self,
         index: usize,
-        setting: &Setting,
+        setting: &Pipeline,
         background: &Background,
         answer: &Segmentation,
     ) -> Result<()> {
@@ -298,7 +298,7 @@ impl Evaluation<'_> {
         let Some(path) = self.state.as_deref().filter(|path| path.exists()) else {
             return Ok(fresh());
         };
-        let text = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
+        let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         let state: State = serde_json::from_slice(&text).map_err(|e| not_ours(path, &e))?;
         if state.of != self.fingerprint() {
             return Err(not_ours(path, &"it is of other settings or pictures"));
@@ -315,12 +315,12 @@ impl Evaluation<'_> {
         // Written beside and moved, so that a stop in between leaves the old state whole.
         let beside = path.with_extension("part");
         write_file(&beside, &text)?;
-        std::fs::rename(&beside, path).map_err(|e| Error::io(path, &e))
+        std::fs::rename(&beside, path).map_err(|e| Error::io(path, e))
     }
 
     fn report(
         &self,
-        setting: &Setting,
+        setting: &Pipeline,
         background: &Background,
         row: &Row,
         classes: &[Class],
@@ -357,7 +357,7 @@ fn uses_cells(method: Method, options: &Options) -> bool {
 }
 
 fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
-    std::fs::write(path, contents).map_err(|e| Error::io(path, &e))
+    std::fs::write(path, contents).map_err(|e| Error::io(path, e))
 }
 
 fn not_ours(path: &Path, why: &dyn std::fmt::Display) -> Error {

@@ -171,7 +171,7 @@ pub(crate) fn check_size(width: u32, height: u32) -> Result<usize> {
             MAX_PIXELS / 1_000_000
         )));
     }
-    usize::try_from(pixels).map_err(|_| Error::OutOfMemory(too_little_memory(pixels)))
+    usize::try_from(pixels).map_err(|_| Error::out_of_memory(too_little_memory(pixels)))
 }
 
 fn check_length(found: usize, pixels: usize, channels: usize, layout: &str) -> Result<()> {
@@ -190,7 +190,7 @@ pub(crate) fn allocate(bytes: usize) -> Result<Vec<u8>> {
     let mut buffer = Vec::new();
     buffer
         .try_reserve_exact(bytes)
-        .map_err(|_| Error::OutOfMemory(too_little_memory(bytes as u64)))?;
+        .map_err(|_| Error::out_of_memory(too_little_memory(bytes as u64)))?;
     buffer.resize(bytes, 0);
     Ok(buffer)
 }

@@ -1,7 +1,7 @@
 //! The weights of a transformer block as they are stored, before they are packed for a device.
 
-use crate::bundle::Stored;
-use crate::clip::Activation;
+use crate::kernel::Activation;
+use crate::quant::Stored;
 
 /// A residual block's weights.
 #[derive(Debug)]
@@ -9,7 +9,7 @@ pub struct BlockWeights {
     /// Before the attention.
     pub norm1: NormWeights,
     /// Queries, keys and values side by side: `[width, width]` each.
-    pub projection: LinearWeights,
+    pub qkv: LinearWeights,
     /// The attention's way out: `[width, width]`.
     pub out: LinearWeights,
     /// Before the feed-forward part.
@@ -36,7 +36,7 @@ impl BlockWeights {
 
     /// All matrices.
     pub fn matrices(&self) -> impl Iterator<Item = &Stored> {
-        [&self.projection, &self.out, &self.fc1, &self.fc2]
+        [&self.qkv, &self.out, &self.fc1, &self.fc2]
             .into_iter()
             .flat_map(|layer| &layer.matrices)
     }

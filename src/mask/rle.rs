@@ -105,7 +105,7 @@ impl Rle {
         let (width, height) = (self.width as usize, self.height as usize);
         let mut mask = Vec::new();
         mask.try_reserve_exact(width * height).map_err(|_| {
-            Error::OutOfMemory(format!("not enough memory for a mask of {width}x{height}"))
+            Error::out_of_memory(format!("not enough memory for a mask of {width}x{height}"))
         })?;
         mask.resize(width * height, false);
         let mut position = 0;

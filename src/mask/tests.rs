@@ -265,7 +265,7 @@ fn read_png(file: &[u8]) -> (Vec<u8>, Option<Colors>) {
 }
 
 #[test]
-fn a_label_png_carries_the_colours_and_hides_the_unlabelled() {
+fn a_label_png_carries_the_colors_and_hides_the_unlabelled() {
     let map = map_of(&["02", ".1"]);
     let (labels, colors) = read_png(&label_png(&map, &legend()).unwrap());
     assert_eq!(labels, map.labels());

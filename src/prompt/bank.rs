@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use super::templates::{fill, templates};
-use crate::clip::{Pace, TextTower, Tokenizer};
+use crate::clip::{TextTower, Tokenizer};
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// Remembers the vector of every name asked for, so that a word costs the text tower only once.
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ impl TextBank {
         names: &[&str],
         tokenizer: &Tokenizer,
         tower: &TextTower,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<()> {
         let unknown: BTreeSet<String> = {
             let known = self.lock();
@@ -37,7 +38,7 @@ impl TextBank {
             .flat_map(|name| templates().iter().map(move |t| fill(t, name)))
             .map(|text| tokenizer.encode(&text))
             .collect::<Result<Vec<_>>>()?;
-        let rows = tower.embed(&texts, pace).await?;
+        let rows = tower.embed(&texts, progress).await?;
         let vectors = rows.chunks_exact(templates().len()).map(mean_direction);
         self.lock().extend(unknown.into_iter().zip(vectors));
         Ok(())

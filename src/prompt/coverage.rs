@@ -80,7 +80,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference;
+    use crate::fixtures;
     use proptest::prelude::*;
 
     /// The unit vector in the plane at this angle.
@@ -186,7 +186,7 @@ mod tests {
     fn choices_are_those_of_the_reference() {
         for (case, limit) in [("words", 8), ("few", 8), ("tied", 3)] {
             let rows = |name: &str| {
-                let (values, shape) = reference::tensor(&format!("lexicon.{case}.{name}"));
+                let (values, shape) = fixtures::tensor(&format!("lexicon.{case}.{name}"));
                 let rows = values.chunks_exact(shape[1]).map(<[f32]>::to_vec);
                 rows.collect::<Vec<_>>()
             };
@@ -194,7 +194,7 @@ mod tests {
             let picked = choose(&slices(&words), &slices(&classes), 0.9, limit);
             assert_eq!(
                 picked,
-                reference::indices(&format!("lexicon.{case}.picked")),
+                fixtures::indices(&format!("lexicon.{case}.picked")),
                 "{case}"
             );
         }

@@ -1,6 +1,6 @@
 //! Efficient graph-based segmentation (Felzenszwalb and Huttenlocher, IJCV 59(2), 2004).
 
-use super::colour::Lab;
+use super::color::Lab;
 
 /// `k` of the paper over the longer side: how strongly large segments are preferred. The paper
 /// takes a larger `k` for a larger picture. Small here, because grouping can still join what was

@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::colour::Lab;
+use super::color::Lab;
 use super::graph::Segments;
 
 /// Bins of each colour channel's histogram (section 3.2 of the paper).
-const COLOUR_BINS: usize = 25;
+const COLOR_BINS: usize = 25;
 
 /// Directions of the gradient in the texture histogram.
 const DIRECTIONS: usize = 8;
@@ -21,7 +21,7 @@ const STRONGEST: f32 = 40.0;
 /// The mean difference in Lab across a border from which on it counts as sharp.
 const SHARP: f32 = 20.0;
 
-const COLOURS: usize = 3 * COLOUR_BINS;
+const COLORS: usize = 3 * COLOR_BINS;
 const TEXTURES: usize = DIRECTIONS * STRENGTH_BINS;
 
 /// The binary tree of merges: first the segments by their number, then each merge behind what it
@@ -205,7 +205,7 @@ struct Grouping {
 /// Histograms of a node, each summing to one.
 #[derive(Clone)]
 struct Look {
-    colour: [f32; COLOURS],
+    color: [f32; COLORS],
     texture: [f32; TEXTURES],
 }
 
@@ -263,11 +263,11 @@ impl Grouping {
         let area = (one.area + other.area) as f32;
         let size = 1.0 - area / self.pixels;
         let fill = 1.0 - (one.bounds.around(other.bounds).area() - area) / self.pixels;
-        let colour = common(&self.looks[a].colour, &self.looks[b].colour);
+        let color = common(&self.looks[a].color, &self.looks[b].color);
         let texture = common(&self.looks[a].texture, &self.looks[b].texture);
         let bond = bond.strength(border, one.outline, other.outline);
         Pair {
-            similarity: colour + texture + size + fill + bond,
+            similarity: color + texture + size + fill + bond,
             a,
             b,
         }
@@ -321,7 +321,7 @@ impl Look {
     fn mixed(&self, other: &Self, share: f32) -> Self {
         let mix = |a: f32, b: f32| a * share + b * (1.0 - share);
         Self {
-            colour: std::array::from_fn(|bin| mix(self.colour[bin], other.colour[bin])),
+            color: std::array::from_fn(|bin| mix(self.color[bin], other.color[bin])),
             texture: std::array::from_fn(|bin| mix(self.texture[bin], other.texture[bin])),
         }
     }
@@ -388,15 +388,15 @@ fn looks(lab: &Lab, segments: &Segments, nodes: &[Node]) -> Vec<Look> {
         [angle.cos(), angle.sin()]
     });
     let empty = || Look {
-        colour: [0.0; COLOURS],
+        color: [0.0; COLORS],
         texture: [0.0; TEXTURES],
     };
     let mut looks: Vec<Look> = (0..segments.count).map(|_| empty()).collect();
     for (pixel, &segment) in segments.labels.iter().enumerate() {
         let area = nodes[segment].area as f32;
         let look = &mut looks[segment];
-        for (channel, bin) in colour_bins(lab.pixels[pixel]).into_iter().enumerate() {
-            look.colour[channel * COLOUR_BINS + bin] += 1.0 / (3.0 * area);
+        for (channel, bin) in color_bins(lab.pixels[pixel]).into_iter().enumerate() {
+            look.color[channel * COLOR_BINS + bin] += 1.0 / (3.0 * area);
         }
         let [dx, dy] = gradient(lab, pixel);
         for (direction, [cos, sin]) in directions.into_iter().enumerate() {
@@ -409,11 +409,11 @@ fn looks(lab: &Lab, segments: &Segments, nodes: &[Node]) -> Vec<Look> {
     looks
 }
 
-fn colour_bins([lightness, green_red, blue_yellow]: [f32; 3]) -> [usize; 3] {
+fn color_bins([lightness, green_red, blue_yellow]: [f32; 3]) -> [usize; 3] {
     [
-        bin(lightness / 100.0, COLOUR_BINS),
-        bin((green_red + 64.0) / 128.0, COLOUR_BINS),
-        bin((blue_yellow + 64.0) / 128.0, COLOUR_BINS),
+        bin(lightness / 100.0, COLOR_BINS),
+        bin((green_red + 64.0) / 128.0, COLOR_BINS),
+        bin((blue_yellow + 64.0) / 128.0, COLOR_BINS),
     ]
 }
 

@@ -6,7 +6,7 @@
 //! output.
 
 mod choice;
-mod colour;
+mod color;
 mod foreground;
 mod graph;
 mod grouping;
@@ -18,7 +18,7 @@ pub use foreground::foreground;
 pub use region::Region;
 
 use choice::Candidate;
-use colour::Lab;
+use color::Lab;
 use grouping::Hierarchy;
 
 use crate::image::Picture;

@@ -1,12 +1,12 @@
 use proptest::prelude::*;
 
-use super::colour::Lab;
+use super::color::Lab;
 use super::grouping::group;
 use super::*;
 
-fn picture(width: u32, height: u32, colour: impl Fn(u32, u32) -> [u8; 3]) -> Picture {
+fn picture(width: u32, height: u32, color: impl Fn(u32, u32) -> [u8; 3]) -> Picture {
     let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-    let rgb = pixels.flat_map(|(x, y)| colour(x, y)).collect();
+    let rgb = pixels.flat_map(|(x, y)| color(x, y)).collect();
     Picture::from_rgb(width, height, rgb).unwrap()
 }
 
@@ -46,7 +46,7 @@ fn agreement(region: &Region, width: u32, truth: impl Fn(u32, u32) -> bool, area
 }
 
 #[test]
-fn one_colour_is_one_region() {
+fn one_color_is_one_region() {
     for (width, height) in [
         (1, 1),
         (1, 40),

@@ -24,7 +24,7 @@ pub(super) async fn smooth(scores: &ScoreMap, keys: &Tensor<2>) -> Result<ScoreM
     let smoothed = probabilities
         .matmul(keys.clone())
         .matmul(keys.clone().transpose());
-    let values = crate::device::read(smoothed).await?;
+    let values = crate::readback::read(smoothed).await?;
     ScoreMap::new(classes, scores.grid(), values, ScoreKind::Weight)
 }
 

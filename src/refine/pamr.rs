@@ -38,7 +38,7 @@ const SAMPLES: f32 = 18.0;
 const SOFTNESS: f32 = 0.1;
 
 /// Keeps the division defined where all is of one colour: 1e-8 of white.
-const TINY: f32 = 1e-8 * 255.0;
+const EPSILON: f32 = 1e-8 * 255.0;
 
 /// Pixels that are handled at once.
 const LANES: usize = 16;
@@ -252,7 +252,7 @@ fn subtract_differences(weights: &mut Weights, centre: &[f32; LANES], near: &Wei
     for lane in 0..LANES {
         let square: f32 = squares[lane] - sums[lane] * sums[lane] / SAMPLES;
         let deviation = (square / (SAMPLES - 1.0)).sqrt();
-        factors[lane] = 1.0 / (3.0 * (TINY + SOFTNESS * deviation));
+        factors[lane] = 1.0 / (3.0 * (EPSILON + SOFTNESS * deviation));
     }
     for (weights, near) in weights.iter_mut().zip(near) {
         for lane in 0..LANES {
@@ -287,7 +287,7 @@ fn to_softmax(weights: &mut Weights) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::reference;
+    use crate::fixtures;
     use proptest::prelude::*;
 
     fn picture(width: usize, rgb: &[u8]) -> Picture {
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn in_one_colour_all_neighbours_count_alike() {
+    fn in_one_color_all_neighbours_count_alike() {
         // One row: of each eight neighbours three are left, two here (above and below), three right.
         let picture = picture(3, &[90; 9]);
         let refined = refine(&[0.0, 0.0, 1.0], 1, 3, 1, &picture, [1, 2], 1).unwrap();
@@ -430,10 +430,10 @@ mod tests {
     /// Width, colours, and the scores of up to nine classes, more than a group.
     fn small() -> impl Strategy<Value = (usize, Vec<u8>, usize, Vec<f32>)> {
         (1usize..35, 1usize..6, 1usize..10).prop_flat_map(|(width, height, classes)| {
-            let colours = prop_oneof![any::<u8>(), 100u8..103];
+            let colors = prop_oneof![any::<u8>(), 100u8..103];
             (
                 Just(width),
-                prop::collection::vec(colours, width * height * 3),
+                prop::collection::vec(colors, width * height * 3),
                 Just(classes),
                 prop::collection::vec(-1.0f32..1.0, classes * width * height),
             )
@@ -502,13 +502,13 @@ mod tests {
     #[test]
     fn answers_are_those_of_the_reference() {
         for case in ["near", "far", "flat", "half", "pixel"] {
-            let (scores, shape) = reference::tensor(&format!("pamr.{case}.scores"));
-            let picture = reference::picture(&format!("pamr.{case}.picture"));
-            let dilations = reference::indices(&format!("pamr.{case}.dilations"));
+            let (scores, shape) = fixtures::tensor(&format!("pamr.{case}.scores"));
+            let picture = fixtures::picture(&format!("pamr.{case}.picture"));
+            let dilations = fixtures::indices(&format!("pamr.{case}.dilations"));
             let (classes, height, width) = (shape[0], shape[1], shape[2]);
             let dilations = [dilations[0], dilations[1]];
             let found = refine(&scores, classes, width, height, &picture, dilations, 10).unwrap();
-            reference::assert_close(&found, &format!("pamr.{case}.answer"), 1e-3);
+            fixtures::assert_close(&found, &format!("pamr.{case}.answer"), 1e-3);
         }
     }
 }

@@ -302,7 +302,7 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::reference;
+    use crate::fixtures;
     use proptest::prelude::*;
 
     /// A picture of greys, `width` wide.
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn two_cells_of_one_colour() {
+    fn two_cells_of_one_color() {
         // (D + 1) a − b = 0 and (D + 1) b − a = D: a + b = 1, b − a = D / (D + 2).
         // D = 0.05² (1 + 0.92 / 21).
         let (smoothed, rows, cols) = smooth(&[0.0, 1.0], 1, 1, 2, &picture(2, &[9, 9])).unwrap();
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn one_colour_is_one_grey_in_cells_of_any_size() {
+    fn one_color_is_one_grey_in_cells_of_any_size() {
         let picture = picture(121, &[77; 121 * 250]);
         let cells = grey(&picture, &Axis::new(250), &Axis::new(121));
         assert!(cells.iter().all(|grey| *grey == cells[0]));
@@ -585,10 +585,10 @@ mod tests {
             "one-cell",
             "one-pixel",
         ] {
-            let (scores, shape) = reference::tensor(&format!("tlp.{case}.scores"));
-            let picture = reference::picture(&format!("tlp.{case}.picture"));
+            let (scores, shape) = fixtures::tensor(&format!("tlp.{case}.scores"));
+            let picture = fixtures::picture(&format!("tlp.{case}.picture"));
             let (found, ..) = smooth(&scores, shape[0], shape[1], shape[2], &picture).unwrap();
-            reference::assert_close(&found, &format!("tlp.{case}.answer"), 1e-3);
+            fixtures::assert_close(&found, &format!("tlp.{case}.answer"), 1e-3);
         }
     }
 }

@@ -48,10 +48,10 @@ fn noun(thing: &Thing, detail: usize, rng: &mut Rng) -> String {
     let plain = thing.material == "plain";
     let words = match detail {
         0 => thing.name.to_owned(),
-        1 | 2 if plain || detail == 1 => format!("{} {}", thing.colour, thing.name),
-        _ if plain => format!("plain {} {}", thing.colour, thing.name),
+        1 | 2 if plain || detail == 1 => format!("{} {}", thing.color, thing.name),
+        _ if plain => format!("plain {} {}", thing.color, thing.name),
         _ if rng.chance(0.5) => format!("{} {}", thing.material, thing.name),
-        _ => format!("{} {} {}", thing.material, thing.colour, thing.name),
+        _ => format!("{} {} {}", thing.material, thing.color, thing.name),
     };
     let article = if words.starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"

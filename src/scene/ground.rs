@@ -41,7 +41,7 @@ impl Ground {
     }
 
     /// The colour at a pixel; `height` is the picture's.
-    pub(super) fn colour(&self, px: f32, py: f32, height: f32) -> Rgb {
+    pub(super) fn color(&self, px: f32, py: f32, height: f32) -> Rgb {
         let (x, y) = (px / self.scale, py / self.scale);
         let c = match self.kind {
             0 => self.grass(x, y),

@@ -24,7 +24,7 @@ use serde::Serialize;
 
 pub use ground::GROUNDS;
 pub use kinds::{Kind, THINGS};
-pub use palette::{COLOURS, MATERIALS};
+pub use palette::{COLORS, MATERIALS};
 pub use view::{Seen, Shown, Size, View, views};
 #[cfg(not(target_arch = "wasm32"))]
 pub use write::write_dataset;
@@ -77,8 +77,8 @@ pub struct Thing {
     pub kind: usize,
     /// The word for it: `THINGS[kind].name`.
     pub name: &'static str,
-    /// One of [`COLOURS`].
-    pub colour: &'static str,
+    /// One of [`COLORS`].
+    pub color: &'static str,
     /// One of [`MATERIALS`].
     pub material: &'static str,
     /// Pixels of it that are seen.
@@ -186,7 +186,7 @@ struct Actor {
     look: Look,
     pose: Pose,
     kind: usize,
-    colour: usize,
+    color: usize,
     pixels: usize,
 }
 
@@ -245,10 +245,10 @@ fn spot(width: usize, height: usize, radius: f32, cast: &[Actor], rng: &mut Rng)
 
 fn actor(kind: usize, (cx, cy): (f32, f32), radius: f32, short: f32, rng: &mut Rng) -> Actor {
     let natural = THINGS[kind].natural;
-    let colour = if !natural.is_empty() && rng.chance(0.45) {
+    let color = if !natural.is_empty() && rng.chance(0.45) {
         rng.pick(natural)
     } else {
-        rng.below(COLOURS.len())
+        rng.below(COLORS.len())
     };
     // A material on a thing of a few cells would leave nothing of the thing.
     let material = if radius > short * 0.15 && rng.chance(0.35) {
@@ -271,7 +271,7 @@ fn actor(kind: usize, (cx, cy): (f32, f32), radius: f32, short: f32, rng: &mut R
     Actor {
         look: Look {
             kind: THINGS[kind],
-            form: Form::new(colour, rng),
+            form: Form::new(color, rng),
             material,
             outline,
         },
@@ -284,7 +284,7 @@ fn actor(kind: usize, (cx, cy): (f32, f32), radius: f32, short: f32, rng: &mut R
             stretch: mirrored * rng.range(0.88, 1.12),
         },
         kind,
-        colour,
+        color,
         pixels: 0,
     }
 }
@@ -300,7 +300,7 @@ fn cast_list(cast: &[Actor], instances: &[u8]) -> Vec<Thing> {
         .map(|(index, actor)| Thing {
             kind: actor.kind,
             name: THINGS[actor.kind].name,
-            colour: COLOURS[actor.colour],
+            color: COLORS[actor.color],
             material: MATERIALS[actor.look.material],
             pixels: seen[index + 1],
             visible: seen[index + 1] as f32 / actor.pixels.max(1) as f32,

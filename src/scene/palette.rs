@@ -17,8 +17,8 @@ pub(super) const PALETTE: [(&str, Rgb); 11] = [
     ("grey", [0.55, 0.56, 0.58]),
 ];
 
-/// Names of the colours, in the order of [`super::Thing::colour`].
-pub const COLOURS: [&str; 11] = {
+/// Names of the colours, in the order of [`super::Thing::color`].
+pub const COLORS: [&str; 11] = {
     let mut names = [""; 11];
     let mut i = 0;
     while i < names.len() {

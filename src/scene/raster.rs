@@ -10,7 +10,7 @@ use super::shape::{Rgb, mix, shade};
 pub(super) struct Canvas {
     pub(super) width: usize,
     pub(super) height: usize,
-    pub(super) colour: Vec<Rgb>,
+    pub(super) color: Vec<Rgb>,
     /// 0 is ground, `i + 1` the thing painted `i`-th.
     pub(super) instances: Vec<u8>,
     /// Index of the ground, under things too.
@@ -61,7 +61,7 @@ impl Canvas {
         let mut canvas = Self {
             width,
             height,
-            colour: Vec::with_capacity(width * height),
+            color: Vec::with_capacity(width * height),
             instances: vec![0; width * height],
             grounds: Vec::with_capacity(width * height),
         };
@@ -69,7 +69,7 @@ impl Canvas {
             for x in 0..width {
                 let (px, py) = (x as f32 + 0.5, y as f32 + 0.5);
                 let ground = &grounds[usize::from(py > horizon.at(px))];
-                canvas.colour.push(ground.colour(px, py, height as f32));
+                canvas.color.push(ground.color(px, py, height as f32));
                 canvas.grounds.push(ground.kind as u8);
             }
         }
@@ -93,7 +93,7 @@ impl Canvas {
                 let at = y * self.width + x;
                 let cover = hits as f32 / 4.0;
                 let mean = sum.map(|v| v / hits as f32);
-                self.colour[at] = mix(self.colour[at], mean, cover);
+                self.color[at] = mix(self.color[at], mean, cover);
                 if hits >= 2 {
                     self.instances[at] = index as u8 + 1;
                     inside[(y - y0) * w + x - x0] = true;
@@ -122,7 +122,7 @@ impl Canvas {
                     && inside[at - width * w]
                     && inside[at + width * w]);
                 if inside[at] && edge {
-                    let pixel = &mut self.colour[(y + y0) * self.width + x + x0];
+                    let pixel = &mut self.color[(y + y0) * self.width + x + x0];
                     *pixel = mix(*pixel, [0.07, 0.06, 0.10], 0.8);
                 }
             }
@@ -134,12 +134,12 @@ impl Canvas {
         let (gx, gy) = (rng.range(-0.14, 0.14), rng.range(-0.14, 0.14));
         let grain = rng.range(0.0, 0.05);
         let seed = rng.next_u32();
-        let mut rgb = Vec::with_capacity(self.colour.len() * 3);
-        for (i, colour) in self.colour.iter().enumerate() {
+        let mut rgb = Vec::with_capacity(self.color.len() * 3);
+        for (i, color) in self.color.iter().enumerate() {
             let (x, y) = (i % self.width, i / self.width);
             let u = x as f32 / self.width as f32 - 0.5;
             let v = y as f32 / self.height as f32 - 0.5;
-            let lit = shade(*colour, 1.0 + gx * u * 2.0 + gy * v * 2.0);
+            let lit = shade(*color, 1.0 + gx * u * 2.0 + gy * v * 2.0);
             for (channel, value) in lit.iter().enumerate() {
                 let speck = hash(seed ^ channel as u32, x as i32, y as i32) - 0.5;
                 rgb.push(((value + speck * grain).clamp(0.0, 1.0) * 255.0 + 0.5) as u8);
@@ -163,8 +163,8 @@ fn sample(look: &Look, pose: &Pose, px: f32, py: f32) -> (Rgb, usize) {
     for (dx, dy) in [(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)] {
         let (x, y) = pose.local(px + dx, py + dy);
         if let Some(surface) = (look.kind.paint)(&look.form, x, y) {
-            let colour = overlay(look.material, look.form.base, surface, x, y);
-            sum = [sum[0] + colour[0], sum[1] + colour[1], sum[2] + colour[2]];
+            let color = overlay(look.material, look.form.base, surface, x, y);
+            sum = [sum[0] + color[0], sum[1] + color[1], sum[2] + color[2]];
             hits += 1;
         }
     }

@@ -47,7 +47,7 @@ fn planes_have_the_size_of_the_picture() {
 }
 
 #[test]
-fn every_kind_colour_material_and_ground_occurs() {
+fn every_kind_color_material_and_ground_occurs() {
     let scenes: Vec<Scene> = (0..250).map(generate).collect();
     let things = || scenes.iter().flat_map(|s| &s.things);
     for (index, kind) in THINGS.iter().enumerate() {
@@ -58,8 +58,8 @@ fn every_kind_colour_material_and_ground_occurs() {
             kind.name
         );
     }
-    for colour in COLOURS {
-        assert!(things().any(|t| t.colour == colour), "nothing is {colour}");
+    for color in COLORS {
+        assert!(things().any(|t| t.color == color), "nothing is {color}");
     }
     for material in MATERIALS {
         assert!(
@@ -146,10 +146,10 @@ fn assert_true_of(caption: &str, things: &[&Thing], seed: u64) {
             );
         }
     }
-    for thing in COLOURS {
+    for thing in COLORS {
         if says(caption, thing) {
             assert!(
-                things.iter().any(|t| t.colour == thing),
+                things.iter().any(|t| t.color == thing),
                 "seed {seed}: {caption}"
             );
         }

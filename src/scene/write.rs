@@ -65,8 +65,8 @@ pub fn write_dataset(
     lines.flush().map_err(|e| cannot_write(&list, &e))
 }
 
-fn save(path: &Path, bytes: &[u8], scene: &Scene, colour: ColorType) -> Result<()> {
-    image::save_buffer(path, bytes, scene.width as u32, scene.height as u32, colour)
+fn save(path: &Path, bytes: &[u8], scene: &Scene, color: ColorType) -> Result<()> {
+    image::save_buffer(path, bytes, scene.width as u32, scene.height as u32, color)
         .map_err(|e| cannot_write(path, &e))
 }
 
@@ -83,7 +83,7 @@ fn write_line(to: &mut impl Write, file: &str, scene: &Scene, count: u32) -> std
 }
 
 fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::Io(format!(
+    Error::file(format!(
         "cannot write {}: {error}; check that the folder exists and has room",
         path.display()
     ))

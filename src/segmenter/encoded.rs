@@ -14,10 +14,10 @@ use crate::image::Picture;
 use crate::proposal::Proposals;
 
 /// Unit vectors of whole pictures, a row each.
-pub(super) type Rows = Arc<Vec<Vec<f32>>>;
+pub(super) type Embeddings = Arc<Vec<Vec<f32>>>;
 
 /// What the blocks put out for each window: all of them, or the last one only.
-pub(super) type States = Arc<Vec<Vec<Tensor<3>>>>;
+pub(super) type HiddenStates = Arc<Vec<Vec<Tensor<3>>>>;
 
 /// A picture ready for words.
 ///
@@ -27,34 +27,34 @@ pub(super) type States = Arc<Vec<Vec<Tensor<3>>>>;
 pub struct EncodedImage {
     pub(super) picture: Arc<Picture>,
     /// Width and height that the dense methods see.
-    pub(super) seen: (u32, u32),
+    pub(super) input_size: (u32, u32),
     pub(super) grid: Grid,
     pub(super) plan: Plan,
-    made: Mutex<Made>,
+    cache: Mutex<Cache>,
 }
 
 /// What was made of a picture so far.
 #[derive(Debug, Default)]
-pub(super) struct Made {
-    pub(super) states: Option<States>,
+pub(super) struct Cache {
+    pub(super) hidden_states: Option<HiddenStates>,
     /// The latest cell features, with the method and residual flag that they were made with:
     /// while words change, the method seldom does.
     pub(super) features: Option<(Method, bool, CellFeatures)>,
-    pub(super) crops: HashMap<Scale, Rows>,
+    pub(super) crops: HashMap<Scale, Embeddings>,
     pub(super) foreground: HashMap<Guidance, ScoreMap>,
     /// With the budget that they were made for.
     pub(super) proposals: Option<(usize, Arc<Proposals>)>,
-    pub(super) regions: Option<(usize, Rows)>,
+    pub(super) regions: Option<(usize, Embeddings)>,
 }
 
 impl EncodedImage {
-    pub(super) fn new(picture: Picture, seen: (u32, u32), grid: Grid, plan: Plan) -> Self {
+    pub(super) fn new(picture: Picture, input_size: (u32, u32), grid: Grid, plan: Plan) -> Self {
         Self {
             picture: Arc::new(picture),
-            seen,
+            input_size,
             grid,
             plan,
-            made: Mutex::default(),
+            cache: Mutex::default(),
         }
     }
 
@@ -70,8 +70,8 @@ impl EncodedImage {
         self.grid
     }
 
-    pub(super) fn made(&self) -> MutexGuard<'_, Made> {
+    pub(super) fn cache(&self) -> MutexGuard<'_, Cache> {
         // Every slot holds a whole value or nothing, so a poisoned lock still guards a sound state.
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

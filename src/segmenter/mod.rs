@@ -4,7 +4,7 @@ mod answer;
 mod encoded;
 mod options;
 mod pieces;
-mod setting;
+mod pipeline;
 mod windows;
 mod words;
 
@@ -12,25 +12,27 @@ use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::bundle::{Bundle, Manifest, Part, Scheme};
+use crate::bundle::{Bundle, Manifest, Part};
 use crate::clip::{
-    Block, BlockShape, Grid, Pace, TextTower, Tokenizer, VisionConfig, VisionTower, WeightSource,
-    Within, patches,
+    Block, BlockShape, Grid, TextTower, Tokenizer, VisionConfig, VisionTower, patches,
 };
 use crate::dense::{CellFeatures, Method, ScoreKind, ScoreMap, clip_diy, features};
-use crate::device::{Compute, Kind, Preference, read};
+use crate::device::{Compute, Kind, Preference};
 use crate::error::{Error, Result};
-use crate::guide::Found;
+use crate::foreground::Found;
 use crate::image::{MAX_CELLS, Picture, fit};
+use crate::progress::{Progress, SubProgress};
 use crate::prompt::{Class, TextBank, templates_id};
+use crate::quant::{Scheme, WeightSource};
+use crate::readback::read;
 use crate::refine::{Context, Refinement};
 
 pub use answer::{ClassShare, Segmentation};
 pub use encoded::EncodedImage;
 pub use options::{Background, EncodeOptions, Guidance, MAX_REGIONS, Options, REGIONS, Windows};
-pub use setting::Setting;
+pub use pipeline::Pipeline;
 
-use encoded::States;
+use encoded::HiddenStates;
 use windows::Plan;
 use words::Words;
 
@@ -43,7 +45,7 @@ pub struct Segmenter {
     text: OnceLock<TextHalf>,
     guide: OnceLock<Found>,
     bank: TextBank,
-    setting: Setting,
+    pipeline: Pipeline,
 }
 
 /// What turns words into vectors.
@@ -71,7 +73,7 @@ impl Segmenter {
     /// Builds a bundle's network on the preferred device, taking its weights out of it.
     ///
     /// The text tower and the guide are built if their files are there. Otherwise they can follow
-    /// with [`Segmenter::extend`] when [`Segmenter::lacks`] says that they are needed.
+    /// with [`Segmenter::load_parts`] when [`Segmenter::missing_parts`] says that they are needed.
     ///
     /// # Errors
     ///
@@ -86,7 +88,7 @@ impl Segmenter {
         if bundle.words().templates == templates_id() {
             segmenter.bank.insert(bundle.words().words.iter().cloned());
         }
-        segmenter.extend(bundle)?;
+        segmenter.load_parts(bundle)?;
         Ok(segmenter)
     }
 
@@ -102,7 +104,7 @@ impl Segmenter {
     ) -> Result<Self> {
         let config = &manifest.architecture;
         Ok(Self {
-            setting: Setting::of(&manifest)?,
+            pipeline: Pipeline::of(&manifest)?,
             vision: VisionTower::load(weights, &config.vision, config.projection, &compute.device)?,
             text: OnceLock::new(),
             guide: OnceLock::new(),
@@ -118,7 +120,7 @@ impl Segmenter {
     /// # Errors
     ///
     /// [`Error::Model`] if a file does not fit.
-    pub fn extend(&self, bundle: &mut Bundle) -> Result<()> {
+    pub fn load_parts(&self, bundle: &mut Bundle) -> Result<()> {
         let text = bundle.has(Part::Tokenizer) && bundle.has(Part::Text);
         if text && self.text.get().is_none() {
             let tokenizer = bundle.tokenizer()?;
@@ -154,13 +156,13 @@ impl Segmenter {
     /// # Errors
     ///
     /// [`Error::Input`] for background words that are no words.
-    pub fn lacks(&self, classes: &[Class], options: &Options) -> Result<Vec<Part>> {
+    pub fn missing_parts(&self, classes: &[Class], options: &Options) -> Result<Vec<Part>> {
         let mut parts = Vec::new();
         if self.text.get().is_none() && !self.knows(classes, &options.background)? {
             parts.extend([Part::Tokenizer, Part::Text]);
         }
-        let guided = options.guidance == Guidance::Found
-            && self.setting_of(options).method == Method::ClipDiy;
+        let guided = options.guidance == Guidance::FoundNetwork
+            && self.pipeline_for(options).method == Method::ClipDiy;
         if guided && self.guide.get().is_none() && self.manifest.guide.is_some() {
             parts.push(Part::Guide);
         }
@@ -171,9 +173,9 @@ impl Segmenter {
     fn knows(&self, classes: &[Class], background: &Background) -> Result<bool> {
         let asked = classes.iter().flat_map(|class| &class.names);
         let asked: Vec<&str> = asked.map(String::as_str).collect();
-        let unasked = self.background_names(background, &asked)?;
-        let unasked = unasked.iter().map(String::as_str);
-        Ok(self.bank.knows(asked.into_iter().chain(unasked)))
+        let background_names = self.background_names(background, &asked)?;
+        let background_names = background_names.iter().map(String::as_str);
+        Ok(self.bank.knows(asked.into_iter().chain(background_names)))
     }
 
     /// What the model says of itself.
@@ -191,8 +193,8 @@ impl Segmenter {
     /// The method and refinements used when none are chosen: the bundle's, which was measured to
     /// suit it best. `docs/methods.md` has the numbers.
     #[must_use]
-    pub fn default_setting(&self) -> &Setting {
-        &self.setting
+    pub fn default_pipeline(&self) -> &Pipeline {
+        &self.pipeline
     }
 
     /// Reads a picture, once for all words.
@@ -200,12 +202,12 @@ impl Segmenter {
     /// # Errors
     ///
     /// [`Error::Input`] for a size of zero or windows that do not fit, [`Error::Cancelled`] from
-    /// `pace`, [`Error::Device`] if the device fails.
+    /// `progress`, [`Error::Device`] if the device fails.
     pub async fn encode(
         &self,
         picture: Picture,
         options: &EncodeOptions,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<EncodedImage> {
         let vision = &self.manifest.architecture.vision;
         let size = options.size.unwrap_or(self.manifest.picture_size);
@@ -213,24 +215,25 @@ impl Segmenter {
             return Err(Error::input("The picture size must be at least one pixel."));
         }
         let patch = vision.patch as u32;
-        let seen = fit(picture.width(), picture.height(), size, patch, MAX_CELLS);
+        let input_size = fit(picture.width(), picture.height(), size, patch, MAX_CELLS);
         let grid = Grid {
-            rows: (seen.1 / patch) as usize,
-            cols: (seen.0 / patch) as usize,
+            rows: (input_size.1 / patch) as usize,
+            cols: (input_size.0 / patch) as usize,
         };
         let plan = Plan::new(options.windows, grid, vision)?;
-        let image = EncodedImage::new(picture, seen, grid, plan);
-        match options.method.unwrap_or(self.setting.method) {
+        let image = EncodedImage::new(picture, input_size, grid, plan);
+        match options.method.unwrap_or(self.pipeline.method) {
             // The coarsest scale: an answer soon. The others come with the words.
             Method::ClipDiy => {
-                self.crop_rows(&image, clip_diy::Budget::default().scales()[0], pace)
+                self.crop_rows(&image, clip_diy::Budget::default().scales()[0], progress)
                     .await?;
             }
             Method::TwoStage => {
-                self.region_rows(&image, REGIONS, pace).await?;
+                self.region_rows(&image, REGIONS, progress).await?;
             }
             dense => {
-                self.states(&image, dense.needs_states(), pace).await?;
+                self.hidden_states(&image, dense.needs_hidden_states(), progress)
+                    .await?;
             }
         }
         Ok(image)
@@ -245,24 +248,24 @@ impl Segmenter {
         &self,
         image: &EncodedImage,
         options: &Options,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<()> {
         options.check()?;
-        match options.method.unwrap_or(self.setting.method) {
+        match options.method.unwrap_or(self.pipeline.method) {
             Method::ClipDiy => {
                 for scale in options.crops.scales() {
-                    self.crop_rows(image, *scale, pace).await?;
+                    self.crop_rows(image, *scale, progress).await?;
                 }
                 if options.guidance != Guidance::None {
-                    self.foreground(image, options.guidance, pace).await?;
+                    self.foreground(image, options.guidance, progress).await?;
                 }
             }
             Method::TwoStage => {
-                self.region_rows(image, options.regions, pace).await?;
+                self.region_rows(image, options.regions, progress).await?;
             }
             dense => {
-                let residual = self.setting_of(options).residual;
-                self.features(image, dense, residual, pace).await?;
+                let residual = self.pipeline_for(options).residual;
+                self.features(image, dense, residual, progress).await?;
             }
         }
         Ok(())
@@ -274,13 +277,17 @@ impl Segmenter {
     ///
     /// [`Error::Model`] if a name needs the text tower and it is not there; those of
     /// [`TextBank::embed`].
-    pub async fn embed_names(&self, names: &[&str], pace: &mut impl Pace) -> Result<Vec<Vec<f32>>> {
+    pub async fn embed_names(
+        &self,
+        names: &[&str],
+        progress: &mut impl Progress,
+    ) -> Result<Vec<Vec<f32>>> {
         if !self.bank.knows(names.iter().copied()) {
             let text = self.text.get().ok_or_else(|| {
                 Error::model("The text tower, which these words need, has not been loaded.")
             })?;
             let TextHalf { tokenizer, tower } = text;
-            self.bank.embed(names, tokenizer, tower, pace).await?;
+            self.bank.embed(names, tokenizer, tower, progress).await?;
         }
         self.bank.vectors(names)
     }
@@ -294,18 +301,18 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a method that has no cell features, [`Error::Cancelled`] from `pace`,
+    /// [`Error::Input`] for a method that has no cell features, [`Error::Cancelled`] from `progress`,
     /// [`Error::Device`] if the device fails.
     pub async fn cell_vectors(
         &self,
         image: &EncodedImage,
         method: Method,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<Vec<f32>> {
         if !method.is_dense() {
             return Err(Error::input(format!("{method} has no cell features.")));
         }
-        let cells = self.features(image, method, false, pace).await?;
+        let cells = self.features(image, method, false, progress).await?;
         read(cells.features).await
     }
 
@@ -332,16 +339,16 @@ impl Segmenter {
     /// # Errors
     ///
     /// [`Error::Input`] for options outside their range, background words that are no words or a
-    /// refinement that the method cannot have, [`Error::Cancelled`] from `pace`,
+    /// refinement that the method cannot have, [`Error::Cancelled`] from `progress`,
     /// [`Error::Device`] if the device fails.
     pub async fn segment(
         &self,
         image: &EncodedImage,
         classes: &[Class],
         options: &Options,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<Segmentation> {
-        self.segment_sharpening(image, classes, options, pace, &mut |_| ())
+        self.segment_progressive(image, classes, options, progress, &mut |_| ())
             .await
     }
 
@@ -350,12 +357,12 @@ impl Segmenter {
     /// # Errors
     ///
     /// As [`Segmenter::segment`].
-    pub async fn segment_sharpening(
+    pub async fn segment_progressive(
         &self,
         image: &EncodedImage,
         classes: &[Class],
         options: &Options,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
         partial: &mut impl FnMut(Segmentation),
     ) -> Result<Segmentation> {
         let answer = |scores: &ScoreMap| {
@@ -367,7 +374,7 @@ impl Segmenter {
                 image,
                 classes,
                 options,
-                pace,
+                progress,
                 &mut |scores| match answer(scores) {
                     Ok(coarse) => partial(coarse),
                     Err(error) => failed = Some(error),
@@ -387,29 +394,29 @@ impl Segmenter {
         image: &EncodedImage,
         classes: &[Class],
         options: &Options,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
         partial: &mut impl FnMut(&ScoreMap),
     ) -> Result<ScoreMap> {
         options.check()?;
-        let Setting {
+        let Pipeline {
             method,
             residual,
             refine,
-        } = self.setting_of(options);
+        } = self.pipeline_for(options);
         Refinement::check(&refine, method)?;
-        let words = self.words(classes, &options.background, pace).await?;
+        let words = self.words(classes, &options.background, progress).await?;
         let mut cells = None;
         let mut scores = match method {
             Method::ClipDiy => {
-                self.crop_scores(image, &words, options, pace, partial)
+                self.crop_scores(image, &words, options, progress, partial)
                     .await?
             }
             Method::TwoStage => {
-                self.region_scores(image, &words, options.regions, pace)
+                self.region_scores(image, &words, options.regions, progress)
                     .await?
             }
             dense => {
-                let cells = cells.insert(self.features(image, dense, residual, pace).await?);
+                let cells = cells.insert(self.features(image, dense, residual, progress).await?);
                 self.cell_scores(image, &words, cells).await?
             }
         };
@@ -424,8 +431,8 @@ impl Segmenter {
     }
 
     /// What the options ask for, the bundle's own setting where they leave it open.
-    fn setting_of(&self, options: &Options) -> Setting {
-        let own = &self.setting;
+    fn pipeline_for(&self, options: &Options) -> Pipeline {
+        let own = &self.pipeline;
         let method = options.method.unwrap_or(own.method);
         let refine = match &options.refine {
             Some(refine) => refine.clone(),
@@ -433,7 +440,7 @@ impl Segmenter {
             // What the bundle refines with does not fit this method.
             None => Vec::new(),
         };
-        Setting {
+        Pipeline {
             method,
             residual: options.residual || (options.method.is_none() && own.residual),
             refine,
@@ -456,7 +463,7 @@ impl Segmenter {
         let vectors = TensorData::new(words.vectors.concat(), shape);
         let vectors: Tensor<2> = Tensor::from_data(vectors, &self.compute.device);
         let cosines = read(vectors.matmul(cells.features.clone().transpose())).await?;
-        let values = words.join(&cosines, image.grid.cells());
+        let values = words.max_over_names(&cosines, image.grid.cells());
         ScoreMap::new(words.classes(), image.grid, values, self.cosine())
     }
 
@@ -467,48 +474,53 @@ impl Segmenter {
         image: &EncodedImage,
         method: Method,
         residual: bool,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<CellFeatures> {
-        if let Some((made, kept, features)) = &image.made().features
-            && (*made, *kept) == (method, residual)
+        if let Some((cache, kept, features)) = &image.cache().features
+            && (*cache, *kept) == (method, residual)
         {
             return Ok(features.clone());
         }
-        let states = self.states(image, method.needs_states(), pace).await?;
+        let hidden_states = self
+            .hidden_states(image, method.needs_hidden_states(), progress)
+            .await?;
         let plan = &image.plan;
-        let mut windows = Vec::with_capacity(states.len());
-        for states in states.iter() {
-            let window = features(method, residual, &self.vision, states, plan.window).await?;
+        let mut windows = Vec::with_capacity(hidden_states.len());
+        for hidden_states in hidden_states.iter() {
+            let window =
+                features(method, residual, &self.vision, hidden_states, plan.window).await?;
             windows.push(window);
         }
         let features = plan.stitch(windows, image.grid)?;
-        image.made().features = Some((method, residual, features.clone()));
+        image.cache().features = Some((method, residual, features.clone()));
         Ok(features)
     }
 
     /// What the blocks put out for each window, with all blocks if `all`.
-    async fn states(
+    async fn hidden_states(
         &self,
         image: &EncodedImage,
         all: bool,
-        pace: &mut impl Pace,
-    ) -> Result<States> {
-        let blocks = self.vision.trunk_blocks();
-        if let Some(states) = &image.made().states
-            && (!all || states.iter().all(|s| s.len() > blocks))
+        progress: &mut impl Progress,
+    ) -> Result<HiddenStates> {
+        let blocks = self.vision.backbone_blocks();
+        if let Some(hidden_states) = &image.cache().hidden_states
+            && (!all || hidden_states.iter().all(|s| s.len() > blocks))
         {
-            return Ok(Arc::clone(states));
+            return Ok(Arc::clone(hidden_states));
         }
         let config = &self.manifest.architecture;
         let patch = config.vision.patch;
-        let seen = image.picture.resize(image.seen.0, image.seen.1)?;
+        let input_size = image
+            .picture
+            .resize(image.input_size.0, image.input_size.1)?;
         let Grid { rows, cols } = image.plan.window;
         let origins = &image.plan.origins;
-        let mut states = Vec::with_capacity(origins.len());
+        let mut hidden_states = Vec::with_capacity(origins.len());
         for (index, (row, col)) in origins.iter().enumerate() {
             let [x, y, width, height] =
                 [*col, *row, cols, rows].map(|cells| (cells * patch) as u32);
-            let planes = seen
+            let planes = input_size
                 .crop(x, y, width, height)?
                 .to_planes(config.pixel_mean, config.pixel_std);
             let (cut, grid) = patches(
@@ -518,20 +530,20 @@ impl Segmenter {
                 patch,
                 &self.compute.device,
             )?;
-            let mut pace = Within {
-                pace,
+            let mut progress = SubProgress {
+                progress,
                 done: index * blocks,
                 total: origins.len() * blocks,
             };
-            states.push(if all {
-                self.vision.states(cut, grid, &mut pace).await?
+            hidden_states.push(if all {
+                self.vision.hidden_states(cut, grid, &mut progress).await?
             } else {
-                vec![self.vision.trunk(cut, grid, &mut pace).await?]
+                vec![self.vision.backbone(cut, grid, &mut progress).await?]
             });
         }
-        let states = Arc::new(states);
-        image.made().states = Some(Arc::clone(&states));
-        Ok(states)
+        let hidden_states = Arc::new(hidden_states);
+        image.cache().hidden_states = Some(Arc::clone(&hidden_states));
+        Ok(hidden_states)
     }
 }
 

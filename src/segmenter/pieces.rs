@@ -5,18 +5,19 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 
 use super::Segmenter;
-use super::encoded::{EncodedImage, Rows};
+use super::encoded::{Embeddings, EncodedImage};
 use super::options::{Guidance, Options, REGIONS};
 use super::words::Words;
-use crate::clip::{Grid, Pace, Within, normalise_rows, patches};
+use crate::clip::{Grid, normalise_rows, patches};
 use crate::dense::clip_diy::{Scale, fuse, guide};
 use crate::dense::{Method, ScoreKind, ScoreMap, two_stage};
-use crate::device::read;
 use crate::error::{Error, Result};
 use crate::image::{MAX_CELLS, Picture, fit};
 use crate::mask::Rle;
+use crate::progress::{Progress, SubProgress};
 use crate::prompt::Class;
 use crate::proposal::{Proposals, foreground, propose};
+use crate::readback::read;
 
 /// Pieces that run through the tower together.
 const BATCH: usize = 8;
@@ -27,16 +28,18 @@ impl Segmenter {
         &self,
         image: &EncodedImage,
         scale: Scale,
-        pace: &mut impl Pace,
-    ) -> Result<Rows> {
-        if let Some(rows) = image.made().crops.get(&scale) {
+        progress: &mut impl Progress,
+    ) -> Result<Embeddings> {
+        if let Some(rows) = image.cache().crops.get(&scale) {
             return Ok(Arc::clone(rows));
         }
         let picture = &image.picture;
         let crops: Vec<[u32; 4]> = scale.crops(picture.width(), picture.height()).collect();
         let cut = |[x, y, width, height]: [u32; 4]| picture.crop(x, y, width, height);
-        let rows = self.embed_pieces(&crops, |crop| cut(*crop), pace).await?;
-        image.made().crops.insert(scale, Arc::clone(&rows));
+        let rows = self
+            .embed_pieces(&crops, |crop| cut(*crop), progress)
+            .await?;
+        image.cache().crops.insert(scale, Arc::clone(&rows));
         Ok(rows)
     }
 
@@ -45,7 +48,7 @@ impl Segmenter {
         image: &EncodedImage,
         words: &Words,
         options: &Options,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
         partial: &mut impl FnMut(&ScoreMap),
     ) -> Result<ScoreMap> {
         let guidance = options.guidance;
@@ -54,11 +57,11 @@ impl Segmenter {
         let mut known = Vec::with_capacity(scales.len());
         loop {
             let scale = scales[known.len()];
-            let rows = self.crop_rows(image, scale, pace).await?;
+            let rows = self.crop_rows(image, scale, progress).await?;
             known.push((scale.windows, words.scores(&rows)));
             let mut scores = fuse(&known, words.classes(), self.cosine())?;
             if guided {
-                let foreground = self.foreground(image, guidance, pace).await?;
+                let foreground = self.foreground(image, guidance, progress).await?;
                 guide(&mut scores, &foreground);
             }
             if known.len() == scales.len() {
@@ -73,17 +76,17 @@ impl Segmenter {
         &self,
         image: &EncodedImage,
         guidance: Guidance,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<ScoreMap> {
-        if let Some(foreground) = image.made().foreground.get(&guidance) {
+        if let Some(foreground) = image.cache().foreground.get(&guidance) {
             return Ok(foreground.clone());
         }
         let (grid, likely) = match guidance {
-            Guidance::Found => self.found(image, pace).await?,
-            _ => self.distinct_cells(image, pace).await?,
+            Guidance::FoundNetwork => self.found(image, progress).await?,
+            _ => self.distinct_cells(image, progress).await?,
         };
         let map = ScoreMap::new(1, grid, likely, ScoreKind::Weight)?;
-        image.made().foreground.insert(guidance, map.clone());
+        image.cache().foreground.insert(guidance, map.clone());
         Ok(map)
     }
 
@@ -91,9 +94,11 @@ impl Segmenter {
     async fn distinct_cells(
         &self,
         image: &EncodedImage,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<(Grid, Vec<f32>)> {
-        let cells = self.features(image, Method::MaskClip, false, pace).await?;
+        let cells = self
+            .features(image, Method::MaskClip, false, progress)
+            .await?;
         let [_, width] = cells.keys.dims();
         let keys = read(cells.keys).await?;
         let grid = image.grid;
@@ -102,7 +107,11 @@ impl Segmenter {
     }
 
     /// By the bundle's guide, on the picture at the size that the dense methods see.
-    async fn found(&self, image: &EncodedImage, pace: &mut impl Pace) -> Result<(Grid, Vec<f32>)> {
+    async fn found(
+        &self,
+        image: &EncodedImage,
+        progress: &mut impl Progress,
+    ) -> Result<(Grid, Vec<f32>)> {
         let config = self.manifest.guide.as_ref().ok_or_else(|| {
             Error::input("This model has no guide. Import it with one, or choose the guidance features or none.")
         })?;
@@ -111,7 +120,7 @@ impl Segmenter {
             .get()
             .ok_or_else(|| Error::model("The guide of the bundle has not been loaded."))?;
         let patch = config.tower.patch;
-        let (width, height) = image.seen;
+        let (width, height) = image.input_size;
         let picture = &image.picture;
         let short = width.min(height);
         let (width, height) = fit(
@@ -126,18 +135,18 @@ impl Segmenter {
             .to_planes(config.pixel_mean, config.pixel_std);
         let device = &self.compute.device;
         let (cut, grid) = patches(&planes, width as usize, height as usize, patch, device)?;
-        let likely = guide.foreground(cut, grid, pace).await?;
+        let likely = guide.foreground(cut, grid, progress).await?;
         Ok((grid, likely))
     }
 
     fn proposals(&self, image: &EncodedImage, budget: usize) -> Result<Arc<Proposals>> {
-        if let Some((made_for, proposals)) = &image.made().proposals
+        if let Some((made_for, proposals)) = &image.cache().proposals
             && *made_for == budget
         {
             return Ok(Arc::clone(proposals));
         }
         let proposals = Arc::new(propose(&image.picture, budget)?);
-        image.made().proposals = Some((budget, Arc::clone(&proposals)));
+        image.cache().proposals = Some((budget, Arc::clone(&proposals)));
         Ok(proposals)
     }
 
@@ -146,9 +155,9 @@ impl Segmenter {
         &self,
         image: &EncodedImage,
         budget: usize,
-        pace: &mut impl Pace,
-    ) -> Result<Rows> {
-        if let Some((made_for, rows)) = &image.made().regions
+        progress: &mut impl Progress,
+    ) -> Result<Embeddings> {
+        if let Some((made_for, rows)) = &image.cache().regions
             && *made_for == budget
         {
             return Ok(Arc::clone(rows));
@@ -158,8 +167,8 @@ impl Segmenter {
         for region in &proposals.regions {
             masks.push(proposals.mask(region, &image.picture)?);
         }
-        let rows = self.mask_rows(image, &masks, pace).await?;
-        image.made().regions = Some((budget, Arc::clone(&rows)));
+        let rows = self.mask_rows(image, &masks, progress).await?;
+        image.cache().regions = Some((budget, Arc::clone(&rows)));
         Ok(rows)
     }
 
@@ -168,9 +177,9 @@ impl Segmenter {
         image: &EncodedImage,
         words: &Words,
         budget: usize,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<ScoreMap> {
-        let rows = self.region_rows(image, budget, pace).await?;
+        let rows = self.region_rows(image, budget, progress).await?;
         let proposals = self.proposals(image, budget)?;
         let probabilities = self.probabilities(&words.scores(&rows), words.classes())?;
         two_stage::fuse(&proposals, probabilities.values(), words.classes())
@@ -186,13 +195,13 @@ impl Segmenter {
     /// # Errors
     ///
     /// [`Error::Input`] for a mask of another size than the picture or without pixels,
-    /// [`Error::Cancelled`] from `pace`, [`Error::Device`] if the device fails.
+    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
     pub async fn classify(
         &self,
         image: &EncodedImage,
         masks: &[Rle],
         classes: &[Class],
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<Vec<Vec<f32>>> {
         for (index, mask) in masks.iter().enumerate() {
             two_stage::check_mask(mask, &image.picture)
@@ -201,8 +210,10 @@ impl Segmenter {
         if masks.is_empty() {
             return Ok(Vec::new());
         }
-        let words = self.words(classes, &super::Background::None, pace).await?;
-        let rows = self.mask_rows(image, masks, pace).await?;
+        let words = self
+            .words(classes, &super::Background::None, progress)
+            .await?;
+        let rows = self.mask_rows(image, masks, progress).await?;
         let by_class = self.probabilities(&words.scores(&rows), classes.len())?;
         let row = |mask| {
             (0..classes.len())
@@ -243,13 +254,13 @@ impl Segmenter {
         &self,
         image: &EncodedImage,
         masks: &[Rle],
-        pace: &mut impl Pace,
-    ) -> Result<Rows> {
+        progress: &mut impl Progress,
+    ) -> Result<Embeddings> {
         let fill = self.manifest.architecture.pixel_mean;
         self.embed_pieces(
             masks,
             |mask| two_stage::masked_crop(&image.picture, mask, fill),
-            pace,
+            progress,
         )
         .await
     }
@@ -260,19 +271,19 @@ impl Segmenter {
         &self,
         pieces: &[P],
         cut: impl Fn(&P) -> Result<Picture>,
-        pace: &mut impl Pace,
-    ) -> Result<Rows> {
-        let blocks = self.vision.trunk_blocks();
+        progress: &mut impl Progress,
+    ) -> Result<Embeddings> {
+        let blocks = self.vision.backbone_blocks();
         let batches = pieces.len().div_ceil(BATCH);
         let mut rows = Vec::with_capacity(pieces.len());
         for (index, batch) in pieces.chunks(BATCH).enumerate() {
             let pictures = batch.iter().map(&cut).collect::<Result<Vec<_>>>()?;
-            let mut pace = Within {
-                pace,
+            let mut progress = SubProgress {
+                progress,
                 done: index * blocks,
                 total: batches * blocks,
             };
-            rows.extend(self.embed_batch(&pictures, &mut pace).await?);
+            rows.extend(self.embed_batch(&pictures, &mut progress).await?);
         }
         Ok(Arc::new(rows))
     }
@@ -280,7 +291,7 @@ impl Segmenter {
     async fn embed_batch(
         &self,
         pictures: &[Picture],
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<Vec<Vec<f32>>> {
         let config = &self.manifest.architecture;
         let side = config.vision.image_size;
@@ -301,7 +312,10 @@ impl Segmenter {
             batch.push(cut);
         }
         let grid = grid.ok_or_else(|| Error::internal("an empty batch"))?;
-        let tokens = self.vision.trunk(Tensor::cat(batch, 0), grid, pace).await?;
+        let tokens = self
+            .vision
+            .backbone(Tensor::cat(batch, 0), grid, progress)
+            .await?;
         let rows = read(normalise_rows(self.vision.pool(tokens)?)).await?;
         Ok(rows
             .chunks_exact(config.projection)

@@ -173,13 +173,13 @@ mod tests {
             let patch = config.patch as u32;
             let windows = Windows::Slide { size: size as u32 * patch, stride: stride as u32 * patch };
             let plan = Plan::new(windows, Grid { rows, cols }, &config).unwrap();
-            let mut seen = vec![false; rows * cols];
+            let mut input_size = vec![false; rows * cols];
             for (row, col) in plan.origins {
                 for r in row..row + plan.window.rows {
-                    seen[r * cols + col..][..plan.window.cols].fill(true);
+                    input_size[r * cols + col..][..plan.window.cols].fill(true);
                 }
             }
-            prop_assert!(seen.iter().all(|s| *s));
+            prop_assert!(input_size.iter().all(|s| *s));
         }
     }
 }

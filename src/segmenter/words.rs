@@ -2,8 +2,8 @@
 
 use super::Segmenter;
 use super::options::Background;
-use crate::clip::Pace;
 use crate::error::Result;
+use crate::progress::Progress;
 use crate::prompt::{Class, PHOTO_BACKGROUND, choose, parse_words, photo_lexicon};
 
 /// A background word this close to one of the user's, by their cosine, would take its pixels.
@@ -38,7 +38,7 @@ impl Words {
     ///
     /// - `cosines`: `[names, places]`
     /// - output: `[classes, places]`
-    pub(super) fn join(&self, cosines: &[f32], places: usize) -> Vec<f32> {
+    pub(super) fn max_over_names(&self, cosines: &[f32], places: usize) -> Vec<f32> {
         let mut rows = cosines.chunks_exact(places);
         let mut values = Vec::with_capacity(self.classes() * places);
         for &names in &self.names {
@@ -60,7 +60,7 @@ impl Words {
             .iter()
             .flat_map(|word| places.iter().map(move |place| dot(word, place)))
             .collect();
-        self.join(&cosines, places.len())
+        self.max_over_names(&cosines, places.len())
     }
 }
 
@@ -73,7 +73,7 @@ impl Segmenter {
         &self,
         classes: &[Class],
         background: &Background,
-        pace: &mut impl Pace,
+        progress: &mut impl Progress,
     ) -> Result<Words> {
         let mut names: Vec<usize> = classes.iter().map(|c| c.names.len()).collect();
         let asked: Vec<&str> = classes
@@ -81,11 +81,11 @@ impl Segmenter {
             .flat_map(|c| &c.names)
             .map(String::as_str)
             .collect();
-        let unasked = self.background_names(background, &asked)?;
-        let unasked: Vec<&str> = unasked.iter().map(String::as_str).collect();
+        let background_names = self.background_names(background, &asked)?;
+        let background_names: Vec<&str> = background_names.iter().map(String::as_str).collect();
         // In one go, so that the text tower's batches are full.
         let mut vectors = self
-            .embed_names(&[&asked[..], &unasked].concat(), pace)
+            .embed_names(&[&asked[..], &background_names].concat(), progress)
             .await?;
         let mut others = vectors.split_off(asked.len());
         if *background == Background::Auto {

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use super::convert::{from_js, throw, to_js};
-use crate::bundle::{
-    BundleWriter, Files, Imported, Published, ReadAt, Scheme, Source, manifest_json,
-};
+use crate::bundle::{BundleMetadata, BundleWriter, Source, manifest_json};
 use crate::error::{Error, Result};
+use crate::import::{Files, Published, ReadAt};
+use crate::quant::Scheme;
 
 /// Options of an import.
 #[derive(Debug, Default, Deserialize)]
@@ -47,7 +47,7 @@ impl ModelImport {
         let options: ImportOptions = from_js(options)?;
         let files = Slices { names, sizes, read };
         let model = Published::open(&files).map_err(throw)?;
-        let about = Imported {
+        let about = BundleMetadata {
             name: options.name.unwrap_or_else(|| "Imported model".into()),
             knows: "It knows what the published model knows.".into(),
             license: "as published".into(),

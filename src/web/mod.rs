@@ -2,7 +2,7 @@
 
 mod convert;
 mod import;
-mod pace;
+mod progress;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,16 +12,17 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
-use crate::bundle::{Bundle, Manifest, Part, Scheme};
+use crate::bundle::{Bundle, Manifest, Part};
 use crate::dense::Method;
 use crate::error::Result;
 use crate::image::Picture;
 use crate::mask::Rle;
 use crate::prompt::parse_words;
+use crate::quant::Scheme;
 use crate::refine::Refinement;
 use crate::segmenter::{self, EncodedImage, Segmenter};
 use convert::{EncodeOptions, MaskGiven, RegionFound, SegmentOptions, from_js, throw, to_js};
-use pace::Checkpoint;
+use progress::Checkpoint;
 
 #[wasm_bindgen(start)]
 fn start() {
@@ -201,7 +202,10 @@ impl Engine {
         let options: SegmentOptions = from_js(options)?;
         let options = options.try_into().map_err(throw)?;
         let classes = parse_words(&words).map_err(throw)?;
-        let parts = self.segmenter.lacks(&classes, &options).map_err(throw)?;
+        let parts = self
+            .segmenter
+            .missing_parts(&classes, &options)
+            .map_err(throw)?;
         to_js(&parts)
     }
 
@@ -216,7 +220,7 @@ impl Engine {
     /// Builds what has come whole.
     pub fn extend(&self) -> Result<(), JsValue> {
         let mut bundle = self.bundle.borrow_mut();
-        self.segmenter.extend(&mut bundle).map_err(throw)
+        self.segmenter.load_parts(&mut bundle).map_err(throw)
     }
 
     /// Encodes the picture in a JPEG, PNG or WebP file.
@@ -246,7 +250,7 @@ impl Engine {
 
     /// What `segment` does when it is not told.
     pub fn methods(&self) -> Result<JsValue, JsValue> {
-        let setting = self.segmenter.default_setting();
+        let setting = self.segmenter.default_pipeline();
         to_js(&Methods {
             default: setting.method,
             refine: &setting.refine,
@@ -274,9 +278,9 @@ impl Engine {
         let segment = async {
             let classes = parse_words(&words)?;
             let options = options.try_into()?;
-            let mut pace = Checkpoint(checkpoint);
+            let mut progress = Checkpoint(checkpoint);
             self.segmenter
-                .segment_sharpening(&image, &classes, &options, &mut pace, &mut partial)
+                .segment_progressive(&image, &classes, &options, &mut progress, &mut partial)
                 .await
         };
         let result = segment.await.map_err(throw)?;

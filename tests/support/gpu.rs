@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use wordmask::bundle::{Scheme, Stored};
-use wordmask::clip::{Activation, Block, BlockShape, WeightSource};
-use wordmask::device::read;
+use wordmask::clip::{Block, BlockShape};
+use wordmask::kernel::Activation;
+use wordmask::quant::{Scheme, Stored, WeightSource};
+use wordmask::readback::read;
 
 use super::numbers::Numbers;
 
@@ -119,7 +120,7 @@ pub(crate) async fn differences(case: Case, gpu: &Device) -> Vec<(&'static str, 
     let here = Block::load(&mut weights.stored(), "block", shape, gpu).expect("a block");
     let there = Block::load(&mut weights.expanded(), "block", shape, &cpu).expect("a block");
     assert!(matches!(here, Block::Gpu(_)), "{case:?} has no kernels");
-    assert!(matches!(there, Block::Plain(_)));
+    assert!(matches!(there, Block::Burn(_)));
 
     let x = Numbers::new(7).take(batch * tokens * width, case.size[1]);
     let on = |device: &Device| -> Tensor<3> {
@@ -156,7 +157,7 @@ pub(crate) async fn differences(case: Case, gpu: &Device) -> Vec<(&'static str, 
 
 /// Panics if a difference is more than rounding; the largest one as a share of what is allowed.
 pub(crate) async fn check(case: Case, gpu: &Device) -> f32 {
-    let halves = wordmask::kernel::gpu::hands_on_halves(gpu);
+    let halves = wordmask::kernel::gpu::uses_f16_activations(gpu);
     let large_scores = case.size[0] >= 1.0;
     let tolerance = match (halves, large_scores) {
         (false, false) => TOLERANCE,

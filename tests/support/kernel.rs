@@ -3,11 +3,11 @@
 
 use super::numbers::Numbers;
 use wordmask::kernel::cpu::{
-    Attention, AttentionShape, BlockParts, BlockScratch, CodedAttention, Finish, LayerNorm,
-    PackedBlock, PackedLinear, Precision, QuantisedRows,
+    ActivationBits, Attention, AttentionShape, BlockParts, BlockScratch, Epilogue, LayerNorm,
+    PackedBlock, PackedLinear, QuantisedAttention, QuantisedRows,
 };
 
-const PRECISIONS: [Precision; 2] = [Precision::Eight, Precision::Fourteen];
+const ACTIVATION_BITS: [ActivationBits; 2] = [ActivationBits::B8, ActivationBits::B14];
 
 /// A comparison by its name. It panics where it fails.
 pub(crate) type Check = (&'static str, fn());
@@ -35,7 +35,7 @@ pub(crate) fn run() -> Vec<String> {
         check();
         (*name).to_owned()
     });
-    std::iter::once(wordmask::kernel::cpu::way().to_owned())
+    std::iter::once(wordmask::kernel::cpu::kernel_name().to_owned())
         .chain(names)
         .collect()
 }
@@ -55,17 +55,17 @@ impl Linear {
         }
     }
 
-    fn pack(&self, precision: Precision) -> PackedLinear {
-        PackedLinear::pack(&self.weight, &self.bias, precision)
+    fn pack(&self, bits: ActivationBits) -> PackedLinear {
+        PackedLinear::pack(&self.weight, &self.bias, bits)
     }
 
     /// Exact sums, `[rows, output]`, each with how far codes of this precision may stray from it.
-    fn exact(&self, x: &[f32], precision: Precision) -> Vec<(f64, f64)> {
+    fn exact(&self, x: &[f32], bits: ActivationBits) -> Vec<(f64, f64)> {
         // In 8 bits every channel keeps at least 126 steps for the heaviest four weights, so a step
         // is at most four times the largest weight over 126.
-        let (codes, steps) = match precision {
-            Precision::Eight => (255.0, 126.0 / 4.0),
-            Precision::Fourteen => (16_383.0, 127.0),
+        let (codes, steps) = match bits {
+            ActivationBits::B8 => (255.0, 126.0 / 4.0),
+            ActivationBits::B14 => (16_383.0, 127.0),
         };
         let largest = |x: &[f32]| x.iter().fold(0.0f64, |m, x| m.max(f64::from(x.abs())));
         x.chunks_exact(self.input)
@@ -97,10 +97,10 @@ impl Linear {
     }
 }
 
-fn forward(layer: &PackedLinear, x: &[f32], finish: Finish, out: &mut [f32]) {
+fn forward(layer: &PackedLinear, x: &[f32], epilogue: Epilogue, out: &mut [f32]) {
     let mut rows = QuantisedRows::default();
     layer.quantise(x, &mut rows);
-    layer.forward(&rows, finish, out);
+    layer.forward(&rows, epilogue, out);
 }
 
 /// A linear layer of random numbers against its exact sums.
@@ -108,18 +108,18 @@ pub(crate) fn check_linear(rows: usize, input: usize, output: usize, sizes: [f32
     let mut numbers = Numbers::new(seed);
     let layer = Linear::new(&mut numbers, input, output, sizes[0]);
     let x = numbers.take(rows * input, sizes[1]);
-    for precision in PRECISIONS {
-        let packed = layer.pack(precision);
-        let exact = layer.exact(&x, precision);
+    for bits in ACTIVATION_BITS {
+        let packed = layer.pack(bits);
+        let exact = layer.exact(&x, bits);
         for (way, mut quantised) in QuantisedRows::in_every_way().into_iter().enumerate() {
             let mut out = vec![f32::NAN; rows * output];
             packed.quantise(&x, &mut quantised);
-            packed.forward(&quantised, Finish::Plain, &mut out);
+            packed.forward(&quantised, Epilogue::Plain, &mut out);
             for (i, (&found, &(expected, slack))) in out.iter().zip(&exact).enumerate() {
                 let error = (f64::from(found) - expected).abs();
                 assert!(
                     error <= slack,
-                    "{rows}×{input}×{output}, {sizes:?}, {precision:?}, way {way}, number {i}: {found} for {expected} ± {slack}"
+                    "{rows}×{input}×{output}, {sizes:?}, {bits:?}, way {way}, number {i}: {found} for {expected} ± {slack}"
                 );
             }
         }
@@ -129,12 +129,12 @@ pub(crate) fn check_linear(rows: usize, input: usize, output: usize, sizes: [f32
 /// Activations and weights that codes hold exactly give exact sums, also where a sum of 16 bits is
 /// as full as it can be.
 fn exact_integers() {
-    for (precision, largest) in PRECISIONS.into_iter().zip([255, 16_383]) {
-        check_exact_integers(precision, largest);
+    for (bits, largest) in ACTIVATION_BITS.into_iter().zip([255, 16_383]) {
+        check_exact_integers(bits, largest);
     }
 }
 
-fn check_exact_integers(precision: Precision, largest: usize) {
+fn check_exact_integers(bits: ActivationBits, largest: usize) {
     let (rows, input, output) = (7, 48, 19);
     let groups = [
         [32, 32, 32, 32],
@@ -160,18 +160,18 @@ fn check_exact_integers(precision: Precision, largest: usize) {
             _ => 0.0,
         })
         .collect();
-    let layer = PackedLinear::pack(&weight, &vec![0.0; output], precision);
+    let layer = PackedLinear::pack(&weight, &vec![0.0; output], bits);
     for (way, mut quantised) in QuantisedRows::in_every_way().into_iter().enumerate() {
         let mut out = vec![f32::NAN; rows * output];
         layer.quantise(&x, &mut quantised);
-        layer.forward(&quantised, Finish::Plain, &mut out);
+        layer.forward(&quantised, Epilogue::Plain, &mut out);
         for (row, out) in x.chunks_exact(input).zip(out.chunks_exact(output)) {
             for (weight, &found) in weight.chunks_exact(input).zip(out) {
                 let products = row.iter().zip(weight);
                 let expected: f64 = products.map(|(x, w)| f64::from(x * w)).sum();
                 assert!(
                     (f64::from(found) - expected).abs() <= 1e-6 * expected.abs(),
-                    "{precision:?}, way {way}: {found} for {expected}"
+                    "{bits:?}, way {way}: {found} for {expected}"
                 );
             }
         }
@@ -214,9 +214,9 @@ fn linear_at_extreme_scales() {
         check_linear(3, 40, 10, sizes, seed as u64);
     }
     // Zeros are exact.
-    let layer = PackedLinear::pack(&[0.5; 20], &[0.25, -1.0], Precision::Eight);
+    let layer = PackedLinear::pack(&[0.5; 20], &[0.25, -1.0], ActivationBits::B8);
     let mut out = [f32::NAN; 4];
-    forward(&layer, &[0.0; 20], Finish::Plain, &mut out);
+    forward(&layer, &[0.0; 20], Epilogue::Plain, &mut out);
     assert_eq!(out, [0.25, -1.0, 0.25, -1.0]);
 }
 
@@ -224,21 +224,21 @@ fn linear_finishes() {
     let mut numbers = Numbers::new(9);
     let layer = Linear::new(&mut numbers, 40, 13, 0.3);
     let x = numbers.take(6 * 40, 1.0);
-    for precision in PRECISIONS {
-        check_finishes(&layer.pack(precision), &x);
+    for bits in ACTIVATION_BITS {
+        check_finishes(&layer.pack(bits), &x);
     }
 }
 
 fn check_finishes(layer: &PackedLinear, x: &[f32]) {
     let mut plain = vec![f32::NAN; 6 * 13];
-    forward(layer, x, Finish::Plain, &mut plain);
+    forward(layer, x, Epilogue::Plain, &mut plain);
 
     let mut added = vec![3.0; 6 * 13];
-    forward(layer, x, Finish::AddTo, &mut added);
+    forward(layer, x, Epilogue::Residual, &mut added);
     let mut quick = vec![f32::NAN; 6 * 13];
-    forward(layer, x, Finish::QuickGelu, &mut quick);
+    forward(layer, x, Epilogue::QuickGelu, &mut quick);
     let mut gelu = vec![f32::NAN; 6 * 13];
-    forward(layer, x, Finish::Gelu, &mut gelu);
+    forward(layer, x, Epilogue::Gelu, &mut gelu);
     for (i, &x) in plain.iter().enumerate() {
         assert!((added[i] - (x + 3.0)).abs() < 1e-5);
         assert!((quick[i] - x / (1.0 + (-1.702 * x).exp())).abs() < 1e-5);
@@ -254,41 +254,41 @@ fn check_finishes(layer: &PackedLinear, x: &[f32]) {
 
 /// A row with a NaN or an infinity comes out as NaN, and no other row does.
 fn what_is_not_finite() {
-    for precision in PRECISIONS {
+    for bits in ACTIVATION_BITS {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for place in [0, 7, 20] {
-                check_not_finite(precision, bad, place);
+                check_not_finite(bits, bad, place);
             }
         }
     }
 }
 
-fn check_not_finite(precision: Precision, bad: f32, place: usize) {
+fn check_not_finite(bits: ActivationBits, bad: f32, place: usize) {
     let (rows, input, output) = (6, 21, 11);
     let mut numbers = Numbers::new(4);
-    let layer = Linear::new(&mut numbers, input, output, 0.5).pack(precision);
+    let layer = Linear::new(&mut numbers, input, output, 0.5).pack(bits);
     let norm = LayerNorm::new(vec![1.0; input], vec![0.0; input], 1e-5);
     let mut x = numbers.take(rows * input, 1.0);
     x[2 * input + place] = bad;
     let mut quantised = QuantisedRows::default();
     for normed in [false, true] {
         if normed {
-            quantised.fill_normed(&x, &norm, precision);
+            quantised.fill_normed(&x, &norm, bits);
         } else {
             layer.quantise(&x, &mut quantised);
         }
-        for finish in [
-            Finish::Plain,
-            Finish::QuickGelu,
-            Finish::Gelu,
-            Finish::AddTo,
+        for epilogue in [
+            Epilogue::Plain,
+            Epilogue::QuickGelu,
+            Epilogue::Gelu,
+            Epilogue::Residual,
         ] {
             let mut out = vec![0.0; rows * output];
-            layer.forward(&quantised, finish, &mut out);
+            layer.forward(&quantised, epilogue, &mut out);
             for (row, out) in out.chunks_exact(output).enumerate() {
                 assert!(
                     out.iter().all(|x| x.is_nan() == (row == 2)),
-                    "{precision:?}, {bad} at {place}, row {row}: {out:?}"
+                    "{bits:?}, {bad} at {place}, row {row}: {out:?}"
                 );
             }
         }
@@ -473,7 +473,7 @@ pub(crate) fn check_coded_attention(shape: AttentionShape, size: f32, seed: u64)
     for (i, x) in projected.iter_mut().enumerate() {
         *x += size * (i % shape.width % 3) as f32;
     }
-    let mut attention = CodedAttention::default();
+    let mut attention = QuantisedAttention::default();
     let mut out = vec![f32::NAN; shape.tokens * shape.width];
     // Memory that something else has left behind must not show.
     attention.forward(&vec![1e3; projected.len()], shape, &mut out);
@@ -517,7 +517,7 @@ fn check_coded_head(projected: &[f32], shape: AttentionShape, head: usize, out: 
     let largest = without_mean(values.clone())
         .iter()
         .fold(0.0f64, |m, x| m.max(f64::from(x.abs())));
-    let scores = keys.exact(&queries, Precision::Eight);
+    let scores = keys.exact(&queries, ActivationBits::B8);
     for (query, scores) in scores.chunks_exact(tokens).enumerate() {
         let scores = &scores[..if causal { query + 1 } else { tokens }];
         let most = scores.iter().fold(f64::NEG_INFINITY, |m, s| m.max(s.0));
@@ -569,7 +569,7 @@ fn attention_in_codes() {
         })
         .collect();
     let mut out = vec![f32::NAN; 4 * tokens];
-    CodedAttention::default().forward(&projected, shape, &mut out);
+    QuantisedAttention::default().forward(&projected, shape, &mut out);
     let expected = 399.0 / (399.0 + 6f64.exp());
     assert!(
         (f64::from(out[0]) - expected).abs() < 0.01,
@@ -600,7 +600,7 @@ fn coded_attention_not_finite() {
             let mut projected = projected.clone();
             projected[(3 + kind) * 6 + 4] = bad;
             let mut out = [0.0; 30];
-            CodedAttention::default().forward(&projected, shape, &mut out);
+            QuantisedAttention::default().forward(&projected, shape, &mut out);
             for (i, x) in out.iter().enumerate() {
                 assert_eq!(
                     !x.is_finite(),
@@ -634,16 +634,16 @@ impl Block {
         }
     }
 
-    fn pack(&self, precision: Precision) -> PackedBlock {
+    fn pack(&self, bits: ActivationBits) -> PackedBlock {
         let norm = || LayerNorm::new(vec![1.0; self.width], vec![0.0; self.width], 1e-5);
         PackedBlock::new(BlockParts {
             norm1: norm(),
-            projection: self.projection.pack(precision),
-            out: self.out.pack(precision),
+            projection: self.projection.pack(bits),
+            out: self.out.pack(bits),
             norm2: norm(),
-            fc1: self.fc1.pack(precision),
-            activation: Finish::QuickGelu,
-            fc2: self.fc2.pack(precision),
+            fc1: self.fc1.pack(bits),
+            activation: Epilogue::QuickGelu,
+            fc2: self.fc2.pack(bits),
             heads: self.heads,
         })
     }
@@ -657,7 +657,7 @@ impl Block {
         };
         let linear = |layer: &Linear, x: &[f32]| -> Vec<f32> {
             // Of either precision, whose slack is not asked for.
-            let exact = layer.exact(x, Precision::Fourteen);
+            let exact = layer.exact(x, ActivationBits::B14);
             exact.iter().map(|(x, _)| *x as f32).collect()
         };
         let shape = AttentionShape {
@@ -698,13 +698,13 @@ fn block() {
     let mut numbers = Numbers::new(77);
     let block = Block::new(&mut numbers, 48, 3);
     // Weights lose the same in both: they are rounded to 8 bits.
-    for (precision, least) in PRECISIONS.into_iter().zip([0.999, 0.9999]) {
-        check_block(&mut numbers, &block, precision, least);
+    for (bits, least) in ACTIVATION_BITS.into_iter().zip([0.999, 0.9999]) {
+        check_block(&mut numbers, &block, bits, least);
     }
 }
 
-fn check_block(numbers: &mut Numbers, block: &Block, precision: Precision, least: f64) {
-    let packed = block.pack(precision);
+fn check_block(numbers: &mut Numbers, block: &Block, bits: ActivationBits, least: f64) {
+    let packed = block.pack(bits);
     let mut scratch = BlockScratch::default();
     for (batch, tokens, causal) in [
         (1, 1, false),
@@ -726,7 +726,7 @@ fn check_block(numbers: &mut Numbers, block: &Block, precision: Precision, least
             .map(|(y, &x)| y - f64::from(x))
             .collect();
         let cosine = cosine(&added, &expected);
-        assert!(cosine > least, "{precision:?}, {batch}×{tokens}: {cosine}");
+        assert!(cosine > least, "{bits:?}, {batch}×{tokens}: {cosine}");
     }
 }
 
@@ -734,8 +734,8 @@ fn check_block(numbers: &mut Numbers, block: &Block, precision: Precision, least
 fn blocks_in_batches() {
     let mut numbers = Numbers::new(5);
     let block = Block::new(&mut numbers, 16, 2);
-    for precision in PRECISIONS {
-        check_batches(&mut numbers, &block.pack(precision));
+    for bits in ACTIVATION_BITS {
+        check_batches(&mut numbers, &block.pack(bits));
     }
 }
 

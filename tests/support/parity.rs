@@ -4,14 +4,15 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use serde_json::Value;
-use wordmask::bundle::{MemoryFiles, Published};
 use wordmask::clip::{
-    ClipConfig, Grid, TextTower, Tokenizer, Unpaced, VisionTower, WeightSource, normalise_rows,
-    patches,
+    ClipConfig, Grid, TextTower, Tokenizer, VisionTower, normalise_rows, patches,
 };
 use wordmask::dense::{CellFeatures, Method, ScoreKind, ScoreMap, features};
-use wordmask::device::read;
 use wordmask::image::Picture;
+use wordmask::import::{MemoryFiles, Published};
+use wordmask::progress::NoProgress;
+use wordmask::quant::WeightSource;
+use wordmask::readback::read;
 use wordmask::refine::{Context, Refinement};
 
 /// The files of a fixture directory.
@@ -221,7 +222,7 @@ impl Bench<'_> {
             })
             .collect();
         assert_eq!(network.tokenizer.encode("").expect("ids").len(), 2);
-        let rows = network.text.embed(&texts, &mut Unpaced).await;
+        let rows = network.text.embed(&texts, &mut NoProgress).await;
         let rows = rows.expect("texts embed");
         self.check("text.embeddings", &rows.concat());
     }
@@ -237,7 +238,7 @@ impl Bench<'_> {
         self.check_tensor(&format!("{shape}.hidden.0"), embedded)
             .await;
         let states = vision
-            .states(cut, grid, &mut Unpaced)
+            .hidden_states(cut, grid, &mut NoProgress)
             .await
             .expect("the trunk runs");
         let tokens = states.last().expect("a state").clone();
@@ -289,7 +290,7 @@ impl Bench<'_> {
         let (cut, grid) = patches(&pixels, size[3], size[2], config.vision.patch, self.device)
             .expect("the picture fits the patches");
         let states = vision
-            .states(cut, grid, &mut Unpaced)
+            .hidden_states(cut, grid, &mut NoProgress)
             .await
             .expect("the trunk runs");
         for method in [Method::Pearl, Method::ScClip] {

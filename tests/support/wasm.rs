@@ -14,12 +14,16 @@ use parity::{Fixture, compare};
 use wasm_bindgen::prelude::*;
 use wordmask::Segmenter;
 use wordmask::bundle::Bundle;
-use wordmask::clip::{Activation, Unpaced, VisionConfig, VisionTower, WeightSource, patches};
+use wordmask::clip::{VisionConfig, VisionTower, patches};
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
-use wordmask::device::{Compute, Preference, read};
+use wordmask::device::{Compute, Preference};
 use wordmask::image::Picture;
+use wordmask::kernel::Activation;
+use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_words;
+use wordmask::quant::WeightSource;
+use wordmask::readback::read;
 use wordmask::refine::Refinement;
 use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Options, Setting};
 
@@ -107,7 +111,7 @@ pub async fn agreement(
         .map(String::as_str)
         .collect();
     let vectors = there
-        .embed_names(&names, &mut Unpaced)
+        .embed_names(&names, &mut NoProgress)
         .await
         .expect("vectors");
     let known = names.iter().map(ToString::to_string).zip(vectors).collect();
@@ -131,11 +135,11 @@ pub async fn agreement(
             ..Options::default()
         };
         let a = here
-            .segment(&a, &classes, &options, &mut Unpaced)
+            .segment(&a, &classes, &options, &mut NoProgress)
             .await
             .expect("an answer");
         let b = there
-            .segment(&b, &classes, &options, &mut Unpaced)
+            .segment(&b, &classes, &options, &mut NoProgress)
             .await
             .expect("an answer");
         let pixels = a.labels().labels().iter().zip(b.labels().labels());
@@ -199,7 +203,7 @@ async fn encode(segmenter: &Segmenter, picture: &Picture) -> EncodedImage {
         ..EncodeOptions::default()
     };
     segmenter
-        .encode(picture.clone(), &options, &mut Unpaced)
+        .encode(picture.clone(), &options, &mut NoProgress)
         .await
         .expect("an encoded picture")
 }
@@ -244,7 +248,10 @@ async fn tokens(device: &Device, side: usize) -> Vec<f32> {
         .map(|i| (i as f32 * 0.37).sin())
         .collect();
     let (cut, grid) = patches(&planes, pixels, pixels, config.patch, device).expect("patches");
-    let x: Tensor<3> = tower.trunk(cut, grid, &mut Unpaced).await.expect("tokens");
+    let x: Tensor<3> = tower
+        .backbone(cut, grid, &mut NoProgress)
+        .await
+        .expect("tokens");
     let last = tower.last_block().expect("a block").forward(x, false);
     read(last).await.expect("the device can be read")
 }

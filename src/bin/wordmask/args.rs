@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
-use wordmask::bundle::Scheme;
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
 use wordmask::device::Preference;
+use wordmask::quant::Scheme;
 use wordmask::refine::Refinement;
-use wordmask::segmenter::{Guidance, REGIONS, Setting, Windows};
+use wordmask::segmenter::{Guidance, Pipeline, REGIONS, Windows};
 use wordmask::{Error, Result};
 
 /// Type words, get a mask for each.
@@ -107,14 +107,14 @@ impl FromStr for Steps {
 
 /// Settings between commas, or `all`.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings(pub(crate) Vec<Setting>);
+pub(crate) struct Settings(pub(crate) Vec<Pipeline>);
 
 impl FromStr for Settings {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         match text {
-            "all" => Ok(Self(Setting::all())),
+            "all" => Ok(Self(Pipeline::all())),
             list => list
                 .split(',')
                 .map(str::parse)
@@ -315,7 +315,7 @@ pub(crate) struct Import {
     pub(crate) words: String,
     /// The method and refinements that suit the model best, such as maskclip+pamr.
     #[arg(long)]
-    pub(crate) setting: Option<Setting>,
+    pub(crate) setting: Option<Pipeline>,
     /// A DINO to guide CLIP-DIY: a directory or a file of weights, ViT-S/8 or S/16.
     #[arg(long, value_name = "PATH", requires = "found_head")]
     pub(crate) found: Option<PathBuf>,

@@ -6,12 +6,12 @@ use std::time::Instant;
 use pollster::block_on;
 use serde::Serialize;
 use wordmask::bundle::Bundle;
-use wordmask::clip::Unpaced;
 use wordmask::device::Kind;
 use wordmask::eval::datasets::{Dataset, DatasetKind, parse_classes};
 use wordmask::eval::{Evaluation, Report, TestSet};
 use wordmask::image::Picture;
 use wordmask::mask::{LabelMap, Rle, read_label_png};
+use wordmask::progress::NoProgress;
 use wordmask::prompt::{Class, parse_line};
 use wordmask::scene::write_dataset;
 use wordmask::segmenter::{Background, ClassShare, EncodeOptions, Options};
@@ -88,8 +88,8 @@ fn segment_one<'a>(
     args: &Segment,
 ) -> Result<Answer<'a>> {
     let start = Instant::now();
-    let image = block_on(segmenter.encode(read_picture(path)?, encode, &mut Unpaced))?;
-    let result = block_on(segmenter.segment(&image, classes, options, &mut Unpaced))?;
+    let image = block_on(segmenter.encode(read_picture(path)?, encode, &mut NoProgress))?;
+    let result = block_on(segmenter.segment(&image, classes, options, &mut NoProgress))?;
     let answer = Answer {
         picture: path,
         width: result.labels().width(),
@@ -108,7 +108,7 @@ fn save(result: &Segmentation, answer: &Answer<'_>, path: &Path, out: &Path) -> 
         .map_or("picture".into(), |s| s.to_string_lossy().into_owned());
     let write = |suffix: &str, contents: &[u8]| {
         let path = out.join(format!("{stem}.{suffix}"));
-        std::fs::write(&path, contents).map_err(|e| Error::io(&path, &e))
+        std::fs::write(&path, contents).map_err(|e| Error::io(&path, e))
     };
     write("labels.png", &result.label_png()?)?;
     write("overlay.png", &result.overlay_png(0.55)?)?;
@@ -149,8 +149,8 @@ pub(crate) fn classify(args: &Classify) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     let picture = read_picture(&args.picture)?;
     let segmenter = load(&args.model)?;
-    let image = block_on(segmenter.encode(picture, &encode_options(&args.model), &mut Unpaced))?;
-    let scores = block_on(segmenter.classify(&image, &masks, &classes, &mut Unpaced))?;
+    let image = block_on(segmenter.encode(picture, &encode_options(&args.model), &mut NoProgress))?;
+    let scores = block_on(segmenter.classify(&image, &masks, &classes, &mut NoProgress))?;
     for ((mask, pixels), scores) in present.into_iter().zip(scores) {
         let mut names: Vec<Name<'_>> = classes
             .iter()
@@ -192,7 +192,7 @@ pub(crate) fn eval(args: &Eval) -> Result<()> {
         set: &set,
         settings: match &args.method {
             Some(settings) => settings.0.clone(),
-            None => vec![segmenter.default_setting().clone()],
+            None => vec![segmenter.default_pipeline().clone()],
         },
         backgrounds,
         options: options(&args.how),
@@ -238,7 +238,7 @@ fn test_set(args: &Eval) -> Result<TestSet> {
     let Some(path) = &args.classes else {
         return Ok(TestSet::Dataset(dataset));
     };
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
     let classes = parse_classes(&text).map_err(|e| at(path, &e))?;
     Ok(TestSet::Dataset(dataset.with_classes(classes)?))
 }
@@ -359,17 +359,17 @@ fn background(text: &str) -> Result<Background> {
 }
 
 fn read_picture(path: &Path) -> Result<Picture> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     Picture::decode(&bytes)
 }
 
 fn read_labels(path: &Path) -> Result<LabelMap> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     read_label_png(&bytes).map_err(|e| at(path, &e))
 }
 
 fn make_directory(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).map_err(|e| Error::io(path, &e))
+    std::fs::create_dir_all(path).map_err(|e| Error::io(path, e))
 }
 
 /// The same kind of error, with the file that it is about.

@@ -5,14 +5,17 @@ use std::path::Path;
 use pollster::block_on;
 use serde::Serialize;
 use wordmask::bundle::{
-    Bundle, BundleWriter, Directory, Imported, Manifest, Part, Published, PublishedGuide,
-    ReadyWords, Scheme, Source, TensorError, add_words, catalogue, finish, hub, write,
+    Bundle, BundleMetadata, BundleWriter, Manifest, Part, ReadyWords, Source, TensorError,
+    add_words, finish, write,
 };
+use wordmask::calibrate::{Fidelity, Probe, blocks_to_keep};
 use wordmask::clip::Tokenizer;
 use wordmask::device::{Compute, Preference};
-use wordmask::eval::{Fidelity, Probe, blocks_to_keep};
+use wordmask::hub::catalogue;
+use wordmask::import::{Directory, Published, PublishedGuide};
 use wordmask::prompt::{common_words, parse_line, templates_id};
-use wordmask::{Error, Result, Segmenter};
+use wordmask::quant::Scheme;
+use wordmask::{Error, Result, Segmenter, hub};
 
 use crate::args::Import;
 use crate::commands::json;
@@ -106,7 +109,7 @@ fn find_blocks_to_keep(args: &Import, origin: &Origin, manifest: &Manifest) -> R
 struct Origin {
     files: Directory,
     scheme: Scheme,
-    about: Imported,
+    about: BundleMetadata,
 }
 
 impl Origin {
@@ -157,7 +160,7 @@ impl Origin {
             let known = given.as_ref().or(known).cloned();
             known.unwrap_or_else(|| otherwise.to_owned())
         };
-        let about = Imported {
+        let about = BundleMetadata {
             name: or(&args.name, entry.map(|e| &e.title), &own_name()),
             knows: or(
                 &args.knows,
@@ -298,8 +301,8 @@ fn words_to_embed(words: &str, background: &[String]) -> Result<Vec<String>> {
 /// The words' vectors by the bundle itself, so that they are those of its stored weights.
 fn embed(stored: &Segmenter, words: &[String]) -> Result<ReadyWords> {
     let names: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut pace = Bar::new("embedding words");
-    let vectors = block_on(stored.embed_names(&names, &mut pace))?;
+    let mut progress = Bar::new("embedding words");
+    let vectors = block_on(stored.embed_names(&names, &mut progress))?;
     Ok(ReadyWords {
         templates: templates_id(),
         words: words.iter().cloned().zip(vectors).collect(),

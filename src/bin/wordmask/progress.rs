@@ -2,8 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use wordmask::Result;
-use wordmask::bundle::hub::Progress;
-use wordmask::clip::Pace;
+use wordmask::hub::DownloadProgress;
+use wordmask::progress::Progress;
 
 /// A bar over `total` things, hidden by `indicatif` itself where standard error is no terminal.
 pub(crate) fn bar(total: u64, what: &str) -> ProgressBar {
@@ -24,7 +24,7 @@ impl Bar {
     }
 }
 
-impl Pace for Bar {
+impl Progress for Bar {
     async fn step(&mut self, done: usize, total: usize) -> Result<()> {
         self.0.set_length(total as u64);
         self.0.set_position(done as u64);
@@ -52,7 +52,7 @@ impl Default for Download {
     }
 }
 
-impl Progress for Download {
+impl DownloadProgress for Download {
     fn bytes(&mut self, file: &str, done: u64, total: u64) {
         if self.0.message() != file {
             self.0.set_message(file.to_owned());

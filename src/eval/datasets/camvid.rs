@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::labels::{ColourTable, LabelTable};
+use super::labels::{ColorTable, LabelTable};
 use super::{IGNORED, Item, Source, Truth, files};
 use crate::error::Result;
 
@@ -17,7 +17,7 @@ struct Layout {
     /// What the name of a mask has after the picture's.
     mask: &'static str,
     /// Whether masks are colours of the 32 classes, not labels of the 11.
-    coloured: bool,
+    colored: bool,
     /// Whether the folder has pictures of all splits.
     all_splits: bool,
 }
@@ -27,21 +27,21 @@ const LAYOUTS: [Layout; 3] = [
         pictures: "test",
         masks: "testannot",
         mask: ".png",
-        coloured: false,
+        colored: false,
         all_splits: false,
     },
     Layout {
         pictures: "test",
         masks: "test_labels",
         mask: "_L.png",
-        coloured: true,
+        colored: true,
         all_splits: false,
     },
     Layout {
         pictures: "701_StillsRaw_full",
         masks: "LabeledApproved_full",
         mask: "_L.png",
-        coloured: true,
+        colored: true,
         all_splits: true,
     },
 ];
@@ -49,7 +49,7 @@ const LAYOUTS: [Layout; 3] = [
 /// The colours of the 32 classes, by the class of the 11 that each belongs to. Colours are from
 /// the data set's `label_colors.txt`; the groups are those that `SegNet`'s masks were made with,
 /// as MATLAB's semantic segmentation example lists them too.
-pub(super) const COLOURS: &[([u8; 3], u8)] = &[
+pub(super) const COLORS: &[([u8; 3], u8)] = &[
     // sky
     ([128, 128, 128], 0),
     // building, bridge, wall, tunnel, archway
@@ -134,8 +134,8 @@ impl Layout {
             truth: masks.join(format!("{id}{}", self.mask)),
             id,
         };
-        let truth = if self.coloured {
-            Truth::Colours(ColourTable(COLOURS))
+        let truth = if self.colored {
+            Truth::Colors(ColorTable(COLORS))
         } else {
             let labels = (0..UNLABELLED).zip(0..).chain([(UNLABELLED, IGNORED)]);
             Truth::Labels(LabelTable::new(labels))

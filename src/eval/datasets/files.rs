@@ -48,13 +48,11 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
-        Err(error) => return Err(Error::io(folder, &error)),
+        Err(error) => return Err(Error::io(folder, error)),
     };
     let mut names = Vec::new();
     for entry in entries {
-        let name = entry
-            .map_err(|error| Error::io(folder, &error))?
-            .file_name();
+        let name = entry.map_err(|error| Error::io(folder, error))?.file_name();
         names.extend(
             name.into_string()
                 .ok()
@@ -126,7 +124,7 @@ pub(super) fn in_file(path: &Path, error: Error) -> Error {
     let named = |message: String| format!("{}: {message}", path.display());
     match error {
         Error::Input(message) => Error::Input(named(message)),
-        Error::OutOfMemory(message) => Error::OutOfMemory(named(message)),
+        Error::OutOfMemory(message) => Error::out_of_memory(named(message)),
         other => other,
     }
 }

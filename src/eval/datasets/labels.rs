@@ -64,11 +64,11 @@ impl LabelTable {
 
 /// Which class each colour is.
 #[derive(Debug)]
-pub(super) struct ColourTable(pub(super) &'static [([u8; 3], u8)]);
+pub(super) struct ColorTable(pub(super) &'static [([u8; 3], u8)]);
 
-impl ColourTable {
-    fn class(&self, colour: &[u8]) -> Option<u8> {
-        let entry = self.0.iter().find(|(known, _)| known == colour)?;
+impl ColorTable {
+    fn class(&self, color: &[u8]) -> Option<u8> {
+        let entry = self.0.iter().find(|(known, _)| known == color)?;
         Some(entry.1)
     }
 

@@ -76,7 +76,7 @@ pub use kind::DatasetKind;
 use std::path::{Path, PathBuf};
 
 use self::coco_instances::Instances;
-use self::labels::{ColourTable, LabelTable};
+use self::labels::{ColorTable, LabelTable};
 use crate::error::{Error, Result};
 use crate::image::Picture;
 
@@ -118,7 +118,7 @@ enum Truth {
     /// Masks whose pixel values are labels.
     Labels(LabelTable),
     /// Masks whose colours are labels.
-    Colours(ColourTable),
+    Colors(ColorTable),
     /// The objects of each item, in the items' order.
     Instances(Vec<Instances>),
 }
@@ -245,7 +245,7 @@ impl Dataset {
         let size = (picture.width(), picture.height());
         let truth = match &self.truth {
             Truth::Labels(table) => table.read(&item.truth, size),
-            Truth::Colours(table) => table.read(&item.truth, size),
+            Truth::Colors(table) => table.read(&item.truth, size),
             Truth::Instances(images) => images
                 .get(index)
                 .ok_or_else(|| Error::internal("a picture of COCO without its objects"))?

@@ -557,7 +557,7 @@ fn camvid_in_labels() {
 }
 
 #[test]
-fn camvid_in_colours() {
+fn camvid_in_colors() {
     let dir = tempfile::tempdir().unwrap();
     picture(dir.path(), "test/a.png", 3, 1);
     // SUVPickupTruck, LaneMkgsDriv, Void.
@@ -613,12 +613,12 @@ fn camvid_as_published() {
 }
 
 #[test]
-fn the_colours_of_camvid_are_its_32_and_reach_every_class() {
-    let colours: std::collections::HashSet<_> =
-        camvid::COLOURS.iter().map(|(colour, _)| colour).collect();
-    assert_eq!(colours.len(), 32);
+fn the_colors_of_camvid_are_its_32_and_reach_every_class() {
+    let colors: std::collections::HashSet<_> =
+        camvid::COLORS.iter().map(|(color, _)| color).collect();
+    assert_eq!(colors.len(), 32);
     let classes: std::collections::BTreeSet<u8> =
-        camvid::COLOURS.iter().map(|(_, class)| *class).collect();
+        camvid::COLORS.iter().map(|(_, class)| *class).collect();
     assert_eq!(
         classes.into_iter().collect::<Vec<_>>(),
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255]

@@ -11,7 +11,7 @@
 //! Both sums are the same few lines, [`accumulate`].
 
 use super::gelu::Functions;
-use super::lanes::{Lanes, Work, run};
+use super::simd::{Simd, SimdOp, run};
 
 /// Rows of the left matrix that are computed together.
 const GROUP: usize = 4;
@@ -110,11 +110,11 @@ struct Heads<'a> {
     out: &'a mut [f32],
 }
 
-impl Work for Heads<'_> {
+impl SimdOp for Heads<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<L: Simd>(self) {
         let Self {
             memory,
             projected,
@@ -207,7 +207,7 @@ impl Attention {
 
     /// Scores of the panel's queries for the first `seen` keys.
     #[inline(always)]
-    fn score<L: Lanes>(&mut self, size: usize, seen: usize) {
+    fn score<L: Simd>(&mut self, size: usize, seen: usize) {
         let panel = WIDE * L::COUNT;
         self.scores.resize(seen * panel, 0.0);
         for (keys, scores) in self
@@ -234,7 +234,7 @@ impl Attention {
     /// Values by softmax weights, for `count` queries. `put` is handed up to four numbers of a query
     /// at a time.
     #[inline(always)]
-    fn attend<L: Lanes>(
+    fn attend<L: Simd>(
         &mut self,
         tokens: usize,
         size: usize,
@@ -262,7 +262,7 @@ impl Attention {
 
 /// Sums over `i` of `left[i]`, four numbers, times `right[i]`, a panel's lanes.
 #[inline(always)]
-fn accumulate<L: Lanes>(left: &[[f32; GROUP]], right: &[f32]) -> [[L; WIDE]; GROUP] {
+fn accumulate<L: Simd>(left: &[[f32; GROUP]], right: &[f32]) -> [[L; WIDE]; GROUP] {
     let mut sums = [[L::splat(0.0); WIDE]; GROUP];
     for (left, right) in left.iter().zip(right.chunks_exact(WIDE * L::COUNT)) {
         let right = [L::load(right), L::load(&right[L::COUNT..])];
@@ -279,11 +279,11 @@ fn accumulate<L: Lanes>(left: &[[f32; GROUP]], right: &[f32]) -> [[L; WIDE]; GRO
 /// Turns scores into `exp(score − the query's largest)` and returns the sums of them, NaN where a
 /// score is not finite.
 #[inline(always)]
-fn softmax<L: Lanes>(scores: &mut [f32]) -> [L; WIDE] {
+fn softmax<L: Simd>(scores: &mut [f32]) -> [L; WIDE] {
     let mut largest = [L::splat(f32::NEG_INFINITY); WIDE];
     for scores in scores.chunks_exact(WIDE * L::COUNT) {
         for (largest, scores) in largest.iter_mut().zip(scores.chunks_exact(L::COUNT)) {
-            *largest = largest.at_least(L::load(scores));
+            *largest = largest.max(L::load(scores));
         }
     }
     let functions = Functions::get();

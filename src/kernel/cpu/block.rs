@@ -1,8 +1,8 @@
 //! A residual block of a transformer.
 
 use super::{
-    Attention, AttentionShape, CodedAttention, Finish, LayerNorm, PackedLinear, Precision,
-    QuantisedRows,
+    ActivationBits, Attention, AttentionShape, Epilogue, LayerNorm, PackedLinear,
+    QuantisedAttention, QuantisedRows,
 };
 
 /// Rows that go through the feed-forward part together, which bounds the memory of its hidden
@@ -18,7 +18,7 @@ pub struct BlockParts {
     /// Before the attention.
     pub norm1: LayerNorm,
     /// Queries, keys and values side by side: `[3 · width, width]`.
-    pub projection: PackedLinear,
+    pub qkv: PackedLinear,
     /// The attention's way out: `[width, width]`.
     pub out: PackedLinear,
     /// Before the feed-forward part.
@@ -26,7 +26,7 @@ pub struct BlockParts {
     /// `[hidden, width]`
     pub fc1: PackedLinear,
     /// What `fc1` finishes with.
-    pub activation: Finish,
+    pub activation: Epilogue,
     /// `[width, hidden]`
     pub fc2: PackedLinear,
     /// Heads of the attention.
@@ -45,8 +45,8 @@ pub struct PackedBlock {
 pub struct BlockScratch {
     rows: QuantisedRows,
     attention: Attention,
-    coded_attention: CodedAttention,
-    projected: Vec<f32>,
+    quantised_attention: QuantisedAttention,
+    qkv: Vec<f32>,
     attended: Vec<f32>,
     hidden: Vec<f32>,
 }
@@ -61,7 +61,7 @@ impl PackedBlock {
         let hidden = parts.fc1.output();
         let shape = |layer: &PackedLinear| (layer.input(), layer.output());
         assert!(
-            shape(&parts.projection) == (width, 3 * width)
+            shape(&parts.qkv) == (width, 3 * width)
                 && shape(&parts.out) == (width, width)
                 && parts.norm2.width() == width
                 && shape(&parts.fc1) == (width, hidden)
@@ -109,25 +109,25 @@ impl PackedBlock {
             causal,
         };
         for x in x.chunks_mut((BATCH / tokens).max(1) * sequence) {
-            let mut projected = std::mem::take(&mut scratch.projected);
+            let mut qkv = std::mem::take(&mut scratch.qkv);
             let mut attended = std::mem::take(&mut scratch.attended);
-            self.project_into(x, scratch, &mut projected);
+            self.project_into(x, scratch, &mut qkv);
             attended.resize(x.len(), 0.0);
-            for (projected, attended) in projected
+            for (qkv, attended) in qkv
                 .chunks_exact(3 * sequence)
                 .zip(attended.chunks_exact_mut(sequence))
             {
                 // What codes lose is what a block of 14 bits is there for.
-                let coarse = self.parts.projection.precision() == Precision::Eight;
-                if coarse && CodedAttention::pays(tokens) {
-                    scratch.coded_attention.forward(projected, shape, attended);
+                let coarse = self.parts.qkv.bits() == ActivationBits::B8;
+                if coarse && QuantisedAttention::pays(tokens) {
+                    scratch.quantised_attention.forward(qkv, shape, attended);
                 } else {
-                    scratch.attention.forward(projected, shape, attended);
+                    scratch.attention.forward(qkv, shape, attended);
                 }
             }
             self.parts.out.quantise(&attended, &mut scratch.rows);
-            self.parts.out.forward(&scratch.rows, Finish::AddTo, x);
-            (scratch.projected, scratch.attended) = (projected, attended);
+            self.parts.out.forward(&scratch.rows, Epilogue::Residual, x);
+            (scratch.qkv, scratch.attended) = (qkv, attended);
         }
         self.feed_forward(x, scratch);
     }
@@ -143,10 +143,10 @@ impl PackedBlock {
     ///
     /// If `x` is not made of whole rows.
     #[must_use]
-    pub fn project(&self, x: &[f32], scratch: &mut BlockScratch) -> Vec<f32> {
-        let mut projected = Vec::new();
-        self.project_into(x, scratch, &mut projected);
-        projected
+    pub fn qkv(&self, x: &[f32], scratch: &mut BlockScratch) -> Vec<f32> {
+        let mut qkv = Vec::new();
+        self.project_into(x, scratch, &mut qkv);
+        qkv
     }
 
     /// The attention's output projection.
@@ -165,7 +165,7 @@ impl PackedBlock {
         self.parts.out.quantise(joined, &mut scratch.rows);
         self.parts
             .out
-            .forward(&scratch.rows, Finish::Plain, &mut out);
+            .forward(&scratch.rows, Epilogue::Plain, &mut out);
         out
     }
 
@@ -187,22 +187,20 @@ impl PackedBlock {
             ..
         } = &self.parts;
         for x in x.chunks_mut(CHUNK * self.width) {
-            scratch.rows.fill_normed(x, norm2, fc1.precision());
+            scratch.rows.fill_normed(x, norm2, fc1.bits());
             scratch
                 .hidden
                 .resize(scratch.rows.rows() * fc1.output(), 0.0);
             fc1.forward(&scratch.rows, *activation, &mut scratch.hidden);
             fc2.quantise(&scratch.hidden, &mut scratch.rows);
-            fc2.forward(&scratch.rows, Finish::AddTo, x);
+            fc2.forward(&scratch.rows, Epilogue::Residual, x);
         }
     }
 
-    fn project_into(&self, x: &[f32], scratch: &mut BlockScratch, projected: &mut Vec<f32>) {
-        let BlockParts {
-            norm1, projection, ..
-        } = &self.parts;
-        scratch.rows.fill_normed(x, norm1, projection.precision());
-        projected.resize(3 * x.len(), 0.0);
-        projection.forward(&scratch.rows, Finish::Plain, projected);
+    fn project_into(&self, x: &[f32], scratch: &mut BlockScratch, qkv: &mut Vec<f32>) {
+        let BlockParts { norm1, qkv, .. } = &self.parts;
+        scratch.rows.fill_normed(x, norm1, qkv.bits());
+        qkv.resize(3 * x.len(), 0.0);
+        qkv.forward(&scratch.rows, Epilogue::Plain, qkv);
     }
 }

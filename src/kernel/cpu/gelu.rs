@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use super::lanes::{Lanes, ROUND};
+use super::simd::{ROUND, Simd};
 
 /// The functions, over numbers that lie in memory.
 ///
@@ -81,10 +81,10 @@ impl Functions {
     /// eˣ, to a relative error of 2·10⁻⁷. Below −87.7 it is 0, above 88.4 infinite; what comes of a NaN
     /// is not said.
     #[inline(always)]
-    pub(super) fn exp<L: Lanes>(&self, x: L) -> L {
+    pub(super) fn exp<L: Simd>(&self, x: L) -> L {
         // eˣ = 2ⁿ · eʳ with |r| ≤ ln 2 / 2. The clamps reach the exponents of 0 and infinity.
         let [most, least] = self.limits.map(L::splat);
-        let x = x.at_most(most).at_least(least);
+        let x = x.min(most).max(least);
         let round = L::splat(self.round);
         let rounded = x.mul_add(L::splat(self.log2_e), round);
         let n = rounded.sub(round);
@@ -101,9 +101,9 @@ impl Functions {
     /// 2ˣ for x ≤ 0, to a relative error of 4·10⁻⁶ down to 2⁻¹²⁰, and about that below. What comes of
     /// a NaN is not said.
     #[inline(always)]
-    pub(super) fn exp2<L: Lanes>(&self, x: L) -> L {
+    pub(super) fn exp2<L: Simd>(&self, x: L) -> L {
         let round = L::splat(self.round);
-        let x = x.at_least(L::splat(self.least_power));
+        let x = x.max(L::splat(self.least_power));
         let rounded = x.add(round);
         let p = polynomial(&self.exp2, x.sub(rounded.sub(round)));
         p.mul(rounded.power_of_two(L::splat(self.one)))
@@ -111,14 +111,14 @@ impl Functions {
 
     /// `x · sigmoid(1.702 x)`
     #[inline(always)]
-    pub(super) fn quick_gelu<L: Lanes>(&self, x: L) -> L {
+    pub(super) fn quick_gelu<L: Simd>(&self, x: L) -> L {
         let e = self.exp(x.mul(L::splat(self.quick)));
         x.div(L::splat(self.one).add(e))
     }
 
     /// `x · Φ(x)`, by the approximation of the error function.
     #[inline(always)]
-    pub(super) fn gelu<L: Lanes>(&self, x: L) -> L {
+    pub(super) fn gelu<L: Simd>(&self, x: L) -> L {
         let zero = L::splat(0.0);
         let one = L::splat(self.one);
         let size = x.abs();
@@ -129,13 +129,13 @@ impl Functions {
             .mul(t)
             .mul(self.exp(zero.sub(z.mul(z))))
             .mul(L::splat(self.half));
-        x.at_least(zero).sub(size.mul(tail))
+        x.max(zero).sub(size.mul(tail))
     }
 }
 
 /// By Horner, the coefficient of the highest power first.
 #[inline(always)]
-fn polynomial<L: Lanes, const N: usize>(coefficients: &[f32; N], x: L) -> L {
+fn polynomial<L: Simd, const N: usize>(coefficients: &[f32; N], x: L) -> L {
     let highest = L::splat(coefficients[0]);
     coefficients[1..]
         .iter()

@@ -1,6 +1,6 @@
 //! Layer norm.
 
-use super::lanes::{Lanes, Work, run};
+use super::simd::{Simd, SimdOp, run};
 
 /// `(x − mean) / √(variance + ε) · γ + β` over each row.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl LayerNorm {
 
     /// Norms one row.
     #[inline(always)]
-    pub(super) fn row<L: Lanes>(&self, x: &[f32], out: &mut [f32]) {
+    pub(super) fn row<L: Simd>(&self, x: &[f32], out: &mut [f32]) {
         let width = self.width();
         let (x, out) = (&x[..width], &mut out[..width]);
         let mean = sum::<L>(x, Deviation::None) / width as f32;
@@ -89,11 +89,11 @@ struct Rows<'a> {
     out: &'a mut [f32],
 }
 
-impl Work for Rows<'_> {
+impl SimdOp for Rows<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<L: Simd>(self) {
         let width = self.norm.width();
         for (x, out) in self
             .x
@@ -114,7 +114,7 @@ enum Deviation {
 
 /// Sums a row in independent lanes, which also keeps rounding errors small.
 #[inline(always)]
-fn sum<L: Lanes>(x: &[f32], of: Deviation) -> f32 {
+fn sum<L: Simd>(x: &[f32], of: Deviation) -> f32 {
     let mut sums = [L::splat(0.0); 2];
     let pairs = x.chunks_exact(2 * L::COUNT);
     let rest = pairs.remainder();

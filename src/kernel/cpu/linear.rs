@@ -1,10 +1,10 @@
 //! A linear layer over quantised rows.
 
 use super::gelu::Functions;
-use super::lanes::{Lanes, Work, run};
 use super::pack::{Channels, PANEL, PackedLinear};
-use super::quantise::{Precision, Quad, QuantisedRows, RowScale, TILE};
-use super::tile::{Sums, TOGETHER, make_ready};
+use super::quantise::{ActivationBits, Quad, QuantisedRows, RowScale, TILE};
+use super::simd::{Simd, SimdOp, run};
+use super::tile::{Sums, TOGETHER, widen};
 
 /// Bytes of quantised rows that are multiplied with all panels before the next rows come: what
 /// stays in a second-level cache beside a panel.
@@ -12,7 +12,7 @@ const BLOCK: usize = 192 * 1024;
 
 /// What happens to a sum before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
+pub enum Epilogue {
     /// It is stored.
     Plain,
     /// `x · sigmoid(1.702 x)` is.
@@ -20,7 +20,7 @@ pub enum Finish {
     /// `x · Φ(x)` is.
     Gelu,
     /// It is added to what was there.
-    AddTo,
+    Residual,
 }
 
 impl PackedLinear {
@@ -34,7 +34,7 @@ impl PackedLinear {
     ///
     /// If `x` is not made of whole rows.
     pub fn quantise(&self, x: &[f32], rows: &mut QuantisedRows) {
-        rows.fill(x, self.input, self.precision);
+        rows.fill(x, self.input, self.bits);
     }
 
     /// Multiplies, adds the bias, finishes.
@@ -47,7 +47,7 @@ impl PackedLinear {
     /// # Panics
     ///
     /// If the shapes do not fit, or the layer was packed for rows of another precision.
-    pub fn forward(&self, x: &QuantisedRows, finish: Finish, out: &mut [f32]) {
+    pub fn forward(&self, x: &QuantisedRows, epilogue: Epilogue, out: &mut [f32]) {
         assert!(
             x.width() == self.input && out.len() == x.rows() * self.output,
             "rows of {} for {} inputs, {} numbers of room for {} rows of {}",
@@ -57,11 +57,11 @@ impl PackedLinear {
             x.rows(),
             self.output
         );
-        assert_eq!(x.precision(), self.precision, "precision of the rows");
+        assert_eq!(x.bits(), self.bits, "precision of the rows");
         run(Forward {
             layer: self,
             x,
-            finish,
+            epilogue,
             out,
         });
     }
@@ -70,18 +70,18 @@ impl PackedLinear {
 struct Forward<'a> {
     layer: &'a PackedLinear,
     x: &'a QuantisedRows,
-    finish: Finish,
+    epilogue: Epilogue,
     out: &'a mut [f32],
 }
 
-impl Work for Forward<'_> {
+impl SimdOp for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        match self.layer.precision {
-            Precision::Eight => self.multiply::<L, 1>(),
-            Precision::Fourteen => self.multiply::<L, 2>(),
+    fn run<L: Simd>(self) {
+        match self.layer.bits {
+            ActivationBits::B8 => self.multiply::<L, 1>(),
+            ActivationBits::B14 => self.multiply::<L, 2>(),
         }
     }
 }
@@ -89,14 +89,14 @@ impl Work for Forward<'_> {
 impl Forward<'_> {
     /// Multiplies rows of so many digits.
     #[inline(always)]
-    fn multiply<L: Lanes, const DIGITS: usize>(self) {
+    fn multiply<L: Simd, const DIGITS: usize>(self) {
         let Self {
             layer,
             x,
-            finish,
+            epilogue,
             out,
         } = self;
-        let way = x.way();
+        let kernel = x.kernel();
         let functions = Functions::get();
         let mut space = Vec::new();
         let mut sums = [Sums::default(); TOGETHER];
@@ -110,12 +110,12 @@ impl Forward<'_> {
         let blocks = quads.chunks(block).zip(scales.chunks(block));
         for ((quads, scales), out) in blocks.zip(out.chunks_mut(block * rows)) {
             for (panel, (steps, channels)) in layer.panels().enumerate() {
-                let steps = make_ready(steps, &mut space);
+                let steps = widen(steps, &mut space);
                 let first = panel * PANEL;
                 let end = (first + PANEL).min(layer.output);
                 let together = quads.chunks(TOGETHER).zip(scales.chunks(TOGETHER));
                 for ((quads, scales), out) in together.zip(out.chunks_mut(TOGETHER * rows)) {
-                    way.run(quads, steps, layer.precision, &mut sums);
+                    kernel.run(quads, steps, layer.bits, &mut sums);
                     for ((sums, scales), out) in sums.iter().zip(scales).zip(out.chunks_mut(rows)) {
                         let (sums, _) = sums.0.as_chunks::<DIGITS>();
                         let (scales, _) = scales.as_chunks::<DIGITS>();
@@ -127,7 +127,7 @@ impl Forward<'_> {
                                 scales,
                                 functions,
                             };
-                            row.finish::<L>(channels, finish, &mut out[first..end]);
+                            row.finish::<L>(channels, epilogue, &mut out[first..end]);
                         }
                     }
                 }
@@ -146,18 +146,23 @@ struct Row<'a, const DIGITS: usize> {
 impl<const DIGITS: usize> Row<'_, DIGITS> {
     /// Turns the sums into numbers and stores as many as there is room for.
     #[inline(always)]
-    fn finish<L: Lanes>(&self, channels: &Channels, finish: Finish, out: &mut [f32]) {
+    fn epilogue<L: Simd>(&self, channels: &Channels, epilogue: Epilogue, out: &mut [f32]) {
         if let Ok(out) = <&mut [f32; PANEL]>::try_from(&mut *out) {
-            return self.finish_panel::<L>(channels, finish, out);
+            return self.finish_panel::<L>(channels, epilogue, out);
         }
         let mut whole = [0.0; PANEL];
         whole[..out.len()].copy_from_slice(out);
-        self.finish_panel::<L>(channels, finish, &mut whole);
+        self.finish_panel::<L>(channels, epilogue, &mut whole);
         out.copy_from_slice(&whole[..out.len()]);
     }
 
     #[inline(always)]
-    fn finish_panel<L: Lanes>(&self, channels: &Channels, finish: Finish, out: &mut [f32; PANEL]) {
+    fn finish_panel<L: Simd>(
+        &self,
+        channels: &Channels,
+        epilogue: Epilogue,
+        out: &mut [f32; PANEL],
+    ) {
         for first in (0..PANEL).step_by(L::COUNT) {
             let channel_scale = L::load(&channels.scale[first..]);
             let mut x = L::load(&channels.bias[first..]);
@@ -167,11 +172,11 @@ impl<const DIGITS: usize> Row<'_, DIGITS> {
                 x = product.mul_add(scale, x);
             }
             let out = &mut out[first..];
-            let x = match finish {
-                Finish::Plain => x,
-                Finish::QuickGelu => self.functions.quick_gelu(x),
-                Finish::Gelu => self.functions.gelu(x),
-                Finish::AddTo => x.add(L::load(out)),
+            let x = match epilogue {
+                Epilogue::Plain => x,
+                Epilogue::QuickGelu => self.functions.quick_gelu(x),
+                Epilogue::Gelu => self.functions.gelu(x),
+                Epilogue::Residual => x.add(L::load(out)),
             };
             x.store(out);
         }

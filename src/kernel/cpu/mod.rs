@@ -16,7 +16,7 @@
 //!
 //! # What a number costs, and what it loses
 //!
-//! An activation is an unsigned code of 8 or 14 bits ([`Precision`]) with a scale and a zero point
+//! An activation is an unsigned code of 8 or 14 bits ([`ActivationBits`]) with a scale and a zero point
 //! for its row, a weight a signed one of 8 bits with a scale for its output channel. A code of 14 bits
 //! is two digits of 7, which are multiplied like two rows of 8 bits: every machine has that, and with
 //! it all scores agree with those of f32 to a hundredth (docs/methods.md). The dot product of two
@@ -47,13 +47,13 @@
 
 mod attention;
 mod block;
-mod coded_attention;
 mod gelu;
-mod lanes;
 mod layer_norm;
 mod linear;
 mod pack;
 mod quantise;
+mod quantised_attention;
+mod simd;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 mod tile;
@@ -63,14 +63,14 @@ compile_error!("build for wasm with -C target-feature=+simd128, see .cargo/confi
 
 pub use attention::{Attention, AttentionShape};
 pub use block::{BlockParts, BlockScratch, PackedBlock};
-pub use coded_attention::CodedAttention;
 pub use layer_norm::LayerNorm;
-pub use linear::Finish;
+pub use linear::Epilogue;
 pub use pack::{LinearPacker, PackedLinear};
-pub use quantise::{Precision, QuantisedRows};
+pub use quantise::{ActivationBits, QuantisedRows};
+pub use quantised_attention::QuantisedAttention;
 
 /// How integer dot products are computed on this machine, for reports.
 #[must_use]
-pub fn way() -> &'static str {
+pub fn kernel_name() -> &'static str {
     tile::chosen().name
 }

@@ -11,7 +11,7 @@
 
 use std::slice::ChunksExact;
 
-use super::quantise::Precision;
+use super::quantise::ActivationBits;
 
 /// Outputs of a panel.
 pub(super) const PANEL: usize = 8;
@@ -45,7 +45,7 @@ pub struct PackedLinear {
     pub(super) input: usize,
     pub(super) output: usize,
     /// Of the rows that it takes.
-    pub(super) precision: Precision,
+    pub(super) bits: ActivationBits,
 }
 
 /// What belongs to the eight outputs of a panel.
@@ -75,7 +75,7 @@ impl LinearPacker {
     ///
     /// If there are no inputs, no outputs, or more than 65,536 inputs.
     #[must_use]
-    pub fn new(input: usize, bias: &[f32], precision: Precision) -> Self {
+    pub fn new(input: usize, bias: &[f32], bits: ActivationBits) -> Self {
         assert!(!bias.is_empty(), "a linear layer without outputs");
         assert!(
             0 < input && input <= LARGEST_INPUT,
@@ -91,7 +91,7 @@ impl LinearPacker {
             outputs,
             input,
             output: bias.len(),
-            precision,
+            bits,
         };
         let codes = vec![0; padded(input)];
         Self {
@@ -112,7 +112,7 @@ impl LinearPacker {
     /// If `weight` is not made of whole channels, or there are too many.
     pub fn weights(&mut self, weight: &[f32]) {
         for row in self.rows(weight) {
-            let scale = quantise_channel(row, self.layer.precision, &mut self.codes);
+            let scale = quantise_channel(row, self.layer.bits, &mut self.codes);
             self.put(scale);
         }
     }
@@ -134,9 +134,9 @@ impl LinearPacker {
         assert_eq!(rows.len(), scales.len(), "channels and scales");
         for (row, &scale) in rows.zip(scales) {
             self.codes[..row.len()].copy_from_slice(row);
-            let factor = match self.layer.precision {
-                Precision::Eight => lighten(&mut self.codes),
-                Precision::Fourteen => 1.0,
+            let factor = match self.layer.bits {
+                ActivationBits::B8 => lighten(&mut self.codes),
+                ActivationBits::B14 => 1.0,
             };
             self.put(scale * factor);
         }
@@ -192,8 +192,8 @@ impl PackedLinear {
     ///
     /// If the shapes do not fit each other, an axis is empty, or there are more than 65,536 inputs.
     #[must_use]
-    pub fn pack(weight: &[f32], bias: &[f32], precision: Precision) -> Self {
-        let mut packer = LinearPacker::new(weight.len() / bias.len().max(1), bias, precision);
+    pub fn pack(weight: &[f32], bias: &[f32], bits: ActivationBits) -> Self {
+        let mut packer = LinearPacker::new(weight.len() / bias.len().max(1), bias, bits);
         packer.weights(weight);
         packer.finish()
     }
@@ -212,8 +212,8 @@ impl PackedLinear {
 
     /// Precision of the rows that go in.
     #[must_use]
-    pub fn precision(&self) -> Precision {
-        self.precision
+    pub fn bits(&self) -> ActivationBits {
+        self.bits
     }
 
     /// Bytes that the layer takes.
@@ -236,11 +236,11 @@ pub(super) fn padded(input: usize) -> usize {
 
 /// Writes the codes of a channel's weights and returns their scale: the smallest with codes within
 /// ±127 and, where that matters, every group within its limit.
-fn quantise_channel(row: &[f32], precision: Precision, codes: &mut [i8]) -> f32 {
+fn quantise_channel(row: &[f32], bits: ActivationBits, codes: &mut [i8]) -> f32 {
     let largest = row.iter().fold(0.0f32, |m, w| m.max(w.abs()));
     let scale = largest / 127.0;
     // Codes that fit as they are stay as they are.
-    if precision == Precision::Fourteen
+    if bits == ActivationBits::B14
         || scale < f32::MIN_POSITIVE
         || heaviest_group(row, 1.0 / scale) <= GROUP_LIMIT
     {
@@ -351,14 +351,11 @@ mod tests {
     use super::*;
 
     /// A layer of one channel, from codes and from the numbers they stand for.
-    fn from_either(codes: &[i8], precision: Precision) -> [PackedLinear; 2] {
-        let mut packer = LinearPacker::new(codes.len(), &[0.0], precision);
+    fn from_either(codes: &[i8], bits: ActivationBits) -> [PackedLinear; 2] {
+        let mut packer = LinearPacker::new(codes.len(), &[0.0], bits);
         packer.codes(codes, &[0.031]);
         let weight: Vec<f32> = codes.iter().map(|&c| f32::from(c) * 0.031).collect();
-        [
-            packer.finish(),
-            PackedLinear::pack(&weight, &[0.0], precision),
-        ]
+        [packer.finish(), PackedLinear::pack(&weight, &[0.0], bits)]
     }
 
     fn assert_alike([a, b]: &[PackedLinear; 2]) {
@@ -369,9 +366,9 @@ mod tests {
         }
     }
 
-    fn codes(row: &[f32], precision: Precision) -> (Vec<i8>, f32) {
+    fn codes(row: &[f32], bits: ActivationBits) -> (Vec<i8>, f32) {
         let mut codes = vec![0; padded(row.len())];
-        let scale = quantise_channel(row, precision, &mut codes);
+        let scale = quantise_channel(row, bits, &mut codes);
         (codes, scale)
     }
 
@@ -404,7 +401,7 @@ mod tests {
             .map(|i| if i == 9 { -127 } else { i % 3 - 1 })
             .collect();
         let row: Vec<f32> = expected.iter().map(|&c| f32::from(c) * 0.031).collect();
-        let (codes, scale) = codes(&row, Precision::Eight);
+        let (codes, scale) = codes(&row, ActivationBits::B8);
         assert_eq!(codes, expected);
         assert!((scale - 0.031).abs() < 1e-7);
     }
@@ -415,8 +412,8 @@ mod tests {
             .map(|i| if i % 9 == 0 { -127 } else { 127 })
             .collect();
         let row: Vec<f32> = expected.iter().map(|&c| f32::from(c) * 0.031).collect();
-        assert_eq!(codes(&row, Precision::Fourteen).0, expected);
-        assert_ne!(codes(&row, Precision::Eight).0, expected);
+        assert_eq!(codes(&row, ActivationBits::B14).0, expected);
+        assert_ne!(codes(&row, ActivationBits::B8).0, expected);
     }
 
     #[test]
@@ -428,7 +425,7 @@ mod tests {
                 .map(|i| if i % 3 == 0 { -0.7 } else { 0.9 })
                 .collect(),
         ] {
-            let (codes, scale) = codes(&row, Precision::Eight);
+            let (codes, scale) = codes(&row, ActivationBits::B8);
             assert_groups_fit(&codes);
             for (&code, weight) in codes.iter().zip(&row) {
                 assert!((f32::from(code) * scale - weight).abs() <= 0.502 * scale);
@@ -439,7 +436,7 @@ mod tests {
     #[test]
     fn zeros_and_almost_zeros_are_zeros() {
         for row in [vec![0.0; 5], vec![1e-44; 17]] {
-            let (codes, _) = codes(&row, Precision::Eight);
+            let (codes, _) = codes(&row, ActivationBits::B8);
             assert!(codes.iter().all(|&c| c == 0));
         }
     }
@@ -447,9 +444,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn groups_fit_and_codes_are_near(row in proptest::collection::vec(-10.0f32..10.0, 1..70)) {
-            for precision in [Precision::Eight, Precision::Fourteen] {
-                let (codes, scale) = codes(&row, precision);
-                if precision == Precision::Eight {
+            for bits in [ActivationBits::B8, ActivationBits::B14] {
+                let (codes, scale) = codes(&row, bits);
+                if bits == ActivationBits::B8 {
                     assert_groups_fit(&codes);
                 }
                 for (&code, weight) in codes.iter().zip(&row) {
@@ -466,12 +463,12 @@ mod tests {
             .map(|i| if i == 9 { -127 } else { i % 3 - 1 })
             .collect();
         let heavy = [127i8, -127, 127, 127].repeat(9);
-        for (codes, precision, kept) in [
-            (&light, Precision::Eight, true),
-            (&heavy, Precision::Eight, false),
-            (&heavy, Precision::Fourteen, true),
+        for (codes, bits, kept) in [
+            (&light, ActivationBits::B8, true),
+            (&heavy, ActivationBits::B8, false),
+            (&heavy, ActivationBits::B14, true),
         ] {
-            let layers = from_either(codes, precision);
+            let layers = from_either(codes, bits);
             assert_alike(&layers);
             let [layer, _] = layers;
             let packed: Vec<i8> = layer
@@ -493,10 +490,10 @@ mod tests {
             mut codes in proptest::collection::vec(-127i8..=127, 1..70),
         ) {
             codes[0] = 127;
-            for precision in [Precision::Eight, Precision::Fourteen] {
-                let layers = from_either(&codes, precision);
+            for bits in [ActivationBits::B8, ActivationBits::B14] {
+                let layers = from_either(&codes, bits);
                 assert_alike(&layers);
-                if precision == Precision::Eight {
+                if bits == ActivationBits::B8 {
                     let channel: Vec<i8> = layers[0].steps.iter().flat_map(|s| &s.0[..STEP]).copied().collect();
                     assert_groups_fit(&channel);
                 }
@@ -507,7 +504,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "channels")]
     fn refuses_to_be_done_before_all_channels_are_there() {
-        let mut packer = LinearPacker::new(2, &[0.0; 3], Precision::Eight);
+        let mut packer = LinearPacker::new(2, &[0.0; 3], ActivationBits::B8);
         packer.codes(&[1; 4], &[1.0; 2]);
         let _ = packer.finish();
     }
@@ -515,6 +512,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "7 weights for 2 outputs of 3 inputs")]
     fn refuses_a_shape_that_does_not_fit() {
-        let _ = PackedLinear::pack(&[0.0; 7], &[0.0; 2], Precision::Eight);
+        let _ = PackedLinear::pack(&[0.0; 7], &[0.0; 2], ActivationBits::B8);
     }
 }

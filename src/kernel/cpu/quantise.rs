@@ -13,9 +13,9 @@
 
 use super::LayerNorm;
 use super::gelu::Functions;
-use super::lanes::{Lanes, ROUND, Work, run};
 use super::pack::{CHUNK, STEP, padded};
-use super::tile::{self, Code, Way};
+use super::simd::{ROUND, Simd, SimdOp, run};
+use super::tile::{self, Code, DotKernel};
 
 /// Rows of digits in a tile.
 pub(super) const TILE: usize = 4;
@@ -25,27 +25,27 @@ const DIGIT: u32 = 7;
 
 /// How finely activations are quantised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
+pub enum ActivationBits {
     /// In 8 bits.
-    Eight,
+    B8,
     /// In 14 bits, for twice the products: as near to f32 as f16 weights are.
-    Fourteen,
+    B14,
 }
 
-impl Precision {
+impl ActivationBits {
     /// Rows of digits that a row takes.
     fn digits(self) -> usize {
         match self {
-            Self::Eight => 1,
-            Self::Fourteen => 2,
+            Self::B8 => 1,
+            Self::B14 => 2,
         }
     }
 
     /// The largest code.
     fn largest_code(self) -> f32 {
         match self {
-            Self::Eight => 255.0,
-            Self::Fourteen => 16_383.0,
+            Self::B8 => 255.0,
+            Self::B14 => 16_383.0,
         }
     }
 }
@@ -67,8 +67,8 @@ pub(super) struct RowScale {
 #[derive(Debug, Clone)]
 pub struct QuantisedRows {
     /// What the codes are made for.
-    way: Way,
-    precision: Precision,
+    kernel: DotKernel,
+    bits: ActivationBits,
     /// `[tiles, steps a row]`
     quads: Vec<Quad>,
     /// `[tiles]`, each of four rows of digits. Those that fill up the last tile mean zeros.
@@ -85,10 +85,10 @@ impl Default for QuantisedRows {
 
 impl QuantisedRows {
     /// Without rows yet, for dot products of that way.
-    pub(super) fn made_for(way: Way) -> Self {
+    pub(super) fn made_for(kernel: DotKernel) -> Self {
         Self {
-            way,
-            precision: Precision::Eight,
+            kernel,
+            bits: ActivationBits::B8,
             quads: Vec::new(),
             scales: Vec::new(),
             rows: 0,
@@ -103,8 +103,8 @@ impl QuantisedRows {
         tile::available().into_iter().map(Self::made_for).collect()
     }
 
-    pub(super) fn way(&self) -> Way {
-        self.way
+    pub(super) fn kernel(&self) -> DotKernel {
+        self.kernel
     }
 
     /// Quantises rows as they are.
@@ -116,13 +116,13 @@ impl QuantisedRows {
     /// # Panics
     ///
     /// If `x` is not made of whole rows.
-    pub(super) fn fill(&mut self, x: &[f32], width: usize, precision: Precision) {
+    pub(super) fn fill(&mut self, x: &[f32], width: usize, bits: ActivationBits) {
         run(Fill {
             into: self,
             x,
             width,
             norm: None,
-            precision,
+            bits,
         });
     }
 
@@ -135,13 +135,13 @@ impl QuantisedRows {
     /// # Panics
     ///
     /// If `x` is not made of whole rows.
-    pub fn fill_normed(&mut self, x: &[f32], norm: &LayerNorm, precision: Precision) {
+    pub fn fill_normed(&mut self, x: &[f32], norm: &LayerNorm, bits: ActivationBits) {
         run(Fill {
             into: self,
             x,
             width: norm.width(),
             norm: Some(norm),
-            precision,
+            bits,
         });
     }
 
@@ -177,8 +177,8 @@ impl QuantisedRows {
 
     /// How finely they are quantised.
     #[must_use]
-    pub fn precision(&self) -> Precision {
-        self.precision
+    pub fn bits(&self) -> ActivationBits {
+        self.bits
     }
 
     /// The tiles, each with its scales.
@@ -187,11 +187,11 @@ impl QuantisedRows {
         self.quads.chunks_exact(steps.max(1)).zip(&self.scales)
     }
 
-    fn prepare(&mut self, rows: usize, width: usize, precision: Precision) {
-        let tiles = (rows * precision.digits()).div_ceil(TILE);
+    fn prepare(&mut self, rows: usize, width: usize, bits: ActivationBits) {
+        let tiles = (rows * bits.digits()).div_ceil(TILE);
         self.rows = rows;
         self.width = width;
-        self.precision = precision;
+        self.bits = bits;
         self.scales.clear();
         self.scales.resize(tiles, [RowScale::default(); TILE]);
         // Codes of rows that only fill up are never looked at, so what was there may stay.
@@ -205,32 +205,32 @@ struct Fill<'a> {
     x: &'a [f32],
     width: usize,
     norm: Option<&'a LayerNorm>,
-    precision: Precision,
+    bits: ActivationBits,
 }
 
-impl Work for Fill<'_> {
+impl SimdOp for Fill<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<L: Simd>(self) {
         let Self {
             into,
             x,
             width,
             norm,
-            precision,
+            bits,
         } = self;
         assert!(
             width > 0 && x.len().is_multiple_of(width),
             "{} numbers in rows of {width}",
             x.len()
         );
-        into.prepare(x.len() / width, width, precision);
+        into.prepare(x.len() / width, width, bits);
         let steps = padded(width) / STEP;
         // Filled up with what the row begins with, which changes neither its range nor, since
         // the weights there are zero, a product.
         let mut row = vec![0.0; padded(width)];
-        let way = into.way;
+        let kernel = into.kernel;
         for (index, source) in x.chunks_exact(width).enumerate() {
             match norm {
                 Some(norm) => norm.row::<L>(source, &mut row[..width]),
@@ -238,13 +238,13 @@ impl Work for Fill<'_> {
             }
             let first = row[0];
             row[width..].fill(first);
-            let index = index * precision.digits();
+            let index = index * bits.digits();
             let (tile, place) = (index / TILE, index % TILE);
             let quads = &mut into.quads[tile * steps..][..steps];
             let scales = &mut into.scales[tile][place..];
-            match precision {
-                Precision::Eight => scales[0] = quantise_row::<L>(&row, way, quads, place),
-                Precision::Fourteen => {
+            match bits {
+                ActivationBits::B8 => scales[0] = quantise_row::<L>(&row, kernel, quads, place),
+                ActivationBits::B14 => {
                     let digits = quantise_finely::<L>(&row, quads, place);
                     scales[..2].copy_from_slice(&digits);
                 }
@@ -259,11 +259,11 @@ struct FillSoftmax<'a> {
     width: usize,
 }
 
-impl Work for FillSoftmax<'_> {
+impl SimdOp for FillSoftmax<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<L: Simd>(self) {
         let Self {
             into,
             scores,
@@ -274,11 +274,11 @@ impl Work for FillSoftmax<'_> {
             "{} scores in rows of {width}",
             scores.len()
         );
-        let precision = Precision::Fourteen;
-        into.prepare(scores.len() / padded(width), width, precision);
+        let bits = ActivationBits::B14;
+        into.prepare(scores.len() / padded(width), width, bits);
         let steps = padded(width) / STEP;
         for (index, row) in scores.chunks_exact(padded(width)).enumerate() {
-            let index = index * precision.digits();
+            let index = index * bits.digits();
             let (tile, place) = (index / TILE, index % TILE);
             let quads = &mut into.quads[tile * steps..][..steps];
             let digits = quantise_softmax::<L>(row, quads, place);
@@ -289,19 +289,19 @@ impl Work for FillSoftmax<'_> {
 
 /// The softmax of a row, of whole chunks, into two places of a tile, the higher digits first.
 #[inline(always)]
-fn quantise_softmax<L: Lanes>(row: &[f32], quads: &mut [Quad], place: usize) -> [RowScale; 2] {
+fn quantise_softmax<L: Simd>(row: &[f32], quads: &mut [Quad], place: usize) -> [RowScale; 2] {
     let functions = Functions::get();
     let zero = L::splat(0.0);
     let mut largest = [L::splat(f32::NEG_INFINITY); CHUNK / 4];
     for chunk in row.as_chunks::<CHUNK>().0 {
         for (largest, x) in largest.iter_mut().zip(chunk.chunks_exact(L::COUNT)) {
-            *largest = largest.at_least(L::load(x));
+            *largest = largest.max(L::load(x));
         }
     }
-    let largest = largest.into_iter().fold(largest[0], L::at_least).largest();
+    let largest = largest.into_iter().fold(largest[0], L::max).largest();
     let largest = L::splat(largest);
     let (factor, round) = (
-        L::splat(Precision::Fourteen.largest_code()),
+        L::splat(ActivationBits::B14.largest_code()),
         L::splat(ROUND),
     );
     let (mut poison, mut sum) = (zero, zero);
@@ -332,10 +332,15 @@ fn quantise_softmax<L: Lanes>(row: &[f32], quads: &mut [Quad], place: usize) -> 
 
 /// Quantises a row, of whole chunks, into its place of a tile.
 #[inline(always)]
-fn quantise_row<L: Lanes>(row: &[f32], way: Way, quads: &mut [Quad], place: usize) -> RowScale {
-    let (scale, inverse, zero) = scale_for::<L>(row, Precision::Eight);
+fn quantise_row<L: Simd>(
+    row: &[f32],
+    kernel: DotKernel,
+    quads: &mut [Quad],
+    place: usize,
+) -> RowScale {
+    let (scale, inverse, zero) = scale_for::<L>(row, ActivationBits::B8);
     let (factor, term) = (L::splat(inverse), L::splat(zero));
-    let flip = way.flip();
+    let flip = kernel.flip();
     for (chunk, quads) in row
         .as_chunks::<CHUNK>()
         .0
@@ -347,7 +352,7 @@ fn quantise_row<L: Lanes>(row: &[f32], way: Way, quads: &mut [Quad], place: usiz
     }
     RowScale {
         scale,
-        zero: zero as i32 - way.offset(),
+        zero: zero as i32 - kernel.offset(),
     }
 }
 
@@ -355,8 +360,8 @@ fn quantise_row<L: Lanes>(row: &[f32], way: Way, quads: &mut [Quad], place: usiz
 ///
 /// A digit of 7 bits is the same number to those who read bytes as signed.
 #[inline(always)]
-fn quantise_finely<L: Lanes>(row: &[f32], quads: &mut [Quad], place: usize) -> [RowScale; 2] {
-    let (scale, inverse, zero) = scale_for::<L>(row, Precision::Fourteen);
+fn quantise_finely<L: Simd>(row: &[f32], quads: &mut [Quad], place: usize) -> [RowScale; 2] {
+    let (scale, inverse, zero) = scale_for::<L>(row, ActivationBits::B14);
     let (factor, term) = (L::splat(inverse), L::splat(zero));
     for (chunk, quads) in row
         .as_chunks::<CHUNK>()
@@ -399,20 +404,20 @@ fn place_codes(quads: &mut [Quad], place: usize, codes: [u8; CHUNK]) {
 
 /// Scale, its inverse, and zero point, such that 0 and both ends of the row's range have a code.
 #[inline(always)]
-fn scale_for<L: Lanes>(row: &[f32], precision: Precision) -> (f32, f32, f32) {
+fn scale_for<L: Simd>(row: &[f32], bits: ActivationBits) -> (f32, f32, f32) {
     let mut least = L::splat(0.0);
     let mut most = L::splat(0.0);
     let mut poison = L::splat(0.0);
     for x in row.chunks_exact(L::COUNT) {
         let x = L::load(x);
-        least = least.at_most(x);
-        most = most.at_least(x);
+        least = least.min(x);
+        most = most.max(x);
         // Nothing times zero is anything but zero, except what is not finite.
         poison = x.mul_add(L::splat(0.0), poison);
     }
     let (least, most) = (least.smallest(), most.largest());
     // Divided before the difference is taken, which could be infinite.
-    let codes = precision.largest_code();
+    let codes = bits.largest_code();
     let scale = most / codes - least / codes;
     let poison = poison.sum();
     if poison.is_nan() {

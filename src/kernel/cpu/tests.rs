@@ -4,31 +4,31 @@
 use proptest::prelude::*;
 
 use super::gelu::Functions;
-use super::lanes::{Lanes, Work, run, run_portable};
-use super::tile::{Way, available};
-use super::{Finish, LayerNorm, PackedLinear, Precision, QuantisedRows};
+use super::simd::{Simd, SimdOp, run, run_portable};
+use super::tile::{DotKernel, available};
+use super::{ActivationBits, Epilogue, LayerNorm, PackedLinear, QuantisedRows};
 
-const PRECISIONS: [Precision; 2] = [Precision::Eight, Precision::Fourteen];
+const ACTIVATION_BITS: [ActivationBits; 2] = [ActivationBits::B8, ActivationBits::B14];
 
-fn plain() -> Way {
+fn plain() -> DotKernel {
     *available().last().expect("there is always one")
 }
 
-fn forward(way: Way, layer: &PackedLinear, x: &[f32]) -> Vec<f32> {
-    let mut rows = QuantisedRows::made_for(way);
+fn forward(kernel: DotKernel, layer: &PackedLinear, x: &[f32]) -> Vec<f32> {
+    let mut rows = QuantisedRows::made_for(kernel);
     layer.quantise(x, &mut rows);
     let mut out = vec![f32::NAN; rows.rows() * layer.output()];
-    layer.forward(&rows, Finish::Plain, &mut out);
+    layer.forward(&rows, Epilogue::Plain, &mut out);
     out
 }
 
 fn assert_all_ways_agree(weight: &[f32], bias: &[f32], x: &[f32]) {
-    for precision in PRECISIONS {
-        let layer = PackedLinear::pack(weight, bias, precision);
+    for bits in ACTIVATION_BITS {
+        let layer = PackedLinear::pack(weight, bias, bits);
         let expected = forward(plain(), &layer, x);
-        for way in available() {
+        for kernel in available() {
             // The same integers, and the same arithmetic around them: the same bits.
-            assert_eq!(forward(way, &layer, x), expected, "{}", way.name);
+            assert_eq!(forward(kernel, &layer, x), expected, "{}", kernel.name);
         }
     }
 }
@@ -81,10 +81,10 @@ proptest! {
         factor in 0.0f32..1.0,
     ) {
         struct Codes<'a>(&'a [f32; 16], f32);
-        impl Work for Codes<'_> {
+        impl SimdOp for Codes<'_> {
             type Output = ([u8; 16], [[u8; 16]; 2]);
             #[inline(always)]
-            fn run<L: Lanes>(self) -> Self::Output {
+            fn run<L: Simd>(self) -> Self::Output {
                 let (factor, term) = (L::splat(self.1), L::splat(100.0));
                 let fine = L::fine_codes(self.0, L::splat(64.0 * self.1), L::splat(6400.0));
                 (L::codes(self.0, factor, term), fine)
@@ -98,10 +98,10 @@ proptest! {
 #[test]
 fn codes_beyond_the_range_are_its_ends() {
     struct Ends;
-    impl Work for Ends {
+    impl SimdOp for Ends {
         type Output = ([u8; 16], [[u8; 16]; 2]);
         #[inline(always)]
-        fn run<L: Lanes>(self) -> Self::Output {
+        fn run<L: Simd>(self) -> Self::Output {
             let mut x = [1e30; 16];
             x[8..].fill(-1e30);
             let (factor, term) = (L::splat(1.0), L::splat(0.0));
@@ -126,11 +126,11 @@ enum Function {
     Gelu,
 }
 
-impl Work for Map<'_> {
+impl SimdOp for Map<'_> {
     type Output = Vec<f32>;
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Vec<f32> {
+    fn run<L: Simd>(self) -> Vec<f32> {
         let functions = Functions::get();
         let mut out = vec![0.0; self.0.len()];
         for (x, out) in self
@@ -258,10 +258,10 @@ fn activations_at_the_ends_of_f32() {
 #[test]
 fn layer_norm_of_either_kind_of_lanes() {
     struct Norm<'a>(&'a LayerNorm, &'a [f32]);
-    impl Work for Norm<'_> {
+    impl SimdOp for Norm<'_> {
         type Output = Vec<f32>;
         #[inline(always)]
-        fn run<L: Lanes>(self) -> Vec<f32> {
+        fn run<L: Simd>(self) -> Vec<f32> {
             let mut out = vec![0.0; self.1.len()];
             self.0.row::<L>(self.1, &mut out);
             out

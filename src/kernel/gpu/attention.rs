@@ -2,7 +2,7 @@
 
 use burn::backend::wgpu::CubeTensor;
 
-use super::launch::{Kernel, Lanes, Launch, Number, numbers, unset};
+use super::launch::{ElemType, Kernel, Lanes, Launch, empty_like, numbers};
 
 /// Queries of a workgroup, as the kernel has them.
 const QUERIES: usize = 32;
@@ -18,16 +18,16 @@ pub(super) fn attention(projected: &CubeTensor, heads: usize, causal: bool) -> C
     let [batch, tokens, three] = projected.meta.shape().dims::<3>();
     let width = three / 3;
     let size = width / heads;
-    let number = Number::of(projected);
-    let attended = unset(projected, [batch, tokens, width], number);
+    let number = ElemType::of(projected);
+    let attended = empty_like(projected, [batch, tokens, width], number);
     // A quarter of a head, in vectors of four.
     let quads = (size / 4).div_ceil(4);
-    let mut places = numbers(number, number, Lanes::Four);
-    places.extend([("QUADS", quads.to_string()), ("CAUSAL", causal.to_string())]);
+    let mut substitutions = numbers(number, number, Lanes::Four);
+    substitutions.extend([("QUADS", quads.to_string()), ("CAUSAL", causal.to_string())]);
     Launch {
         kernel: Kernel {
             text: include_str!("attention.wgsl"),
-            places,
+            substitutions,
             workgroup: [128, 1],
         },
         groups: [tokens.div_ceil(QUERIES) as u32, heads as u32, batch as u32],

@@ -3,19 +3,18 @@
 use burn::tensor::{Device, Tensor};
 
 use super::attention::{LARGEST_HEAD, attention};
-use super::launch::{Number, buffer, client, tensor, unset};
+use super::launch::{ElemType, buffer, client, empty_like, tensor};
 use super::layer_norm::LayerNorm;
-use super::linear::{self, Finish, PackedLinear};
-use crate::bundle::Scheme;
-use crate::clip::Activation;
-use crate::kernel::{BlockWeights, LinearWeights, NormWeights};
+use super::linear::{self, Epilogue, PackedLinear};
+use crate::kernel::{Activation, BlockWeights, LinearWeights, NormWeights};
+use crate::quant::Scheme;
 
 /// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
 #[derive(Debug, Clone)]
 pub struct PackedBlock {
     norm1: LayerNorm,
     /// Queries, keys and values side by side.
-    projection: PackedLinear,
+    qkv: PackedLinear,
     out: PackedLinear,
     norm2: LayerNorm,
     fc1: PackedLinear,
@@ -23,7 +22,7 @@ pub struct PackedBlock {
     fc2: PackedLinear,
     heads: usize,
     /// What lies between the kernels.
-    between: Number,
+    between: ElemType,
 }
 
 impl PackedBlock {
@@ -49,7 +48,7 @@ impl PackedBlock {
         let client = client(device);
         let BlockWeights {
             norm1,
-            projection,
+            qkv,
             out,
             norm2,
             fc1,
@@ -61,7 +60,7 @@ impl PackedBlock {
         let (width, hidden) = (norm1.gamma.len(), fc1.bias.len());
         assert!(
             Self::fits(width, hidden, heads)
-                && projection.bias.len() == 3 * width
+                && qkv.bias.len() == 3 * width
                 && out.bias.len() == width
                 && fc2.bias.len() == width,
             "the parts of a block do not fit each other"
@@ -72,14 +71,14 @@ impl PackedBlock {
         };
         Self {
             norm1: norm(&norm1),
-            projection: linear(projection, width),
+            qkv: linear(qkv, width),
             out: linear(out, width),
             norm2: norm(&norm2),
             fc1: linear(fc1, width),
             activation,
             fc2: linear(fc2, hidden),
             heads,
-            between: Number::between(&client),
+            between: ElemType::between(&client),
         }
     }
 
@@ -98,11 +97,11 @@ impl PackedBlock {
     pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
         let x = buffer(x);
         let normed = self.norm1.forward(&x, self.between);
-        let projected = self
-            .projection
-            .forward(&normed, Finish::Plain, self.between);
-        let attended = attention(&projected, self.heads, causal);
-        let x = self.out.forward(&attended, Finish::Onto(&x), Number::F32);
+        let qkv = self.qkv.forward(&normed, Epilogue::Plain, self.between);
+        let attended = attention(&qkv, self.heads, causal);
+        let x = self
+            .out
+            .forward(&attended, Epilogue::Residual(&x), ElemType::F32);
         self.feed_forward(tensor(x))
     }
 
@@ -113,10 +112,10 @@ impl PackedBlock {
     /// - input: `[batch, tokens, width]`
     /// - output: `[batch, tokens, 3 · width]`
     #[must_use]
-    pub fn project(&self, x: Tensor<3>) -> Tensor<3> {
+    pub fn qkv(&self, x: Tensor<3>) -> Tensor<3> {
         let normed = self.norm1.forward(&buffer(x), self.between);
-        let projected = self.projection.forward(&normed, Finish::Plain, Number::F32);
-        tensor(projected)
+        let qkv = self.qkv.forward(&normed, Epilogue::Plain, ElemType::F32);
+        tensor(qkv)
     }
 
     /// The attention's output projection.
@@ -129,7 +128,7 @@ impl PackedBlock {
     pub fn merge(&self, joined: Tensor<3>) -> Tensor<3> {
         tensor(
             self.out
-                .forward(&buffer(joined), Finish::Plain, Number::F32),
+                .forward(&buffer(joined), Epilogue::Plain, ElemType::F32),
         )
     }
 
@@ -144,7 +143,10 @@ impl PackedBlock {
         let normed = self.norm2.forward(&x, self.between);
         let activation = finish(self.activation);
         let hidden = self.fc1.forward(&normed, activation, self.between);
-        tensor(self.fc2.forward(&hidden, Finish::Onto(&x), Number::F32))
+        tensor(
+            self.fc2
+                .forward(&hidden, Epilogue::Residual(&x), ElemType::F32),
+        )
     }
 
     /// Has the kernels made that whole pictures need, which takes a driver longer than running
@@ -154,16 +156,16 @@ impl PackedBlock {
     pub fn warm(head: usize, activation: Activation, scheme: Scheme, device: &Device) {
         linear::warm(scheme, finish(activation), device);
         let zeros = buffer(Tensor::<3>::zeros([1, 1, 4], device));
-        let between = Number::between(&zeros.client);
+        let between = ElemType::between(&zeros.client);
         let norm = LayerNorm::upload(&zeros.client, &[0.0; 4], &[0.0; 4], 1.0);
         norm.forward(&zeros, between);
-        attention(&unset(&zeros, [1, 1, 3 * head], between), 1, false);
+        attention(&empty_like(&zeros, [1, 1, 3 * head], between), 1, false);
     }
 }
 
-fn finish(activation: Activation) -> Finish<'static> {
+fn finish(activation: Activation) -> Epilogue<'static> {
     match activation {
-        Activation::QuickGelu => Finish::QuickGelu,
-        Activation::Gelu => Finish::Gelu,
+        Activation::QuickGelu => Epilogue::QuickGelu,
+        Activation::Gelu => Epilogue::Gelu,
     }
 }

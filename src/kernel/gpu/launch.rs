@@ -10,12 +10,12 @@ use burn::tensor::{DType, Device, Shape, Tensor};
 
 /// How numbers lie in memory. Whatever that is, kernels compute with f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Number {
+pub(super) enum ElemType {
     F32,
     F16,
 }
 
-impl Number {
+impl ElemType {
     /// What lies between two kernels of a block: half as much memory to write and to read where the
     /// GPU can.
     pub(super) fn between(client: &Client) -> Self {
@@ -61,11 +61,11 @@ impl Number {
 
 /// `narrow(x)` of a kernel that stores such numbers, `lanes` at a time: the nearest, and the largest
 /// of its sign for those beyond the range of f16. NaN stays NaN.
-fn narrow(to: Number, lanes: Lanes) -> String {
-    let (wide, narrow) = (lanes.of(Number::F32), lanes.of(to));
+fn narrow(to: ElemType, lanes: Lanes) -> String {
+    let (wide, narrow) = (lanes.of(ElemType::F32), lanes.of(to));
     match to {
-        Number::F32 => format!("fn narrow(x: {wide}) -> {narrow} {{ return x; }}"),
-        Number::F16 => format!(
+        ElemType::F32 => format!("fn narrow(x: {wide}) -> {narrow} {{ return x; }}"),
+        ElemType::F16 => format!(
             "fn narrow(x: {wide}) -> {narrow} {{
   let most = {wide}(65504.0);
   return {narrow}(select(x, clamp(x, -most, most), abs(x) > most));
@@ -82,7 +82,7 @@ pub(super) enum Lanes {
 }
 
 impl Lanes {
-    fn of(self, number: Number) -> String {
+    fn of(self, number: ElemType) -> String {
         match self {
             Self::One => number.name().into(),
             Self::Four => format!("vec4<{}>", number.name()),
@@ -92,8 +92,8 @@ impl Lanes {
 
 /// The places of a kernel that say how its numbers lie in memory: `directives`, `From` and `To`, the
 /// types of what it reads and writes, and `narrow`.
-pub(super) fn numbers(from: Number, to: Number, lanes: Lanes) -> Vec<(&'static str, String)> {
-    let halves = [from, to].contains(&Number::F16);
+pub(super) fn numbers(from: ElemType, to: ElemType, lanes: Lanes) -> Vec<(&'static str, String)> {
+    let halves = [from, to].contains(&ElemType::F16);
     let directives = if halves { "enable f16;" } else { "" };
     vec![
         ("directives", directives.into()),
@@ -108,7 +108,7 @@ pub(super) fn numbers(from: Number, to: Number, lanes: Lanes) -> Vec<(&'static s
 pub(super) struct Kernel {
     pub(super) text: &'static str,
     /// What replaces `{{name}}`.
-    pub(super) places: Vec<(&'static str, String)>,
+    pub(super) substitutions: Vec<(&'static str, String)>,
     /// Invocations of a workgroup, as the text has them.
     pub(super) workgroup: [u32; 2],
 }
@@ -116,7 +116,7 @@ pub(super) struct Kernel {
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
         let template = SourceTemplate::new(self.text);
-        self.places
+        self.substitutions
             .iter()
             .fold(template, |t, (name, value)| t.register(*name, value))
     }
@@ -179,7 +179,11 @@ pub(super) fn buffer<const D: usize>(x: Tensor<D>) -> CubeTensor {
 }
 
 /// A tensor beside `like`, its numbers not set.
-pub(super) fn unset(like: &CubeTensor, shape: impl Into<Shape>, number: Number) -> CubeTensor {
+pub(super) fn empty_like(
+    like: &CubeTensor,
+    shape: impl Into<Shape>,
+    number: ElemType,
+) -> CubeTensor {
     let shape = shape.into();
     let handle = like.client.empty(shape.num_elements() * number.bytes());
     CubeTensor::new_contiguous(

@@ -4,7 +4,7 @@ use burn::backend::wgpu::CubeTensor;
 use burn::cubecl::prelude::Client;
 use burn::cubecl::server::Handle;
 
-use super::launch::{Kernel, Lanes, Launch, Number, numbers, unset, upload};
+use super::launch::{ElemType, Kernel, Lanes, Launch, empty_like, numbers, upload};
 
 /// Workgroups in one direction at most, as every WebGPU has them.
 const ACROSS: u32 = 65_535;
@@ -33,13 +33,13 @@ impl LayerNorm {
     /// # Shapes
     ///
     /// - input and output: `[…, width]`
-    pub(super) fn forward(&self, x: &CubeTensor, to: Number) -> CubeTensor {
-        let y = unset(x, x.meta.shape().clone(), to);
+    pub(super) fn forward(&self, x: &CubeTensor, to: ElemType) -> CubeTensor {
+        let y = empty_like(x, x.meta.shape().clone(), to);
         let rows = (x.meta.num_elements() / self.width) as u32;
         Launch {
             kernel: Kernel {
                 text: include_str!("layer_norm.wgsl"),
-                places: numbers(Number::of(x), to, Lanes::Four),
+                substitutions: numbers(ElemType::of(x), to, Lanes::Four),
                 workgroup: [64, 1],
             },
             groups: [rows.min(ACROSS), rows.div_ceil(ACROSS), 1],

@@ -4,9 +4,9 @@ use burn::backend::wgpu::CubeTensor;
 use burn::cubecl::server::Handle;
 use burn::tensor::{Device, Tensor};
 
-use super::launch::{Kernel, Lanes, Launch, Number, buffer, numbers, unset};
+use super::launch::{ElemType, Kernel, Lanes, Launch, buffer, empty_like, numbers};
 use super::pack::{Format, UNIT};
-use crate::bundle::{Scheme, Stored};
+use crate::quant::{Scheme, Stored};
 
 /// Outputs of a tile.
 pub(super) const COLUMNS: usize = 64;
@@ -21,7 +21,7 @@ const ENOUGH: usize = 96;
 
 /// What becomes of a sum.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Finish<'a> {
+pub(super) enum Epilogue<'a> {
     /// It is stored.
     Plain,
     /// `x · sigmoid(1.702 x)` is.
@@ -29,7 +29,7 @@ pub(super) enum Finish<'a> {
     /// `x · Φ(x)` is.
     Gelu,
     /// It and a number of this tensor, which has the shape of the output, are added.
-    Onto(&'a CubeTensor),
+    Residual(&'a CubeTensor),
 }
 
 /// Weights, `[output, input]`, and biases on the GPU.
@@ -53,9 +53,14 @@ impl PackedLinear {
     ///
     /// - `x`: `[batch, tokens, input]`
     /// - output: `[batch, tokens, output]`
-    pub(super) fn forward(&self, x: &CubeTensor, finish: Finish<'_>, to: Number) -> CubeTensor {
+    pub(super) fn forward(
+        &self,
+        x: &CubeTensor,
+        epilogue: Epilogue<'_>,
+        to: ElemType,
+    ) -> CubeTensor {
         let [batch, tokens, _] = x.meta.shape().dims::<3>();
-        self.forward_in(tile_rows(batch * tokens, self.output), x, finish, to)
+        self.forward_in(tile_rows(batch * tokens, self.output), x, epilogue, to)
     }
 
     /// The same in tiles of so many rows.
@@ -63,12 +68,12 @@ impl PackedLinear {
         &self,
         tile: usize,
         x: &CubeTensor,
-        finish: Finish<'_>,
-        to: Number,
+        epilogue: Epilogue<'_>,
+        to: ElemType,
     ) -> CubeTensor {
         let [batch, tokens, _] = x.meta.shape().dims::<3>();
         let rows = batch * tokens;
-        let y = unset(x, [batch, tokens, self.output], to);
+        let y = empty_like(x, [batch, tokens, self.output], to);
         let mut buffers = vec![
             &x.handle,
             &self.weights,
@@ -76,21 +81,21 @@ impl PackedLinear {
             &self.bias,
             &y.handle,
         ];
-        if let Finish::Onto(residual) = finish {
+        if let Epilogue::Residual(residual) = epilogue {
             buffers.push(&residual.handle);
         }
-        let mut places = numbers(Number::of(x), to, Lanes::One);
-        places.extend([
+        let mut substitutions = numbers(ElemType::of(x), to, Lanes::One);
+        substitutions.extend([
             ("ROWS", tile.to_string()),
             ("Unit", self.format.unit().into()),
             ("unpack", self.format.unpack().into()),
-            ("finish", finish.text().into()),
+            ("finish", epilogue.text().into()),
             ("SHAPE", buffers.len().to_string()),
         ]);
         Launch {
             kernel: Kernel {
                 text: include_str!("linear.wgsl"),
-                places,
+                substitutions,
                 workgroup: [16, 8],
             },
             groups: [
@@ -106,7 +111,7 @@ impl PackedLinear {
     }
 }
 
-impl Finish<'_> {
+impl Epilogue<'_> {
     /// `store(at, sum)` of the kernel.
     fn text(self) -> &'static str {
         match self {
@@ -116,7 +121,7 @@ impl Finish<'_> {
                 "fn store(at: u32, sum: f32) { y[at] = narrow(sum / (1.0 + exp(min(-1.702 * sum, 80.0)))); }"
             }
             Self::Gelu => include_str!("gelu.wgsl"),
-            Self::Onto(_) => {
+            Self::Residual(_) => {
                 "@group(0) @binding(5) var<storage, read_write> residual: array<f32>;
 fn store(at: u32, sum: f32) { y[at] = narrow(residual[at] + sum); }"
             }
@@ -125,25 +130,25 @@ fn store(at: u32, sum: f32) { y[at] = narrow(residual[at] + sum); }"
 }
 
 /// Has the variants made that whole pictures need, with weights of this scheme.
-pub(super) fn warm(scheme: Scheme, activation: Finish<'_>, device: &Device) {
+pub(super) fn warm(scheme: Scheme, activation: Epilogue<'_>, device: &Device) {
     let onto = buffer(Tensor::<3>::zeros([1, 1, COLUMNS], device));
-    let between = Number::between(&onto.client);
-    let x = unset(&onto, [1, 1, UNIT], between);
+    let between = ElemType::between(&onto.client);
+    let x = empty_like(&onto, [1, 1, UNIT], between);
     let weights = Stored::new(&[0.0; UNIT * COLUMNS], UNIT, scheme);
     let layer = PackedLinear::pack(&x.client, vec![weights], UNIT, &[0.0; COLUMNS]);
     for tile in [FEW_ROWS, MANY_ROWS] {
-        for (finish, to) in [
-            (Finish::Plain, between),
+        for (epilogue, to) in [
+            (Epilogue::Plain, between),
             (activation, between),
-            (Finish::Onto(&onto), Number::F32),
+            (Epilogue::Residual(&onto), ElemType::F32),
         ] {
-            layer.forward_in(tile, &x, finish, to);
+            layer.forward_in(tile, &x, epilogue, to);
         }
-        if between == Number::F16 {
+        if between == ElemType::F16 {
             // What leaves the last block for a dense method, and what comes back from one.
-            layer.forward_in(tile, &x, Finish::Plain, Number::F32);
-            let back = unset(&onto, [1, 1, UNIT], Number::F32);
-            layer.forward_in(tile, &back, Finish::Plain, Number::F32);
+            layer.forward_in(tile, &x, Epilogue::Plain, ElemType::F32);
+            let back = empty_like(&onto, [1, 1, UNIT], ElemType::F32);
+            layer.forward_in(tile, &back, Epilogue::Plain, ElemType::F32);
         }
     }
 }

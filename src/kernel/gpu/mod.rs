@@ -17,7 +17,7 @@
 //! ways at once.
 //!
 //! [`PackedBlock`] puts the pieces together. What it computes, plain Burn computes too
-//! ([`crate::clip::Plain`]); the tests compare the two.
+//! ([`crate::clip::BurnBlock`]); the tests compare the two.
 
 mod attention;
 mod block;
@@ -29,7 +29,7 @@ mod pack;
 use burn::tensor::Device;
 
 pub use block::PackedBlock;
-use launch::{Number, client};
+use launch::{ElemType, client};
 
 /// Whether what kernels hand each other on this GPU is f16, so that answers are that much coarser.
 ///
@@ -37,6 +37,6 @@ use launch::{Number, client};
 ///
 /// If `device` is the CPU.
 #[must_use]
-pub fn hands_on_halves(device: &Device) -> bool {
-    Number::between(&client(device)) == Number::F16
+pub fn uses_f16_activations(device: &Device) -> bool {
+    ElemType::between(&client(device)) == ElemType::F16
 }

@@ -8,7 +8,7 @@ use burn::cubecl::prelude::Client;
 
 use super::launch::upload;
 use super::linear::{COLUMNS, PackedLinear};
-use crate::bundle::Stored;
+use crate::quant::Stored;
 
 /// Inputs of a unit.
 pub(super) const UNIT: usize = 8;

@@ -19,7 +19,7 @@ pub struct Kind {
     pub name: &'static str,
     /// The word for several.
     pub plural: &'static str,
-    /// Colours that it often has, as indices into [`super::COLOURS`]; empty where any will do.
+    /// Colours that it often has, as indices into [`super::COLORS`]; empty where any will do.
     pub(super) natural: &'static [usize],
     /// Whether it has a right way up, which bounds how far it is turned.
     pub(super) upright: bool,
@@ -47,10 +47,10 @@ pub(super) struct Form {
 }
 
 impl Form {
-    pub(super) fn new(colour: usize, rng: &mut Rng) -> Self {
+    pub(super) fn new(color: usize, rng: &mut Rng) -> Self {
         let jitter = rng.range(0.9, 1.08);
         let base =
-            shade(PALETTE[colour].1, jitter).map(|v| (v + rng.range(-0.03, 0.03)).clamp(0.0, 1.0));
+            shade(PALETTE[color].1, jitter).map(|v| (v + rng.range(-0.03, 0.03)).clamp(0.0, 1.0));
         let lightness = (base[0] + base[1] + base[2]) / 3.0;
         // Texture has to show on black and on white too.
         let (dark, light) = if lightness < 0.2 {

@@ -6,12 +6,12 @@ use crate::kernel::cpu::pack::Step;
 pub(in crate::kernel::cpu) type Code = u8;
 
 /// A step as the dot products read it.
-pub(in crate::kernel::cpu) type Ready = Step;
+pub(in crate::kernel::cpu) type WidePanel = Step;
 
 /// Brings a panel into the form the dot products read, with `space` as its place.
-pub(in crate::kernel::cpu) fn make_ready<'a>(
+pub(in crate::kernel::cpu) fn widen<'a>(
     steps: &'a [Step],
-    _space: &'a mut Vec<Ready>,
-) -> &'a [Ready] {
+    _space: &'a mut Vec<WidePanel>,
+) -> &'a [WidePanel] {
     steps
 }

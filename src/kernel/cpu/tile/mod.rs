@@ -19,12 +19,12 @@ mod x86;
 use std::sync::OnceLock;
 
 use super::pack::PANEL;
-use super::quantise::{Precision, Quad, TILE};
+use super::quantise::{ActivationBits, Quad, TILE};
 
 #[cfg(not(all(target_arch = "wasm32", not(target_feature = "relaxed-simd"))))]
-pub(super) use bytes::{Code, Ready, make_ready};
+pub(super) use bytes::{Code, WidePanel, widen};
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
-pub(super) use simd128::{Code, Ready, make_ready};
+pub(super) use simd128::{Code, WidePanel, widen};
 
 /// What a tile comes to: `[row, output]`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,11 +33,11 @@ pub(super) struct Sums(pub(super) [[i32; PANEL]; TILE]);
 
 /// A way to compute dot products.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Way {
+pub(super) struct DotKernel {
     pub(super) name: &'static str,
     /// Whether the codes of activations are read as signed, so that 128 has to be taken off those of 8 bits.
     signed: bool,
-    /// Only [`available`] makes a `Way`, of what the CPU can run.
+    /// Only [`available`] makes a `DotKernel`, of what the CPU can run.
     run: Run,
     /// The same for digits of 7 bits and weights of any size, if `run` adds up four products in 16
     /// bits.
@@ -46,15 +46,15 @@ pub(super) struct Way {
     run_together: Option<RunTogether>,
 }
 
-type Run = fn(&[Quad], &[Ready], &mut Sums);
+type Run = fn(&[Quad], &[WidePanel], &mut Sums);
 
 /// Tiles that go through a panel together: twelve rows of digits, whose sums of four outputs just fit the
 /// registers and are more than the steps that one of them has to wait for the one before.
 pub(super) const TOGETHER: usize = 3;
 
-type RunTogether = fn([&[Quad]; TOGETHER], &[Ready], &mut [Sums; TOGETHER]);
+type RunTogether = fn([&[Quad]; TOGETHER], &[WidePanel], &mut [Sums; TOGETHER]);
 
-impl Way {
+impl DotKernel {
     /// What to take off a zero point.
     pub(super) fn offset(&self) -> i32 {
         if self.signed { 128 } else { 0 }
@@ -80,8 +80,8 @@ impl Way {
     pub(super) fn run(
         &self,
         tiles: &[&[Quad]],
-        panel: &[Ready],
-        precision: Precision,
+        panel: &[WidePanel],
+        bits: ActivationBits,
         sums: &mut [Sums; TOGETHER],
     ) {
         for rows in tiles {
@@ -90,8 +90,8 @@ impl Way {
         match (<[&[Quad]; TOGETHER]>::try_from(tiles), self.run_together) {
             (Ok(tiles), Some(run)) => run(tiles, panel, sums),
             _ => {
-                let run = match (precision, self.run_in_pairs) {
-                    (Precision::Fourteen, Some(run)) => run,
+                let run = match (bits, self.run_in_pairs) {
+                    (ActivationBits::B14, Some(run)) => run,
                     _ => self.run,
                 };
                 for (rows, sums) in tiles.iter().zip(&mut sums[..tiles.len()]) {
@@ -103,33 +103,33 @@ impl Way {
 }
 
 /// The fastest way that this machine has.
-pub(super) fn chosen() -> Way {
-    static CHOSEN: OnceLock<Way> = OnceLock::new();
+pub(super) fn chosen() -> DotKernel {
+    static CHOSEN: OnceLock<DotKernel> = OnceLock::new();
     *CHOSEN.get_or_init(|| available()[0])
 }
 
 /// Every way that this machine has, the fastest first; there is always one.
-pub(super) fn available() -> Vec<Way> {
+pub(super) fn available() -> Vec<DotKernel> {
     #[cfg(target_arch = "wasm32")]
     {
         #[cfg(target_feature = "relaxed-simd")]
         return relaxed::available();
         #[cfg(not(target_feature = "relaxed-simd"))]
-        return vec![simd128::WAY];
+        return vec![simd128::KERNEL];
     }
     #[cfg(not(target_arch = "wasm32"))]
     {
-        let ways: [Vec<Way>; 3] = [
+        let kernels: [Vec<DotKernel>; 3] = [
             #[cfg(target_arch = "x86_64")]
             x86::available(),
             #[cfg(not(target_arch = "x86_64"))]
             Vec::new(),
             #[cfg(target_arch = "aarch64")]
-            vec![neon::WAY],
+            vec![neon::KERNEL],
             #[cfg(not(target_arch = "aarch64"))]
             Vec::new(),
-            vec![plain::WAY],
+            vec![plain::KERNEL],
         ];
-        ways.concat()
+        kernels.concat()
     }
 }

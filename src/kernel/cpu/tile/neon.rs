@@ -3,11 +3,11 @@
 
 use core::arch::aarch64::*;
 
-use super::{Ready, Sums, Way};
+use super::{DotKernel, Sums, WidePanel};
 use crate::kernel::cpu::pack::{PANEL, STEP};
 use crate::kernel::cpu::quantise::{Quad, TILE};
 
-pub(super) const WAY: Way = Way {
+pub(super) const KERNEL: DotKernel = DotKernel {
     name: "NEON",
     signed: true,
     run,
@@ -18,7 +18,7 @@ pub(super) const WAY: Way = Way {
 /// Registers of products for a panel: two outputs each.
 const QUARTERS: usize = 4;
 
-fn run(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+fn run(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     // SAFETY: every CPU of this kind has NEON. A step is 32 bytes, a row of a quad 4, a row of sums 8
     // numbers, and slices say so where it is not the type.
     unsafe {

@@ -1,10 +1,10 @@
 //! In plain Rust: the reference of all other ways.
 
-use super::{Ready, Sums, Way};
+use super::{DotKernel, Sums, WidePanel};
 use crate::kernel::cpu::pack::STEP;
 use crate::kernel::cpu::quantise::Quad;
 
-pub(super) const WAY: Way = Way {
+pub(super) const KERNEL: DotKernel = DotKernel {
     name: "plain Rust",
     signed: false,
     run,
@@ -12,7 +12,7 @@ pub(super) const WAY: Way = Way {
     run_together: None,
 };
 
-fn run(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+fn run(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     *sums = Sums::default();
     for (quad, step) in rows.iter().zip(panel) {
         for (codes, sums) in quad.0.as_chunks::<STEP>().0.iter().zip(&mut sums.0) {

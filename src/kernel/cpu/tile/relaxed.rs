@@ -15,22 +15,22 @@
 use core::arch::wasm32::*;
 use core::hint::black_box;
 
-use super::{Ready, Sums, TOGETHER, Way};
+use super::{DotKernel, Sums, TOGETHER, WidePanel};
 use crate::kernel::cpu::pack::{PANEL, STEP};
 use crate::kernel::cpu::quantise::{Quad, TILE};
 
 /// Registers of a step: half the panel each.
 const HALVES: usize = 2;
 
-pub(super) fn available() -> Vec<Way> {
-    let direct = |signed| Way {
+pub(super) fn available() -> Vec<DotKernel> {
+    let direct = |signed| DotKernel {
         name: "relaxed SIMD, direct",
         signed,
         run: run_direct,
         run_in_pairs: None,
         run_together: Some(run_direct_together),
     };
-    let grouped = Way {
+    let grouped = DotKernel {
         name: "relaxed SIMD, in groups",
         signed: false,
         run: run_grouped,
@@ -61,7 +61,7 @@ fn widens_at_once() -> bool {
 
 /// The weights of a step, four outputs each.
 #[inline(always)]
-fn weights(step: &Ready) -> [v128; HALVES] {
+fn weights(step: &WidePanel) -> [v128; HALVES] {
     let step: *const v128 = step.0.as_ptr().cast();
     // SAFETY: a step is 32 bytes.
     unsafe { [v128_load(step), v128_load(step.add(1))] }
@@ -77,7 +77,7 @@ fn codes(quad: &Quad, row: usize) -> v128 {
 // Functions of their own, so that an engine that compiles in tiers has the fast tier ready after
 // the first few tiles, not after the first picture.
 #[inline(never)]
-fn run_direct(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+fn run_direct(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     let mut acc = [[i32x4_splat(0); HALVES]; TILE];
     for (quad, step) in rows.iter().zip(panel) {
         let weights = weights(step);
@@ -93,7 +93,11 @@ fn run_direct(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
 
 /// The twelve rows of three tiles, six and six.
 #[inline(never)]
-fn run_direct_together(tiles: [&[Quad]; TOGETHER], panel: &[Ready], sums: &mut [Sums; TOGETHER]) {
+fn run_direct_together(
+    tiles: [&[Quad]; TOGETHER],
+    panel: &[WidePanel],
+    sums: &mut [Sums; TOGETHER],
+) {
     let [a, b, c] = tiles;
     let upper = six_rows::<0>(a, b, panel);
     let lower = six_rows::<{ TILE / 2 }>(c, b, panel);
@@ -113,7 +117,7 @@ fn run_direct_together(tiles: [&[Quad]; TOGETHER], panel: &[Ready], sums: &mut [
 fn six_rows<const FIRST: usize>(
     tile: &[Quad],
     other: &[Quad],
-    panel: &[Ready],
+    panel: &[WidePanel],
 ) -> [[v128; HALVES]; TILE + TILE / 2] {
     let mut acc = [[i32x4_splat(0); HALVES]; TILE + TILE / 2];
     for ((quad, other), step) in tile.iter().zip(other).zip(panel) {
@@ -132,7 +136,7 @@ fn six_rows<const FIRST: usize>(
 }
 
 #[inline(never)]
-fn run_grouped(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+fn run_grouped(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     let ones = i16x8_splat(1);
     let mut acc = [[i32x4_splat(0); HALVES]; TILE];
     let quads = rows.as_chunks::<2>().0;

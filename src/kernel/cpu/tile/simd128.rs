@@ -5,7 +5,7 @@
 
 use core::arch::wasm32::*;
 
-use super::{Sums, Way};
+use super::{DotKernel, Sums};
 use crate::kernel::cpu::pack::{PANEL, STEP, Step};
 use crate::kernel::cpu::quantise::{Quad, TILE};
 
@@ -14,9 +14,9 @@ pub(in crate::kernel::cpu) type Code = i16;
 /// A step in 16 bits.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-pub(in crate::kernel::cpu) struct Ready([i16; PANEL * STEP]);
+pub(in crate::kernel::cpu) struct WidePanel([i16; PANEL * STEP]);
 
-pub(super) const WAY: Way = Way {
+pub(super) const KERNEL: DotKernel = DotKernel {
     name: "SIMD",
     signed: false,
     run,
@@ -30,11 +30,11 @@ const QUARTERS: usize = 2;
 const HALF: usize = PANEL / 2;
 
 /// Widens a panel. The halves of it follow each other, as [`run`] reads them.
-pub(in crate::kernel::cpu) fn make_ready<'a>(
+pub(in crate::kernel::cpu) fn widen<'a>(
     steps: &[Step],
-    space: &'a mut Vec<Ready>,
-) -> &'a [Ready] {
-    space.resize(steps.len(), Ready([0; PANEL * STEP]));
+    space: &'a mut Vec<WidePanel>,
+) -> &'a [WidePanel] {
+    space.resize(steps.len(), WidePanel([0; PANEL * STEP]));
     let wide: &mut [[i16; HALF * STEP]] = halves_mut(space);
     let (left, right) = wide.split_at_mut(steps.len());
     for ((step, left), right) in steps.iter().zip(left).zip(right) {
@@ -52,17 +52,17 @@ fn widen(from: &[i8], to: &mut [i16; HALF * STEP]) {
     }
 }
 
-fn halves_mut(space: &mut [Ready]) -> &mut [[i16; HALF * STEP]] {
-    // SAFETY: a `Ready` is two arrays of 16 numbers without a gap.
+fn halves_mut(space: &mut [WidePanel]) -> &mut [[i16; HALF * STEP]] {
+    // SAFETY: a `WidePanel` is two arrays of 16 numbers without a gap.
     unsafe { std::slice::from_raw_parts_mut(space.as_mut_ptr().cast(), 2 * space.len()) }
 }
 
-fn halves(space: &[Ready]) -> &[[i16; HALF * STEP]] {
-    // SAFETY: a `Ready` is two arrays of 16 numbers without a gap.
+fn halves(space: &[WidePanel]) -> &[[i16; HALF * STEP]] {
+    // SAFETY: a `WidePanel` is two arrays of 16 numbers without a gap.
     unsafe { std::slice::from_raw_parts(space.as_ptr().cast(), 2 * space.len()) }
 }
 
-fn run(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+fn run(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     let (left, right) = halves(panel).split_at(panel.len());
     let left = half(rows, left);
     let right = half(rows, right);

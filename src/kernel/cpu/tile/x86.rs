@@ -2,15 +2,15 @@
 
 use core::arch::x86_64::*;
 
-use super::{Ready, Sums, TOGETHER, Way};
+use super::{DotKernel, Sums, TOGETHER, WidePanel};
 use crate::kernel::cpu::pack::STEP;
 use crate::kernel::cpu::quantise::{Quad, TILE};
 
-pub(super) fn available() -> Vec<Way> {
-    let mut ways = Vec::new();
+pub(super) fn available() -> Vec<DotKernel> {
+    let mut kernels = Vec::new();
     if std::arch::is_x86_feature_detected!("avx2") {
         if std::arch::is_x86_feature_detected!("avxvnni") {
-            ways.push(Way {
+            kernels.push(DotKernel {
                 name: "AVX-VNNI",
                 signed: false,
                 // SAFETY: the CPU has it.
@@ -22,7 +22,7 @@ pub(super) fn available() -> Vec<Way> {
                 }),
             });
         }
-        ways.push(Way {
+        kernels.push(DotKernel {
             name: "AVX2",
             signed: false,
             // SAFETY: the CPU has it.
@@ -32,7 +32,7 @@ pub(super) fn available() -> Vec<Way> {
             run_together: None,
         });
     }
-    ways
+    kernels
 }
 
 /// The codes of one row, eight times over.
@@ -47,7 +47,7 @@ fn codes(quad: &Quad, row: usize) -> __m256i {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn weights(step: &Ready) -> __m256i {
+fn weights(step: &WidePanel) -> __m256i {
     // SAFETY: a step is 32 bytes, aligned to as many.
     unsafe { _mm256_load_si256(step.0.as_ptr().cast()) }
 }
@@ -64,7 +64,7 @@ fn store(acc: [__m256i; TILE], sums: &mut Sums) {
 /// Two steps are added up in 16 bits before they are widened: weights packed for activations of 8 bits
 /// guarantee that they fit.
 #[target_feature(enable = "avx2")]
-fn run_avx2(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+fn run_avx2(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     let ones = _mm256_set1_epi16(1);
     let mut acc = [_mm256_setzero_si256(); TILE];
     let quads = rows.as_chunks::<2>().0;
@@ -83,7 +83,7 @@ fn run_avx2(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
 }
 
 #[target_feature(enable = "avx2")]
-fn run_avx2_in_pairs(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+fn run_avx2_in_pairs(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     let ones = _mm256_set1_epi16(1);
     let mut acc = [_mm256_setzero_si256(); TILE];
     for (quad, step) in rows.iter().zip(panel) {
@@ -97,7 +97,7 @@ fn run_avx2_in_pairs(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
 }
 
 #[target_feature(enable = "avx2,avxvnni")]
-fn run_vnni(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
+fn run_vnni(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     // Two sums a row, since one must wait for its last addition.
     let mut acc = [[_mm256_setzero_si256(); 2]; TILE];
     let quads = rows.as_chunks::<2>().0;
@@ -114,7 +114,7 @@ fn run_vnni(rows: &[Quad], panel: &[Ready], sums: &mut Sums) {
 }
 
 #[target_feature(enable = "avx2,avxvnni")]
-fn run_vnni_together(tiles: [&[Quad]; TOGETHER], panel: &[Ready], sums: &mut [Sums; TOGETHER]) {
+fn run_vnni_together(tiles: [&[Quad]; TOGETHER], panel: &[WidePanel], sums: &mut [Sums; TOGETHER]) {
     let [a, b, c] = tiles;
     let mut acc = [[_mm256_setzero_si256(); TILE]; TOGETHER];
     for (((a, b), c), step) in a.iter().zip(b).zip(c).zip(panel) {
