@@ -133,7 +133,7 @@ fn quantised_attention(tokens: usize) -> Duration {
 fn block(tokens: usize) -> Duration {
     let block = PackedBlock::new(BlockParts {
         norm1: norm(),
-        projection: packed(WIDTH, 3 * WIDTH),
+        qkv: packed(WIDTH, 3 * WIDTH),
         out: packed(WIDTH, WIDTH),
         norm2: norm(),
         fc1: packed(WIDTH, HIDDEN),

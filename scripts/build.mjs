@@ -222,7 +222,7 @@ async function buildWww() {
   rmSync(pageDir, { recursive: true, force: true });
   mkdirSync(pageDir, { recursive: true });
   await bundle({
-    entryPoints: [join(root, 'www/src/main.ts')],
+    entryPoints: [join(root, 'www/src/main.ts'), join(root, 'www/src/style.css')],
     outdir: pageDir,
     minify: true,
     sourcemap: true,

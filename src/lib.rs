@@ -11,26 +11,83 @@
 //! [`Segmenter`] is what everyone outside uses. A picture is encoded once; words are cheap after
 //! that, because a new word never runs the vision tower again.
 //!
-//! Arrows between the modules point down only: [`segmenter`] → [`dense`] → [`clip`], [`prompt`],
-//! [`refine`], [`proposal`] → Burn. [`mask`] knows nothing of models, [`image`] nothing of CLIP, [`clip`]
-//! nothing of segmentation. Only `web` knows JavaScript; only the binary, [`mod@bundle`]'s
-//! command-line half and `eval` know files.
+//! ```
+//! # #[cfg(feature = "cli")]
+//! # pollster::block_on(async {
+//! use wordmask::bundle::Bundle;
+//! use wordmask::device::Preference;
+//! use wordmask::image::Picture;
+//! use wordmask::progress::NoProgress;
+//! use wordmask::prompt::parse_line;
+//! use wordmask::segmenter::{EncodeOptions, Options};
+//! use wordmask::Segmenter;
+//!
+//! let segmenter = Segmenter::load(&mut Bundle::built_in()?, Preference::Cpu).await?;
+//! let picture = Picture::decode(include_bytes!("../www/samples/scene-1.png"))?;
+//! let image = segmenter.encode(picture, &EncodeOptions::default(), &mut NoProgress).await?;
+//!
+//! let words = parse_line("cat, house, tree")?;
+//! let answer = segmenter.segment(&image, &words, &Options::default(), &mut NoProgress).await?;
+//! assert_eq!(answer.labels().width(), image.picture().width());
+//! assert_eq!(answer.classes()[0].name, "cat");
+//! # wordmask::Result::Ok(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Modules
+//!
+//! A module uses only modules above it, those named in its row; `tests/architecture.rs` compares the
+//! table with the code. The modules of methods, [`foreground`] to [`refine`], know nothing of files.
+//!
+//! | module | is | uses |
+//! | --- | --- | --- |
+//! | [`mod@error`] | one error type, by whose fault | |
+//! | [`progress`] | progress and cancelling of long computations | error |
+//! | [`readback`] | tensors back to the host | error |
+//! | [`quant`] | how weights are stored, and where they come from | error |
+//! | [`kernel`] | what Burn lacks: quantised blocks on CPU and GPU | quant |
+//! | [`image`] | pictures: decode, orient, resize, normalise | error |
+//! | [`mask`] | label maps and their ways out | error, image |
+//! | [`clip`] | the two towers and the tokenizer | error, kernel, progress, quant, readback |
+//! | [`device`] | choosing WebGPU or the CPU, and testing it | clip, error, kernel, progress, quant, readback |
+//! | [`prompt`] | words to class vectors | clip, error, progress |
+//! | [`mod@bundle`] | the stored form of a model, and nothing else | clip, error, image, quant |
+//! | [`import`] | published layouts of models | bundle, clip, error, kernel, quant |
+//! | `hub` | fetching published files, the catalogue | bundle, error, quant |
+//! | [`foreground`] | which pixels belong to a thing | clip, error, progress, quant, readback |
+//! | [`proposal`] | class-agnostic regions | error, image, mask |
+//! | [`dense`] | one file a method: scores of cells | clip, error, image, mask, proposal, readback |
+//! | [`refine`] | one file a refinement: better scores | clip, dense, error, image, readback |
+//! | [`segmenter`] | puts the above together | bundle, clip, dense, device, error, foreground, image, mask, progress, prompt, proposal, quant, readback, refine |
+//! | `scene` | procedural test scenes with true masks | error |
+//! | `calibrate` | what quantisation costs, which blocks to keep | bundle, clip, dense, device, error, image, mask, progress, prompt, quant, scene, segmenter |
+//! | `eval` | data sets, confusion matrix, mIoU | dense, device, error, image, mask, progress, prompt, scene, segmenter |
+//! | `web` | the wasm-bindgen face: thin, no logic | bundle, dense, device, error, image, import, mask, progress, prompt, quant, refine, segmenter |
+//! | `bin` | the command line: thin, no logic | bundle, calibrate, clip, dense, device, error, eval, hub, image, import, mask, progress, prompt, quant, refine, scene, segmenter |
 
 pub mod bundle;
+#[cfg(feature = "cli")]
+pub mod calibrate;
 pub mod clip;
 pub mod dense;
 pub mod device;
 pub mod error;
 #[cfg(feature = "cli")]
 pub mod eval;
-pub mod guide;
+#[cfg(test)]
+mod fixtures;
+pub mod foreground;
+#[cfg(feature = "cli")]
+pub mod hub;
 pub mod image;
+pub mod import;
 pub mod kernel;
 pub mod mask;
+pub mod progress;
 pub mod prompt;
 pub mod proposal;
-#[cfg(test)]
-mod reference;
+pub mod quant;
+pub mod readback;
 pub mod refine;
 #[cfg(feature = "scenes")]
 pub mod scene;

@@ -51,7 +51,13 @@ fn bundle(scheme: Scheme, guide: Option<PublishedGuide>) -> (tempfile::TempDir, 
         background: vec![],
         setting: None,
     };
-    let mut writer = BundleWriter::new(published(), guide, scheme, about, &[]);
+    let mut writer = BundleWriter::new(
+        published().into(),
+        guide.map(Into::into),
+        scheme,
+        about,
+        &[],
+    );
     let mut heard = Vec::new();
     let manifest = write(directory.path(), &mut writer, &mut |done, total| {
         heard.push((done, total));

@@ -525,7 +525,7 @@ fn the_readmes_commands_work() {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("cargo run --release -- "))
         // These stand for files that the reader has to bring, or need the hub, which the tests of
-        // `bundle::hub` play.
+        // `hub` play.
         .filter(|line| !line.contains("path/to") && !line.contains("photo.jpg"))
         .filter(|line| !line.starts_with("import openai/"))
         .collect();

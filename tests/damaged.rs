@@ -63,7 +63,7 @@ impl Files {
             background: vec![],
             setting: None,
         };
-        let mut writer = BundleWriter::new(published(), None, scheme, about, &[]);
+        let mut writer = BundleWriter::new(published().into(), None, scheme, about, &[]);
         let mut contents = BTreeMap::new();
         while let Some(file) = writer.next_file().unwrap() {
             contents.insert(file.name, file.contents);
@@ -335,7 +335,7 @@ fn refused(files: &Files, file: &str, why: &str) -> Error {
 #[track_caller]
 fn manifest_refused(manifest: &[u8], why: &str) -> String {
     match Bundle::new(manifest) {
-        Err(Error::Model(message)) => message,
+        Err(Error::Model(message)) => message.to_string(),
         Err(other) => panic!("{why}: {other:?}"),
         Ok(_) => panic!("{why}: the manifest is taken"),
     }

@@ -123,7 +123,7 @@ fn bundled(model: Published) -> Bundle {
         background: vec![],
         setting: None,
     };
-    let mut writer = BundleWriter::new(model, None, Scheme::F32, about, &[]);
+    let mut writer = BundleWriter::new(model.into(), None, Scheme::F32, about, &[]);
     let mut files = Vec::new();
     while let Some(file) = writer.next_file().unwrap() {
         files.push(file);

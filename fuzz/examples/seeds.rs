@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use safetensors::tensor::Dtype;
-use wordmask_fuzz::bundle::Published;
+use wordmask_fuzz::import::Published;
 use wordmask_fuzz::small;
 
 fn main() -> std::io::Result<()> {

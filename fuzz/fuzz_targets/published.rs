@@ -6,8 +6,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use wordmask_fuzz::Error;
-use wordmask_fuzz::bundle::Published;
-use wordmask_fuzz::clip::WeightSource;
+use wordmask_fuzz::import::Published;
+use wordmask_fuzz::quant::WeightSource;
 use wordmask_fuzz::small::{files, tensors};
 
 fuzz_target!(|input: &[u8]| {

@@ -7,7 +7,7 @@
 use libfuzzer_sys::fuzz_target;
 use wordmask_fuzz::Error;
 use wordmask_fuzz::bundle::Bundle;
-use wordmask_fuzz::clip::WeightSource;
+use wordmask_fuzz::quant::WeightSource;
 use wordmask_fuzz::small::{PROJECTION, SHARD, TENSORS, WORDS, manifest};
 
 fuzz_target!(|input: &[u8]| {

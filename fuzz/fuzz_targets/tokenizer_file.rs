@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use wordmask_fuzz::Error;
-use wordmask_fuzz::clip::{Activation, TextConfig, Tokenizer};
+use wordmask_fuzz::clip::{TextConfig, Tokenizer};
+use wordmask_fuzz::kernel::Activation;
 
 fuzz_target!(|bytes: &[u8]| {
     let end = Tokenizer::end_of_text(bytes);

@@ -5,7 +5,8 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use wordmask_fuzz::clip::{Activation, TextConfig, Tokenizer};
+use wordmask_fuzz::clip::{TextConfig, Tokenizer};
+use wordmask_fuzz::kernel::Activation;
 
 static JSON: &[u8] = include_bytes!("../../tests/fixtures/tiny-clip/tokenizer.json");
 

@@ -6,7 +6,8 @@ use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-use crate::bundle::{FileEntry, MemoryFiles};
+use crate::bundle::FileEntry;
+use crate::import::MemoryFiles;
 
 pub const SHARD: &str = "vision-00.safetensors";
 pub const WORDS: &str = "words-00.safetensors";

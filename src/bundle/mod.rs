@@ -19,25 +19,17 @@
 
 #[cfg(feature = "cli")]
 mod builtin;
-#[cfg(feature = "cli")]
-pub mod catalogue;
-#[cfg(feature = "cli")]
-pub mod hub;
-mod import;
-mod layout;
+pub(crate) mod layout;
 mod manifest;
-mod quant;
 mod weights;
 mod words;
 mod write;
 
-#[cfg(feature = "cli")]
-pub use import::Directory;
-pub use import::{Files, MemoryFiles, Published, PublishedGuide, ReadAt};
 pub use manifest::{FORMAT, FileEntry, Manifest, Part, Piece, Shard, Source, SourceFile};
-pub use quant::{Scheme, Stored};
 pub use weights::Bundle;
 pub use words::ReadyWords;
-pub use write::{BundleFile, BundleMetadata, BundleWriter, TensorError, manifest_json};
+pub use write::{
+    BundleFile, BundleMetadata, BundleWriter, GuideNetwork, Network, TensorError, manifest_json,
+};
 #[cfg(feature = "cli")]
 pub use write::{add_words, finish, write};

@@ -15,8 +15,7 @@ use super::words::{ReadyWords, read_words};
 use super::write::{MANIFEST_FILE, manifest_json};
 use crate::clip::Tokenizer;
 use crate::error::{Error, Result};
-use crate::quant::{Role, Stored, q4, q8};
-use crate::quant::{RowTable, WeightSource};
+use crate::quant::{Role, RowTable, Stored, WeightSource, q4, q8};
 
 /// The rows of a tensor that have come, by the first of them.
 type Pieces = BTreeMap<usize, Stored>;
@@ -126,7 +125,7 @@ impl Bundle {
         self.add_hashed(file, contents, None)
     }
 
-    /// The same with the SHA-256 of the contents, in hexadecimal digits, if the caller has it:
+    /// Takes a file whose SHA-256, in hexadecimal digits, the caller has computed, if it has:
     /// browsers compute it ten times faster than WebAssembly does.
     ///
     /// # Errors

@@ -12,11 +12,9 @@ use super::layout::{Expected, expected, expected_guide};
 use super::manifest::{FORMAT, FileEntry, Manifest, Part, Piece, Shard, Source};
 #[cfg(feature = "cli")]
 use super::words::{ReadyWords, encode_words};
-use crate::clip::VisionConfig;
+use crate::clip::{ClipConfig, GuideConfig, VisionConfig};
 use crate::error::{Error, Result};
-use crate::import::{Published, PublishedGuide};
-use crate::quant::WeightSource;
-use crate::quant::{Role, Scheme, Stored, q4};
+use crate::quant::{Role, Scheme, Stored, WeightSource, q4};
 
 /// The largest shard: static hosts serve it, progress is smooth and memory stays flat.
 const SHARD_BYTES: usize = 16 << 20;
@@ -31,6 +29,24 @@ const TOKENIZER_FILE: &str = "tokenizer.json";
 
 #[cfg(feature = "cli")]
 const WORDS_FILE: &str = "words-00.safetensors";
+
+/// A CLIP that is to be stored.
+pub struct Network {
+    /// Its architecture.
+    pub config: ClipConfig,
+    /// The contents of its `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// All tensors of the architecture, under the names of the Hugging Face `CLIPModel` layout.
+    pub weights: Box<dyn WeightSource>,
+}
+
+/// A guide that is to be stored beside a CLIP.
+pub struct GuideNetwork {
+    /// Its architecture.
+    pub config: GuideConfig,
+    /// All its tensors, under the names of the Hugging Face `ViTModel` layout after `guide.`.
+    pub weights: Box<dyn WeightSource>,
+}
 
 /// What a written bundle says of itself beside what the model tells.
 #[derive(Debug, Clone)]
@@ -72,10 +88,9 @@ pub struct TensorError {
 
 /// Makes the files of a bundle one at a time, so that no more than a shard and a tensor are in
 /// memory.
-#[derive(Debug)]
 pub struct BundleWriter {
-    model: Published,
-    guide: Option<PublishedGuide>,
+    model: Box<dyn WeightSource>,
+    guide: Option<Box<dyn WeightSource>>,
     tensors: Vec<Expected>,
     plan: std::vec::IntoIter<PlannedShard>,
     files: usize,
@@ -111,16 +126,16 @@ impl BundleWriter {
     /// Plans the files.
     ///
     /// Of the vision tower's blocks those in `kept` stay in floating point, whatever the scheme
-    /// (`eval::blocks_to_keep` finds which have to).
+    /// (`calibrate::blocks_to_keep` finds which have to).
     #[must_use]
     pub fn new(
-        model: Published,
-        guide: Option<PublishedGuide>,
+        model: Network,
+        guide: Option<GuideNetwork>,
         scheme: Scheme,
         about: BundleMetadata,
         kept: &[usize],
     ) -> Self {
-        let mut tensors = expected(model.config());
+        let mut tensors = expected(&model.config);
         for tensor in &mut tensors {
             let is_kept = kept
                 .iter()
@@ -129,13 +144,13 @@ impl BundleWriter {
                 tensor.role = Role::Unquantised;
             }
         }
-        let config = guide.as_ref().map(|guide| guide.config().clone());
-        tensors.extend(config.iter().flat_map(expected_guide));
+        let (guide_config, guide) = guide.map(|g| (g.config, g.weights)).unzip();
+        tensors.extend(guide_config.iter().flat_map(expected_guide));
         let plan = plan(&tensors, scheme);
-        let tokenizer = compact(model.tokenizer());
+        let tokenizer = compact(&model.tokenizer);
         let picture_size = about
             .picture_size
-            .unwrap_or(model.config().vision.image_size as u32 * 3 / 2);
+            .unwrap_or(model.config.vision.image_size as u32 * 3 / 2);
         Self {
             manifest: Manifest {
                 format: FORMAT,
@@ -143,8 +158,8 @@ impl BundleWriter {
                 knows: about.knows,
                 license: about.license,
                 source: about.source,
-                architecture: model.config().clone(),
-                guide: config,
+                architecture: model.config,
+                guide: guide_config,
                 scheme,
                 picture_size,
                 background: about.background,
@@ -159,7 +174,7 @@ impl BundleWriter {
             tokenizer: Some(tokenizer),
             current: None,
             tensors,
-            model,
+            model: model.weights,
             guide,
         }
     }
@@ -401,7 +416,7 @@ pub fn manifest_json(manifest: &Manifest) -> Result<String> {
 }
 
 /// Writes all files of a bundle but its manifest into a directory, which is made if it is not
-/// there; `progress` hears of each file done and how many there are. A bundle that was there is
+/// there; `progress` is called after each file with the number done and the number of all. A bundle that was there is
 /// none any more: only [`finish`] makes it one.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use crate::segmenter::Segmenter;
 /// reach the [floor](Fidelity::floor) of its scheme: as few as it takes in the order of what each
 /// gains alone. All of them if that does not suffice either.
 ///
-/// Sources are opened anew for each try, because they give each tensor away once. `progress` hears of
+/// Sources are opened anew for each try, because they give each tensor away once. `progress` is called after
 /// each try and of how many there are at most.
 ///
 /// # Errors

@@ -3,26 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::kernel::Activation;
 
 /// The largest width, depth or vocabulary that is believed. Published CLIPs stay far below; a
 /// damaged manifest must not make us allocate without end.
 const LARGEST: usize = 1 << 20;
 
-/// The same for the depth of a tower, since every tensor of every layer is listed.
+/// The largest depth of a tower that is believed, since every tensor of every layer is listed.
 const MOST_LAYERS: usize = 256;
 
-/// The same for pixels, whose squares must stay in 32 bits.
+/// The most pixels a side that are believed: their squares must stay in 32 bits.
 const MOST_PIXELS: usize = 1 << 14;
-
-/// The non-linearity between the two layers of a feed-forward part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `x · sigmoid(1.702 x)`: OpenAI's CLIPs.
-    QuickGelu,
-    /// The exact `x · Φ(x)`: most of OpenCLIP's.
-    Gelu,
-}
 
 /// The vision tower: a pre-norm Vision Transformer (arXiv 2010.11929).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +23,7 @@ pub struct VisionConfig {
     pub image_size: usize,
     /// Side of a patch in pixels.
     pub patch: usize,
-    /// Numbers a token has.
+    /// Hidden size: the numbers of a token.
     pub width: usize,
     /// Number of blocks.
     pub layers: usize,
@@ -99,7 +90,7 @@ pub struct TextConfig {
     pub vocabulary: usize,
     /// The longest sequence, start and end tokens counted in.
     pub context: usize,
-    /// Numbers a token has.
+    /// Hidden size: the numbers of a token.
     pub width: usize,
     /// Number of blocks.
     pub layers: usize,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::clip::{VisionConfig, check_statistics};
+use super::config::{VisionConfig, check_statistics};
 use crate::error::Result;
 
 /// Parts of a block: their names in `CLIPModel` and in `ViTModel`.

@@ -6,8 +6,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::block::{Block, BlockShape, build_layer_norm};
 use super::config::TextConfig;
-use super::{Progress, RowTable, WeightSource};
+use super::load_tensor;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::quant::{RowTable, WeightSource};
 
 /// Texts that go through the tower together. Enough to fill the kernels, few enough that a
 /// cancel is heard.
@@ -67,8 +69,12 @@ impl TextTower {
                 Block::load(source, &prefix, shape, device)
             })
             .collect::<Result<_>>()?;
-        let out: Tensor<2> =
-            source.tensor("text_projection.weight", [projection, width], device)?;
+        let out: Tensor<2> = load_tensor(
+            source,
+            "text_projection.weight",
+            [projection, width],
+            device,
+        )?;
         let name = "text_model.final_layer_norm";
         Ok(Self {
             tokens: source.table(

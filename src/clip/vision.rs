@@ -8,8 +8,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::block::{Block, BlockShape, build_layer_norm};
 use super::config::VisionConfig;
-use super::{Progress, WeightSource};
+use super::load_tensor;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::quant::WeightSource;
 
 /// The shape of a grid of patches; a cell is one position of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +64,14 @@ impl VisionTower {
     ) -> Result<Self> {
         let VisionConfig { width, patch, .. } = *config;
         let grid = config.grid();
-        let kernel: Tensor<4> = source.tensor(
+        let kernel: Tensor<4> = load_tensor(
+            source,
             "vision_model.embeddings.patch_embedding.weight",
             [width, 3, patch, patch],
             device,
         )?;
-        let table: Tensor<2> = source.tensor(
+        let table: Tensor<2> = load_tensor(
+            source,
             "vision_model.embeddings.position_embedding.weight",
             [1 + grid * grid, width],
             device,
@@ -80,11 +84,16 @@ impl VisionTower {
         let blocks = (0..config.layers)
             .map(|layer| Block::load(source, &VisionConfig::block(layer), shape, device))
             .collect::<Result<_>>()?;
-        let out: Tensor<2> =
-            source.tensor("visual_projection.weight", [projection, width], device)?;
+        let out: Tensor<2> = load_tensor(
+            source,
+            "visual_projection.weight",
+            [projection, width],
+            device,
+        )?;
         Ok(Self {
             patch: Param::from_tensor(kernel.reshape([width, 3 * patch * patch]).transpose()),
-            class: Param::from_tensor(source.tensor(
+            class: Param::from_tensor(load_tensor(
+                source,
                 "vision_model.embeddings.class_embedding",
                 [width],
                 device,
@@ -117,7 +126,7 @@ impl VisionTower {
         self.run(patches, grid, progress, |_| ()).await
     }
 
-    /// The same, keeping what every block puts out: the embeddings first, then each block's tokens,
+    /// Runs all blocks and keeps every hidden state: the embeddings first, then each block's tokens,
     /// the last of them what [`VisionTower::backbone`] returns.
     ///
     /// # Errors
@@ -164,7 +173,7 @@ impl VisionTower {
         Ok(self.last_and_trunk()?.0)
     }
 
-    /// The way out of the tower for tokens of the last block: norm, then projection.
+    /// The output projection of the tower for tokens of the last block: norm, then projection.
     ///
     /// # Shapes
     ///

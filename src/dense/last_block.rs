@@ -29,7 +29,7 @@ impl<'a> LastBlock<'a> {
         Self::over(tower, tokens, 1)
     }
 
-    /// The same over cells alone, `[cells, width]`.
+    /// Attention over cells alone, `[cells, width]`.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl<'a> LastBlock<'a> {
         self.block.feed_forward(attended + self.tokens.clone())
     }
 
-    /// The way out of the tower, for the cells among the tokens.
+    /// The output projection of the tower, for the cells among the tokens.
     pub(super) fn finish(&self, tokens: Tensor<3>) -> CellFeatures {
         let keys = self.block.merge(self.heads.key.clone());
         CellFeatures {

@@ -1,4 +1,4 @@
-//! Cells whose tokens went astray, found by the local outlier factor (Breunig et al., SIGMOD 2000)
+//! Anomalous tokens of cells, found by the local outlier factor (Breunig et al., SIGMOD 2000)
 //! as SC-CLIP (arXiv 2411.15869) uses it, and their repair.
 
 use burn::tensor::{Int, Tensor, TensorData};

@@ -21,7 +21,19 @@ pub enum ScoreKind {
     Weight,
 }
 
-/// `[classes, rows, cols]`, f32.
+/// Scores of classes on a grid of cells: `[classes, rows, cols]`, f32.
+///
+/// ```
+/// use wordmask::clip::Grid;
+/// use wordmask::dense::{ScoreKind, ScoreMap};
+///
+/// // Two classes on one row of two cells, cosines with a logit scale of 100.
+/// let grid = Grid { rows: 1, cols: 2 };
+/// let kind = ScoreKind::Cosine { scale: 100.0 };
+/// let map = ScoreMap::new(2, grid, vec![0.30, 0.20, 0.20, 0.30], kind)?;
+/// assert!(map.probabilities().class(0)[0] > 0.99);
+/// # wordmask::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreMap {
     classes: usize,
@@ -268,7 +280,7 @@ impl Interpolation {
         }
     }
 
-    /// The same for one class of several: where it is the best so far, it leaves its score and its
+    /// Interpolates one class of several: where it is the best so far, it leaves its score and its
     /// label.
     fn keep_largest(&self, cells: &[f32], label: u32, best: &mut [f32], labels: &mut [u32]) {
         for run in &self.runs {

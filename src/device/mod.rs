@@ -4,8 +4,8 @@ mod self_test;
 
 use std::sync::OnceLock;
 
+use burn::tensor::Device;
 use burn::tensor::wgpu::wgpu;
-use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -151,19 +151,4 @@ async fn init_gpu() -> Result<Gpu> {
         software: info.device_type == wgpu::DeviceType::Cpu,
     };
     Ok(GPU.get_or_init(|| gpu).clone())
-}
-
-/// Copies a tensor to the host, row-major.
-///
-/// # Errors
-///
-/// [`Error::Device`] if the device was lost or could not be read.
-pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let data = tensor.into_data_async().await.map_err(|e| {
-        Error::device(format!(
-            "the result could not be read from the device ({e}). Load the model again, or choose the CPU."
-        ))
-    })?;
-    data.try_to_vec::<f32>()
-        .map_err(|e| Error::internal(format!("a tensor of another type was read: {e:?}")))
 }

@@ -30,7 +30,7 @@ const ANSWER: [f32; PROJECTION] = [
 /// numbers are about 1.
 const TOLERANCE: f32 = 2e-3;
 
-/// The same where kernels hand each other f16, which drivers may round to either neighbour: in a model
+/// Largest difference where kernels pass f16 to each other, which drivers may round to either neighbour: in a model
 /// of this very pass, the worse kind of rounding came to 2.2e-3.
 const TOLERANCE_OF_HALVES: f32 = 6e-3;
 
@@ -80,7 +80,7 @@ async fn compute(device: &Device, quantised: bool) -> Result<Vec<f32>> {
     let picture = pattern("picture", 3 * side * side, 1.5);
     let (cut, grid) = patches(&picture, side, side, config.patch, device)?;
     let tokens = tower.backbone(cut, grid, &mut NoProgress).await?;
-    super::read(tower.pool(tokens)?).await
+    crate::readback::read(tower.pool(tokens)?).await
 }
 
 /// Weights made up from their names. Matrices are those that 8 bits can hold, so that blocks in

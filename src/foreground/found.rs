@@ -6,16 +6,15 @@
 //! the patch embedding has a bias, nothing is normalised before the first block, and of the last
 //! block only the keys are computed.
 
-mod config;
-
-pub use config::{GuideConfig, vit_name};
-
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
-use crate::clip::{Block, BlockShape, Grid, Positions, build_layer_norm, build_linear};
+use crate::clip::{
+    Block, BlockShape, Grid, GuideConfig, Positions, build_layer_norm, build_linear, load_tensor,
+    vit_name,
+};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::quant::{Stored, WeightSource};
@@ -49,20 +48,22 @@ impl Found {
     ) -> Result<Self> {
         let tower = &config.tower;
         let (width, patch, grid) = (tower.width, tower.patch, tower.grid());
-        let table: Tensor<3> = source.tensor(
+        let table: Tensor<3> = load_tensor(
+            source,
             "guide.embeddings.position_embeddings",
             [1, 1 + grid * grid, width],
             device,
         )?;
         let class: Tensor<3> =
-            source.tensor("guide.embeddings.cls_token", [1, 1, width], device)?;
+            load_tensor(source, "guide.embeddings.cls_token", [1, 1, width], device)?;
         let projection = "guide.embeddings.patch_embeddings.projection";
-        let kernel: Tensor<4> = source.tensor(
+        let kernel: Tensor<4> = load_tensor(
+            source,
             &format!("{projection}.weight"),
             [width, 3, patch, patch],
             device,
         )?;
-        let bias = source.tensor(&format!("{projection}.bias"), [width], device)?;
+        let bias = load_tensor(source, &format!("{projection}.bias"), [width], device)?;
         let kernel = kernel.reshape([width, 3 * patch * patch]).transpose();
         let shape = BlockShape::from(tower);
         let blocks = (0..tower.layers - 1)

@@ -8,6 +8,7 @@
 //! From the environment come `HF_ENDPOINT` (another hub), `HF_TOKEN` (or the token file that the
 //! hub's own command line writes) and `HF_HOME` (where the cache lies).
 
+pub mod catalogue;
 mod choice;
 mod error_context;
 #[cfg(test)]
@@ -268,7 +269,7 @@ impl Hub {
             // So that the branch is found again without a connection.
             let repo = Repo::with_revision(id.to_owned(), RepoType::Model, asked.to_owned());
             let done = self.cache.repo(repo).create_ref(&listing.sha);
-            done.map_err(|e| context::disk(self.cache.path(), &e))?;
+            done.map_err(|e| error_context::disk(self.cache.path(), &e))?;
             return Ok(fetched);
         }
         let converted = match revision {
@@ -338,7 +339,8 @@ impl Hub {
         let mut files = Vec::new();
         source.fetch_all(&[TOKENIZER], &mut files, &mut ())?;
         let to = repository.directory.join(TOKENIZER);
-        std::fs::copy(source.directory.join(TOKENIZER), &to).map_err(|e| context::disk(&to, &e))?;
+        std::fs::copy(source.directory.join(TOKENIZER), &to)
+            .map_err(|e| error_context::disk(&to, &e))?;
         files
             .pop()
             .ok_or_else(|| Error::internal("the tokenizer was fetched and is not there"))
@@ -658,7 +660,7 @@ impl<'a> Repository<'a> {
                 None => name.ends_with(".part"),
             };
             if ours {
-                std::fs::remove_file(&path).map_err(|e| context::disk(&path, &e))?;
+                std::fs::remove_file(&path).map_err(|e| error_context::disk(&path, &e))?;
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::tensors::Tensors;
 use super::{Files, HF_CONFIG, HF_WEIGHTS, only_weights, open_tensors, read_config};
+use crate::bundle::GuideNetwork;
 use crate::bundle::layout::expected_guide;
 use crate::clip::{GuideConfig, VisionConfig};
 use crate::error::{Error, Result};
@@ -126,6 +127,15 @@ impl PublishedGuide {
                 (&self.encoder, stored, part)
             }
         })
+    }
+}
+
+impl From<PublishedGuide> for GuideNetwork {
+    fn from(guide: PublishedGuide) -> Self {
+        Self {
+            config: guide.config.clone(),
+            weights: Box::new(guide),
+        }
     }
 }
 

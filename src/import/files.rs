@@ -1,4 +1,4 @@
-//! Where a model's files are: on disk, in memory, or with whoever implements [`Files`].
+//! Where a model's files are: on disk, in memory, or behind another implementation of [`Files`].
 
 use std::collections::BTreeMap;
 #[cfg(feature = "cli")]
@@ -99,7 +99,7 @@ impl ReadAt for InMemory {
         let found = usize::try_from(offset)
             .ok()
             .and_then(|start| self.0.get(start..start.checked_add(out.len())?))
-            .ok_or_else(|| Error::file("the file ends too early.".into()))?;
+            .ok_or_else(|| Error::file("the file ends too early."))?;
         out.copy_from_slice(found);
         Ok(())
     }

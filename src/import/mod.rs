@@ -9,6 +9,19 @@
 //! A tokenizer lies beside each: `tokenizer.json`, or `vocab.json` and `merges.txt`, or OpenAI's
 //! list of merges. On the command line, weights in PyTorch's own files are read too.
 //!
+//! ```
+//! # #[cfg(feature = "cli")]
+//! # {
+//! use wordmask::import::{Directory, Published};
+//!
+//! let files = Directory::new("tests/fixtures/tiny-clip".as_ref())?;
+//! let model = Published::open(&files)?;
+//! assert_eq!(model.layout(), "Hugging Face");
+//! assert_eq!(model.config().vision.patch, 16);
+//! # }
+//! # wordmask::Result::Ok(())
+//! ```
+//!
 //! Of a weight file the header is read, and then each tensor's range when it is asked for: the
 //! file is never in memory whole. Every layout answers to the names of Hugging Face's `CLIPModel`.
 //! What a model has beyond a plain CLIP is refused rather than passed over, because it would be
@@ -37,6 +50,7 @@ pub use dino::PublishedGuide;
 pub use files::Directory;
 pub use files::{Files, MemoryFiles, ReadAt};
 
+use crate::bundle::Network;
 use crate::clip::ClipConfig;
 use crate::error::{Error, Result};
 use crate::quant::WeightSource;
@@ -120,6 +134,16 @@ impl Published {
     #[must_use]
     pub fn layout(&self) -> &'static str {
         self.layout
+    }
+}
+
+impl From<Published> for Network {
+    fn from(model: Published) -> Self {
+        Self {
+            config: model.config.clone(),
+            tokenizer: model.tokenizer.clone(),
+            weights: Box::new(model),
+        }
     }
 }
 

@@ -24,10 +24,7 @@ const MOST_AXES: usize = 8;
 
 /// Reads which tensors a file holds. Names of nested dicts and modules are joined by dots.
 pub(crate) fn open(name: &str, file: Box<dyn ReadAt>) -> Result<Tensors> {
-    let named = |e: Error| match e {
-        Error::Model(what) => Error::model(format!("{name} cannot be read: {what}.")),
-        other => other,
-    };
+    let named = |e: Error| e.context(format_args!("{name} cannot be read"));
     if !Archive::is(&*file).map_err(named)? {
         return Err(Error::unsupported(format!(
             "{name} is not in the format that PyTorch has written since version 1.6. Save the model as safetensors, or import a revision that has it so: for many models the hub offers one as a pull request, refs/pr/N."

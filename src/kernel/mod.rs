@@ -4,4 +4,4 @@ pub mod cpu;
 pub mod gpu;
 mod weights;
 
-pub use weights::{BlockWeights, LinearWeights, NormWeights};
+pub use weights::{Activation, BlockWeights, LinearWeights, NormWeights};

@@ -1,7 +1,18 @@
 //! The weights of a transformer block as they are stored, before they are packed for a device.
 
-use crate::kernel::Activation;
+use serde::{Deserialize, Serialize};
+
 use crate::quant::Stored;
+
+/// The non-linearity between the two layers of a feed-forward part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `x · sigmoid(1.702 x)`: OpenAI's CLIPs.
+    QuickGelu,
+    /// The exact `x · Φ(x)`: most of OpenCLIP's.
+    Gelu,
+}
 
 /// A residual block's weights.
 #[derive(Debug)]
@@ -10,7 +21,7 @@ pub struct BlockWeights {
     pub norm1: NormWeights,
     /// Queries, keys and values side by side: `[width, width]` each.
     pub qkv: LinearWeights,
-    /// The attention's way out: `[width, width]`.
+    /// The attention's output projection: `[width, width]`.
     pub out: LinearWeights,
     /// Before the feed-forward part.
     pub norm2: NormWeights,

@@ -27,6 +27,15 @@ use crate::{Error, Result};
 pub const UNLABELLED: u8 = 255;
 
 /// One class index for each pixel, row-major; [`UNLABELLED`] where there is none.
+///
+/// ```
+/// use wordmask::mask::{LabelMap, UNLABELLED};
+///
+/// let map = LabelMap::new(3, 1, vec![0, 0, UNLABELLED])?;
+/// let present: Vec<_> = map.present().collect();
+/// assert_eq!(present, [(0, 2)]);
+/// # wordmask::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelMap {
     width: u32,

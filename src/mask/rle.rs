@@ -5,6 +5,16 @@ use crate::{Error, Result};
 
 /// A binary mask as runs in column-major order: `counts[0]` pixels outside, `counts[1]` inside,
 /// and so on. Only the first run can be empty. The runs add up to `width * height`.
+///
+/// ```
+/// use wordmask::mask::{LabelMap, Rle};
+///
+/// let map = LabelMap::new(2, 2, vec![1, 0, 1, 1])?;
+/// let mask = Rle::of_class(&map, 1)?;
+/// assert_eq!(mask.counts(), [0, 2, 1, 1]);
+/// assert_eq!(Rle::from_coco_string(2, 2, &mask.to_coco_string())?, mask);
+/// # wordmask::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rle {
     width: u32,

@@ -1,20 +1,17 @@
-//! Class-agnostic regions and a foreground score, without a second network.
+//! Class-agnostic regions, without a second network.
 //!
 //! [`propose`] cuts a picture into segments (`graph`), groups them into hierarchies
-//! (`grouping`) and chooses among the groups (`choice`). [`foreground`] scores the cells of the
-//! vision tower's grid by its own features. Plain Rust on the CPU; the same input gives the same
-//! output.
+//! (`grouping`) and chooses among the groups (`choice`). Plain Rust on the CPU; the same input gives
+//! the same output.
 
 mod choice;
 mod color;
-mod foreground;
 mod graph;
 mod grouping;
 mod region;
 #[cfg(test)]
 mod tests;
 
-pub use foreground::foreground;
 pub use region::Region;
 
 use choice::Candidate;

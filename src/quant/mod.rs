@@ -1,7 +1,23 @@
 //! How weights are stored, and the way back to f32.
+//!
+//! ```
+//! use wordmask::quant::{Scheme, Stored};
+//!
+//! // Two output channels of four inputs, each with a scale of its own.
+//! let weights = [0.5, -1.0, 0.25, 1.0, 8.0, -2.0, 0.0, 4.0];
+//! let stored = Stored::new(&weights, 4, Scheme::Q8);
+//! let mut decoded = Vec::new();
+//! stored.decode_into(&mut decoded);
+//! // Off by half a step at most: a 254th of the largest weight of the channel.
+//! let errors = weights.iter().zip(&decoded).map(|(w, d)| (w - d).abs());
+//! assert!(errors.fold(0.0, f32::max) <= 8.0 / 254.0);
+//! ```
 
 pub(crate) mod q4;
 pub(crate) mod q8;
+mod source;
+
+pub use source::{RowTable, WeightSource};
 
 use half::f16;
 use serde::{Deserialize, Serialize};
@@ -65,7 +81,7 @@ pub(crate) enum Role {
     Projection,
     /// Any other matrix.
     Inner,
-    /// The same of a block that bears no quantisation: floating point.
+    /// A matrix of a block that is sensitive to quantisation: floating point.
     Unquantised,
 }
 

@@ -37,6 +37,18 @@ use windows::Plan;
 use words::Words;
 
 /// A model on a device.
+///
+/// ```
+/// # #[cfg(feature = "cli")]
+/// # pollster::block_on(async {
+/// # use wordmask::{bundle::Bundle, device::Preference, progress::NoProgress, Segmenter};
+/// let segmenter = Segmenter::load(&mut Bundle::built_in()?, Preference::Cpu).await?;
+/// let vectors = segmenter.embed_names(&["cat", "kitten"], &mut NoProgress).await?;
+/// let length: f32 = vectors[0].iter().map(|x| x * x).sum();
+/// assert!((length - 1.0).abs() < 1e-3);
+/// # wordmask::Result::Ok(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Segmenter {
     manifest: Manifest,
@@ -352,7 +364,8 @@ impl Segmenter {
             .await
     }
 
-    /// The same, handing out what is known so far: after each scale of `clip-diy` but the last.
+    /// A mask for each class, with coarser answers on the way: `partial` is called with one after each
+    /// scale of `clip-diy` but the last.
     ///
     /// # Errors
     ///

@@ -72,11 +72,12 @@ impl std::fmt::Display for Background {
 pub enum Guidance {
     /// Nothing.
     None,
-    /// The vision tower's own features; see [`foreground`](crate::proposal::foreground).
+    /// The vision tower's own features; see [`spectral`](crate::foreground::spectral).
     #[default]
     Features,
-    /// The bundle's guide, a second network; see [`guide`](crate::guide).
-    Found,
+    /// FOUND, a second network in the bundle; see [`found`](crate::foreground::found).
+    #[serde(rename = "found")]
+    FoundNetwork,
 }
 
 impl std::str::FromStr for Guidance {
@@ -86,7 +87,7 @@ impl std::str::FromStr for Guidance {
         match name {
             "none" => Ok(Self::None),
             "features" => Ok(Self::Features),
-            "found" => Ok(Self::Found),
+            "found" => Ok(Self::FoundNetwork),
             _ => Err(Error::input(format!(
                 "{name:?} is no guidance. Choose none, features or found."
             ))),

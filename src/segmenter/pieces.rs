@@ -12,11 +12,12 @@ use crate::clip::{Grid, normalise_rows, patches};
 use crate::dense::clip_diy::{Scale, fuse, guide};
 use crate::dense::{Method, ScoreKind, ScoreMap, two_stage};
 use crate::error::{Error, Result};
+use crate::foreground::spectral;
 use crate::image::{MAX_CELLS, Picture, fit};
 use crate::mask::Rle;
 use crate::progress::{Progress, SubProgress};
 use crate::prompt::Class;
-use crate::proposal::{Proposals, foreground, propose};
+use crate::proposal::{Proposals, propose};
 use crate::readback::read;
 
 /// Pieces that run through the tower together.
@@ -102,7 +103,7 @@ impl Segmenter {
         let [_, width] = cells.keys.dims();
         let keys = read(cells.keys).await?;
         let grid = image.grid;
-        let likely = foreground(&keys, width, grid.rows, grid.cols)?;
+        let likely = spectral::foreground(&keys, width, grid.rows, grid.cols)?;
         Ok((grid, likely))
     }
 

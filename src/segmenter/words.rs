@@ -53,7 +53,7 @@ impl Words {
         values
     }
 
-    /// The same for places that are unit vectors on the host, `[places, projection]`.
+    /// Scores of places that are unit vectors on the host, `[places, projection]`.
     pub(super) fn scores(&self, places: &[Vec<f32>]) -> Vec<f32> {
         let cosines: Vec<f32> = self
             .vectors

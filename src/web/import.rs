@@ -61,7 +61,7 @@ impl ModelImport {
             setting: None,
         };
         let scheme = options.scheme.unwrap_or(Scheme::Q8);
-        let writer = BundleWriter::new(model, None, scheme, about, &[]);
+        let writer = BundleWriter::new(model.into(), None, scheme, about, &[]);
         Ok(Self { writer })
     }
 

@@ -638,7 +638,7 @@ impl Block {
         let norm = || LayerNorm::new(vec![1.0; self.width], vec![0.0; self.width], 1e-5);
         PackedBlock::new(BlockParts {
             norm1: norm(),
-            projection: self.projection.pack(bits),
+            qkv: self.projection.pack(bits),
             out: self.out.pack(bits),
             norm2: norm(),
             fc1: self.fc1.pack(bits),

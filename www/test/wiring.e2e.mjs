@@ -32,12 +32,12 @@ const meadow = png(100, 80, (x, y) => {
 });
 
 const here = site(async (folder) => {
-  for (const name of ['index.html', 'style.css', 'icon.svg']) {
+  for (const name of ['index.html', 'icon.svg']) {
     cpSync(join(www, name), join(folder, name));
   }
   await build({
-    entryPoints: [join(www, 'src/main.ts')],
-    outfile: join(folder, 'main.js'),
+    entryPoints: [join(www, 'src/main.ts'), join(www, 'src/style.css')],
+    outdir: folder,
     bundle: true,
     format: 'esm',
     target: 'es2022',

@@ -44,7 +44,7 @@ pub(crate) fn segment(args: &Segment) -> Result<()> {
             Ok(answer) => bar.suspend(|| println!("{answer}")),
             Err(error) => {
                 failures += 1;
-                bar.suspend(|| report(&at(path, &error), args.json));
+                bar.suspend(|| report(&error.clone().context(path.display()), args.json));
             }
         }
         bar.inc(1);
@@ -239,7 +239,7 @@ fn test_set(args: &Eval) -> Result<TestSet> {
         return Ok(TestSet::Dataset(dataset));
     };
     let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-    let classes = parse_classes(&text).map_err(|e| at(path, &e))?;
+    let classes = parse_classes(&text).map_err(|e| e.context(path.display()))?;
     Ok(TestSet::Dataset(dataset.with_classes(classes)?))
 }
 
@@ -365,19 +365,11 @@ fn read_picture(path: &Path) -> Result<Picture> {
 
 fn read_labels(path: &Path) -> Result<LabelMap> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    read_label_png(&bytes).map_err(|e| at(path, &e))
+    read_label_png(&bytes).map_err(|e| e.context(path.display()))
 }
 
 fn make_directory(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|e| Error::io(path, e))
-}
-
-/// The same kind of error, with the file that it is about.
-fn at(path: &Path, error: &Error) -> Error {
-    match error {
-        Error::Input(message) => Error::input(format!("{}: {message}", path.display())),
-        other => other.clone(),
-    }
 }
 
 pub(crate) fn json(value: &impl Serialize) -> Result<String> {

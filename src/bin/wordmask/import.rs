@@ -68,7 +68,13 @@ impl StoredModel {
         let guide = open_guide(args)?;
         let published = Published::open(&origin.files)?;
         let about = origin.about.clone();
-        let mut writer = BundleWriter::new(published, guide, scheme, about, &kept);
+        let mut writer = BundleWriter::new(
+            published.into(),
+            guide.map(Into::into),
+            scheme,
+            about,
+            &kept,
+        );
         let bar = bar(writer.files() as u64, "storing");
         let manifest = write(&args.out, &mut writer, &mut |done, _| {
             bar.set_position(done as u64);

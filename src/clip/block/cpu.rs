@@ -6,12 +6,11 @@ use std::cell::RefCell;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::Activation;
-use super::block::{Heads, split_qkv};
+use super::{Heads, split_qkv};
 use crate::kernel::cpu::{
     ActivationBits, BlockParts, BlockScratch, Epilogue, LayerNorm, LinearPacker, PackedBlock,
 };
-use crate::kernel::{BlockWeights, LinearWeights, NormWeights};
+use crate::kernel::{Activation, BlockWeights, LinearWeights, NormWeights};
 use crate::quant::Stored;
 
 thread_local! {
@@ -19,7 +18,7 @@ thread_local! {
     static SCRATCH: RefCell<BlockScratch> = RefCell::default();
 }
 
-/// What [`Block`](super::Block) is on the CPU when its matrices are quantised and it [fits](Self::fits).
+/// What [`Block`](super::Block) is on the CPU when its matrices are quantised and there are kernels for its shape.
 #[derive(Module, Debug)]
 pub struct CpuBlock {
     #[module(skip)]

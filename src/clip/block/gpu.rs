@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::block::{BlockShape, Heads, split_qkv};
+use super::{BlockShape, Heads, split_qkv};
 use crate::kernel::BlockWeights;
 use crate::kernel::gpu::PackedBlock;
 use crate::quant::Scheme;

@@ -1,5 +1,11 @@
 //! One residual block of a tower, and the parts that dense prediction takes it apart into.
 
+mod cpu;
+mod gpu;
+
+pub use cpu::CpuBlock;
+pub use gpu::GpuBlock;
+
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::activation::{gelu, sigmoid};
@@ -8,17 +14,15 @@ use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::WeightSource;
-use super::config::{Activation, VisionConfig};
-use super::cpu_block::CpuBlock;
-use super::gpu_block::GpuBlock;
+use super::config::VisionConfig;
 use crate::error::Result;
-use crate::kernel::{BlockWeights, LinearWeights, NormWeights};
+use crate::kernel::{Activation, BlockWeights, LinearWeights, NormWeights};
 use crate::quant::Scheme;
 
 /// The shape of a block.
 #[derive(Debug, Clone, Copy)]
 pub struct BlockShape {
-    /// Numbers a token has.
+    /// Hidden size: the numbers of a token.
     pub width: usize,
     /// Attention heads.
     pub heads: usize,

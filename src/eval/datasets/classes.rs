@@ -51,9 +51,6 @@ pub fn parse_classes(text: &str) -> Result<Vec<Vec<String>>> {
             "The class list has no classes. Write one on each line.",
         ));
     }
-    let classes = parse_words(&words).map_err(|error| match error {
-        Error::Input(message) => Error::Input(format!("In the class list: {message}")),
-        other => other,
-    })?;
+    let classes = parse_words(&words).map_err(|e| e.context("In the class list"))?;
     Ok(classes.into_iter().map(|class| class.names).collect())
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// The bytes of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| explain(path, &error))
+    fs::read(path).map_err(|error| explain(path, error))
 }
 
 /// The identifiers in a list, one a line, in its order.
@@ -121,12 +121,7 @@ fn is_plain(id: &str) -> bool {
 
 /// The error with the file's name before its message.
 pub(super) fn in_file(path: &Path, error: Error) -> Error {
-    let named = |message: String| format!("{}: {message}", path.display());
-    match error {
-        Error::Input(message) => Error::Input(named(message)),
-        Error::OutOfMemory(message) => Error::out_of_memory(named(message)),
-        other => other,
-    }
+    error.context(path.display())
 }
 
 /// A file that does not hold what it should.
@@ -137,7 +132,7 @@ pub(super) fn broken(path: &Path, why: &str) -> Error {
     ))
 }
 
-fn explain(path: &Path, error: &std::io::Error) -> Error {
+fn explain(path: &Path, error: std::io::Error) -> Error {
     if error.kind() == ErrorKind::NotFound {
         return Error::input(format!(
             "{} is not there. Unpack the data set again.",

@@ -26,7 +26,7 @@ pub(super) const HIDDEN: f32 = -1e38;
 pub struct AttentionShape {
     /// Tokens that attend to each other.
     pub tokens: usize,
-    /// Numbers a token has, those of all heads.
+    /// Hidden size: the numbers of a token, all heads together.
     pub width: usize,
     /// Number of heads, of which `width` is a multiple.
     pub heads: usize,

@@ -19,7 +19,7 @@ pub struct BlockParts {
     pub norm1: LayerNorm,
     /// Queries, keys and values side by side: `[3 · width, width]`.
     pub qkv: PackedLinear,
-    /// The attention's way out: `[width, width]`.
+    /// The attention's output projection: `[width, width]`.
     pub out: PackedLinear,
     /// Before the feed-forward part.
     pub norm2: LayerNorm,
@@ -111,7 +111,7 @@ impl PackedBlock {
         for x in x.chunks_mut((BATCH / tokens).max(1) * sequence) {
             let mut qkv = std::mem::take(&mut scratch.qkv);
             let mut attended = std::mem::take(&mut scratch.attended);
-            self.project_into(x, scratch, &mut qkv);
+            self.qkv_into(x, scratch, &mut qkv);
             attended.resize(x.len(), 0.0);
             for (qkv, attended) in qkv
                 .chunks_exact(3 * sequence)
@@ -145,7 +145,7 @@ impl PackedBlock {
     #[must_use]
     pub fn qkv(&self, x: &[f32], scratch: &mut BlockScratch) -> Vec<f32> {
         let mut qkv = Vec::new();
-        self.project_into(x, scratch, &mut qkv);
+        self.qkv_into(x, scratch, &mut qkv);
         qkv
     }
 
@@ -197,10 +197,12 @@ impl PackedBlock {
         }
     }
 
-    fn project_into(&self, x: &[f32], scratch: &mut BlockScratch, qkv: &mut Vec<f32>) {
-        let BlockParts { norm1, qkv, .. } = &self.parts;
-        scratch.rows.fill_normed(x, norm1, qkv.bits());
+    fn qkv_into(&self, x: &[f32], scratch: &mut BlockScratch, qkv: &mut Vec<f32>) {
+        let BlockParts {
+            norm1, qkv: layer, ..
+        } = &self.parts;
+        scratch.rows.fill_normed(x, norm1, layer.bits());
         qkv.resize(3 * x.len(), 0.0);
-        qkv.forward(&scratch.rows, Epilogue::Plain, qkv);
+        layer.forward(&scratch.rows, Epilogue::Plain, qkv);
     }
 }

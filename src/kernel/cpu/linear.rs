@@ -1,8 +1,9 @@
 //! A linear layer over quantised rows.
 
 use super::gelu::Functions;
-use super::pack::{Channels, PANEL, PackedLinear};
-use super::quantise::{ActivationBits, Quad, QuantisedRows, RowScale, TILE};
+use super::layout::{ActivationBits, PANEL, Quad, TILE};
+use super::pack::{Channels, PackedLinear};
+use super::quantise::{QuantisedRows, RowScale};
 use super::simd::{Simd, SimdOp, run};
 use super::tile::{Sums, TOGETHER, widen};
 
@@ -146,7 +147,7 @@ struct Row<'a, const DIGITS: usize> {
 impl<const DIGITS: usize> Row<'_, DIGITS> {
     /// Turns the sums into numbers and stores as many as there is room for.
     #[inline(always)]
-    fn epilogue<L: Simd>(&self, channels: &Channels, epilogue: Epilogue, out: &mut [f32]) {
+    fn finish<L: Simd>(&self, channels: &Channels, epilogue: Epilogue, out: &mut [f32]) {
         if let Ok(out) = <&mut [f32; PANEL]>::try_from(&mut *out) {
             return self.finish_panel::<L>(channels, epilogue, out);
         }

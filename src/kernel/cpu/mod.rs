@@ -9,7 +9,7 @@
 //!                                          activation or residual as the tile is stored)
 //! ```
 //!
-//! Attention is [in f32](Attention) or, of many tokens where that is faster, [in codes](CodedAttention).
+//! Attention is [in f32](Attention) or, of many tokens where that is faster, [quantised](QuantisedAttention).
 //!
 //! Everything works on plain slices and knows nothing of Burn; [`PackedBlock`] puts the pieces
 //! together.
@@ -27,7 +27,7 @@
 //! # Why weights do not use the whole of 8 bits
 //!
 //! Without VNNI, x86 multiplies 8-bit codes with `pmaddubsw`, which adds two products in 16 bits
-//! and saturates. For activations of 8 bits [`pack`] scales every output channel such that the four
+//! and saturates. For activations of 8 bits [`LinearPacker`] scales every output channel such that the four
 //! products of a group, two neighbours twice, cannot leave 16 bits whatever the activations are. That
 //! costs a channel of normally distributed weights about one bit, and a channel with outliers
 //! nothing. In return the widening to 32 bits is needed half as often, and no machine computes
@@ -42,13 +42,12 @@
 //! | x86-64 | AVX-VNNI, AVX2, or plain Rust, found out at start | AVX2 with FMA |
 //! | ARM, 64 bits | NEON | what the compiler makes of four lanes |
 //! | others | plain Rust | the same |
-// Intrinsics need raw pointers or a promise about the CPU. Every block says why it holds.
-#![allow(unsafe_code)]
 
 mod attention;
 mod block;
 mod gelu;
 mod layer_norm;
+mod layout;
 mod linear;
 mod pack;
 mod quantise;
@@ -64,9 +63,10 @@ compile_error!("build for wasm with -C target-feature=+simd128, see .cargo/confi
 pub use attention::{Attention, AttentionShape};
 pub use block::{BlockParts, BlockScratch, PackedBlock};
 pub use layer_norm::LayerNorm;
+pub use layout::ActivationBits;
 pub use linear::Epilogue;
 pub use pack::{LinearPacker, PackedLinear};
-pub use quantise::{ActivationBits, QuantisedRows};
+pub use quantise::QuantisedRows;
 pub use quantised_attention::QuantisedAttention;
 
 /// How integer dot products are computed on this machine, for reports.

@@ -11,14 +11,7 @@
 
 use std::slice::ChunksExact;
 
-use super::quantise::ActivationBits;
-
-/// Outputs of a panel.
-pub(super) const PANEL: usize = 8;
-/// Inputs of a step.
-pub(super) const STEP: usize = 4;
-/// Inputs are filled up to a multiple of this: what is quantised at once.
-pub(super) const CHUNK: usize = 16;
+use super::layout::{ActivationBits, CHUNK, PANEL, STEP, Step, padded};
 
 /// The largest sum of the weights of one sign within a [group](heaviest), if they are multiplied with
 /// digits of 8 bits.
@@ -29,11 +22,6 @@ const GROUP_AIM: f32 = GROUP_LIMIT - 2.0;
 
 /// More inputs could make a sum leave 32 bits: 255 · 127 · 65,536 < 2³¹.
 const LARGEST_INPUT: usize = 65_536;
-
-/// Eight outputs' weights for four inputs.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(32))]
-pub(super) struct Step(pub(super) [i8; PANEL * STEP]);
 
 /// The weights of a linear layer in 8 bits, with its bias.
 #[derive(Debug, Clone)]
@@ -227,11 +215,6 @@ impl PackedLinear {
         let steps_a_panel = padded(self.input) / STEP;
         self.steps.chunks_exact(steps_a_panel).zip(&self.outputs)
     }
-}
-
-/// `input` filled up to whole chunks.
-pub(super) fn padded(input: usize) -> usize {
-    input.next_multiple_of(CHUNK)
 }
 
 /// Writes the codes of a channel's weights and returns their scale: the smallest with codes within

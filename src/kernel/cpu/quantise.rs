@@ -13,47 +13,12 @@
 
 use super::LayerNorm;
 use super::gelu::Functions;
-use super::pack::{CHUNK, STEP, padded};
+use super::layout::{ActivationBits, CHUNK, Code, Quad, STEP, TILE, padded};
 use super::simd::{ROUND, Simd, SimdOp, run};
-use super::tile::{self, Code, DotKernel};
-
-/// Rows of digits in a tile.
-pub(super) const TILE: usize = 4;
+use super::tile::{self, DotKernel};
 
 /// Bits of a digit, where there are two.
 const DIGIT: u32 = 7;
-
-/// How finely activations are quantised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActivationBits {
-    /// In 8 bits.
-    B8,
-    /// In 14 bits, for twice the products: as near to f32 as f16 weights are.
-    B14,
-}
-
-impl ActivationBits {
-    /// Rows of digits that a row takes.
-    fn digits(self) -> usize {
-        match self {
-            Self::B8 => 1,
-            Self::B14 => 2,
-        }
-    }
-
-    /// The largest code.
-    fn largest_code(self) -> f32 {
-        match self {
-            Self::B8 => 255.0,
-            Self::B14 => 16_383.0,
-        }
-    }
-}
-
-/// Four inputs of four rows of digits: `[row, input]`.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(16))]
-pub(super) struct Quad(pub(super) [Code; TILE * STEP]);
 
 /// How the codes of a row of digits are meant.
 #[derive(Debug, Clone, Copy, Default)]

@@ -14,7 +14,7 @@
 //! have 14 bits since many small ones add up to as much as a large one, and 8 bits would lose them all.
 
 use super::attention::HIDDEN;
-use super::pack::padded;
+use super::layout::padded;
 use super::{ActivationBits, AttentionShape, Epilogue, LinearPacker, QuantisedRows, tile};
 
 /// Queries that are scored together, by twelve and, with two digits a weight, by six: their scores and weights

@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor};
 use super::attention::{LARGEST_HEAD, attention};
 use super::launch::{ElemType, buffer, client, empty_like, tensor};
 use super::layer_norm::LayerNorm;
-use super::linear::{self, Epilogue, PackedLinear};
+use super::linear::{self, Epilogue};
+use super::pack::PackedLinear;
 use crate::kernel::{Activation, BlockWeights, LinearWeights, NormWeights};
 use crate::quant::Scheme;
 

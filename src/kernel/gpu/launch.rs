@@ -3,7 +3,7 @@
 use burn::backend::wgpu::{
     CubeBackend, CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
 };
-use burn::cubecl::ir::{ElemType, FloatKind};
+use burn::cubecl::ir::{self, FloatKind};
 use burn::cubecl::prelude::{Client, CubeCount, ExecutionMode, KernelId};
 use burn::cubecl::server::{Handle, KernelArguments, MetadataBindingInfo};
 use burn::tensor::{DType, Device, Shape, Tensor};
@@ -20,7 +20,7 @@ impl ElemType {
     /// GPU can.
     pub(super) fn between(client: &Client) -> Self {
         let properties = client.properties();
-        if properties.supports_type(ElemType::Float(FloatKind::F16)) {
+        if properties.supports_type(ir::ElemType::Float(FloatKind::F16)) {
             Self::F16
         } else {
             Self::F32

@@ -1,15 +1,11 @@
 //! A linear layer whose weights stay packed in the memory of the GPU.
 
 use burn::backend::wgpu::CubeTensor;
-use burn::cubecl::server::Handle;
 use burn::tensor::{Device, Tensor};
 
 use super::launch::{ElemType, Kernel, Lanes, Launch, buffer, empty_like, numbers};
-use super::pack::{Format, UNIT};
+use super::pack::{COLUMNS, PackedLinear, UNIT};
 use crate::quant::{Scheme, Stored};
-
-/// Outputs of a tile.
-pub(super) const COLUMNS: usize = 64;
 
 /// Rows of a tile, for products of hardly any rows, of few, and of many.
 const LEAST_ROWS: usize = 8;
@@ -32,20 +28,6 @@ pub(super) enum Epilogue<'a> {
     Residual(&'a CubeTensor),
 }
 
-/// Weights, `[output, input]`, and biases on the GPU.
-#[derive(Debug, Clone)]
-pub(super) struct PackedLinear {
-    pub(super) format: Format,
-    pub(super) input: usize,
-    pub(super) output: usize,
-    /// Outputs including those that fill the last tile.
-    pub(super) padded: usize,
-    /// Units of eight inputs of an output, neighbouring outputs beside each other.
-    pub(super) weights: Handle,
-    pub(super) scales: Handle,
-    pub(super) bias: Handle,
-}
-
 impl PackedLinear {
     /// Multiplies, adds the bias, finishes.
     ///
@@ -63,7 +45,7 @@ impl PackedLinear {
         self.forward_in(tile_rows(batch * tokens, self.output), x, epilogue, to)
     }
 
-    /// The same in tiles of so many rows.
+    /// Multiplies in tiles of so many rows.
     fn forward_in(
         &self,
         tile: usize,

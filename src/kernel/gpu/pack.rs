@@ -5,10 +5,13 @@
 //! read neighbouring words, and both directions are filled up with zeros to whole tiles.
 
 use burn::cubecl::prelude::Client;
+use burn::cubecl::server::Handle;
 
 use super::launch::upload;
-use super::linear::{COLUMNS, PackedLinear};
 use crate::quant::Stored;
+
+/// Outputs of a tile.
+pub(super) const COLUMNS: usize = 64;
 
 /// Inputs of a unit.
 pub(super) const UNIT: usize = 8;
@@ -42,6 +45,20 @@ impl Format {
             Self::Q4 => include_str!("unpack_q4.wgsl"),
         }
     }
+}
+
+/// Weights, `[output, input]`, and biases on the GPU.
+#[derive(Debug, Clone)]
+pub(super) struct PackedLinear {
+    pub(super) format: Format,
+    pub(super) input: usize,
+    pub(super) output: usize,
+    /// Outputs including those that fill the last tile.
+    pub(super) padded: usize,
+    /// Units of eight inputs of an output, neighbouring outputs beside each other.
+    pub(super) weights: Handle,
+    pub(super) scales: Handle,
+    pub(super) bias: Handle,
 }
 
 impl PackedLinear {

@@ -2,6 +2,8 @@
 //!
 //! Every method may only be reached from [`run`], whose caller vouches for the CPU.
 
+#![allow(unsafe_code, reason = "intrinsics need a promise about the CPU")]
+
 use core::arch::x86_64::*;
 
 use super::{Simd, SimdOp};

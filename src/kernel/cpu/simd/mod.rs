@@ -2,6 +2,8 @@
 //!
 //! Code is written once over [`Simd`] and run by [`run`], which picks the widest kind there is.
 
+#![allow(unsafe_code, reason = "the vector unit is found out at run time")]
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(not(target_arch = "wasm32"))]
@@ -38,9 +40,9 @@ pub(super) trait Simd: Copy {
     fn div(self, other: Self) -> Self;
     /// `self · factor + term`, rounded once or twice as the machine likes.
     fn mul_add(self, factor: Self, term: Self) -> Self;
-    /// The smaller of the two. What comes of a NaN is not said.
+    /// The smaller of the two. Unspecified for NaN.
     fn min(self, limit: Self) -> Self;
-    /// The larger of the two. What comes of a NaN is not said.
+    /// The larger of the two. Unspecified for NaN.
     fn max(self, limit: Self) -> Self;
     fn abs(self) -> Self;
     /// 2ⁿ for lanes of n + [`ROUND`], −127 ≤ n ≤ 128; 0 and infinity at the ends. `one` is 1.
@@ -58,7 +60,7 @@ pub(super) trait Simd: Copy {
     fn codes(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16];
 
     /// `round(x · factor + term)` within 0..=16 383 for each of 16 numbers, as [`digits`](Self::digits).
-    /// What a NaN becomes is not said.
+    /// Unspecified for NaN.
     #[inline(always)]
     fn fine_codes(from: &[f32; 16], factor: Self, term: Self) -> [[u8; 16]; 2] {
         let mut rounded = [0.0; 16];

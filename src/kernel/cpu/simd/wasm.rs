@@ -1,5 +1,7 @@
 //! Lanes of wasm's SIMD. With relaxed SIMD, products and sums become one instruction.
 
+#![allow(unsafe_code, reason = "loads and stores take raw pointers")]
+
 use core::arch::wasm32::*;
 
 use super::Simd;

@@ -1,9 +1,6 @@
 //! How codes lie in memory where dot products take bytes: as they are packed.
 
-use crate::kernel::cpu::pack::Step;
-
-/// The code of an activation.
-pub(in crate::kernel::cpu) type Code = u8;
+use crate::kernel::cpu::layout::Step;
 
 /// A step as the dot products read it.
 pub(in crate::kernel::cpu) type WidePanel = Step;

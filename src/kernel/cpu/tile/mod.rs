@@ -18,13 +18,12 @@ mod x86;
 
 use std::sync::OnceLock;
 
-use super::pack::PANEL;
-use super::quantise::{ActivationBits, Quad, TILE};
+use super::layout::{ActivationBits, PANEL, Quad, TILE};
 
 #[cfg(not(all(target_arch = "wasm32", not(target_feature = "relaxed-simd"))))]
-pub(super) use bytes::{Code, WidePanel, widen};
+pub(super) use bytes::{WidePanel, widen};
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
-pub(super) use simd128::{Code, WidePanel, widen};
+pub(super) use simd128::{WidePanel, widen};
 
 /// What a tile comes to: `[row, output]`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,7 +38,7 @@ pub(super) struct DotKernel {
     signed: bool,
     /// Only [`available`] makes a `DotKernel`, of what the CPU can run.
     run: Run,
-    /// The same for digits of 7 bits and weights of any size, if `run` adds up four products in 16
+    /// Dot products for digits of 7 bits and weights of any size, if `run` adds up four products in 16
     /// bits.
     run_in_pairs: Option<Run>,
     /// What `run` does for as many tiles as go together, where that is faster.

@@ -1,11 +1,12 @@
 //! 64-bit ARM: NEON's widening multiplication, which every such CPU has. Its dot product instruction
 //! is not yet in stable Rust.
 
+#![allow(unsafe_code, reason = "intrinsics need a promise about the CPU")]
+
 use core::arch::aarch64::*;
 
 use super::{DotKernel, Sums, WidePanel};
-use crate::kernel::cpu::pack::{PANEL, STEP};
-use crate::kernel::cpu::quantise::{Quad, TILE};
+use crate::kernel::cpu::layout::{PANEL, Quad, STEP, TILE};
 
 pub(super) const KERNEL: DotKernel = DotKernel {
     name: "NEON",

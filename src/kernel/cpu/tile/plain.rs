@@ -1,8 +1,7 @@
 //! In plain Rust: the reference of all other ways.
 
 use super::{DotKernel, Sums, WidePanel};
-use crate::kernel::cpu::pack::STEP;
-use crate::kernel::cpu::quantise::Quad;
+use crate::kernel::cpu::layout::{Quad, STEP};
 
 pub(super) const KERNEL: DotKernel = DotKernel {
     name: "plain Rust",

@@ -12,12 +12,13 @@
 //! an addition. There it is faster to add up two steps in 16 bits, which weights packed
 //! for activations of 8 bits guarantee to fit, and to widen once.
 
+#![allow(unsafe_code, reason = "loads and stores take raw pointers")]
+
 use core::arch::wasm32::*;
 use core::hint::black_box;
 
 use super::{DotKernel, Sums, TOGETHER, WidePanel};
-use crate::kernel::cpu::pack::{PANEL, STEP};
-use crate::kernel::cpu::quantise::{Quad, TILE};
+use crate::kernel::cpu::layout::{PANEL, Quad, STEP, TILE};
 
 /// Registers of a step: half the panel each.
 const HALVES: usize = 2;

@@ -3,13 +3,12 @@
 //! Activations are stored in 16 bits to begin with. Weights stay in 8, half the memory, and a
 //! panel at a time is widened, which all tiles of a block of rows share.
 
+#![allow(unsafe_code, reason = "loads and stores take raw pointers")]
+
 use core::arch::wasm32::*;
 
 use super::{DotKernel, Sums};
-use crate::kernel::cpu::pack::{PANEL, STEP, Step};
-use crate::kernel::cpu::quantise::{Quad, TILE};
-
-pub(in crate::kernel::cpu) type Code = i16;
+use crate::kernel::cpu::layout::{PANEL, Quad, STEP, Step, TILE};
 
 /// A step in 16 bits.
 #[derive(Debug, Clone, Copy)]
@@ -39,14 +38,14 @@ pub(in crate::kernel::cpu) fn widen<'a>(
     let (left, right) = wide.split_at_mut(steps.len());
     for ((step, left), right) in steps.iter().zip(left).zip(right) {
         let (a, b) = step.0.split_at(HALF * STEP);
-        widen(a, left);
-        widen(b, right);
+        widen_half(a, left);
+        widen_half(b, right);
     }
     space
 }
 
 #[inline(always)]
-fn widen(from: &[i8], to: &mut [i16; HALF * STEP]) {
+fn widen_half(from: &[i8], to: &mut [i16; HALF * STEP]) {
     for (to, &from) in to.iter_mut().zip(from) {
         *to = i16::from(from);
     }

@@ -1,10 +1,11 @@
 //! x86-64: AVX2, and AVX-VNNI where the CPU has it.
 
+#![allow(unsafe_code, reason = "intrinsics need a promise about the CPU")]
+
 use core::arch::x86_64::*;
 
 use super::{DotKernel, Sums, TOGETHER, WidePanel};
-use crate::kernel::cpu::pack::STEP;
-use crate::kernel::cpu::quantise::{Quad, TILE};
+use crate::kernel::cpu::layout::{Quad, STEP, TILE};
 
 pub(super) fn available() -> Vec<DotKernel> {
     let mut kernels = Vec::new();
