@@ -99,15 +99,13 @@ impl Refinement {
                 key_smoothing::smooth(&scores, &cells.keys).await
             }
             Self::Tlp => {
-                let Grid { rows, cols } = scores.grid();
-                let (values, rows, cols) = tlp::smooth(
+                let (values, axes) = tlp::smooth(
                     scores.values(),
                     scores.classes(),
-                    rows,
-                    cols,
+                    scores.axes(),
                     context.picture,
                 )?;
-                ScoreMap::new(scores.classes(), Grid { rows, cols }, values, scores.kind())
+                ScoreMap::on_axes(scores.classes(), axes, values, scores.kind())
             }
             Self::Pamr => refine_pixels(&scores, context.picture),
         }
