@@ -111,6 +111,17 @@ impl ScoreMap {
         &mut self.values[class * cells..(class + 1) * cells]
     }
 
+    /// The same map with these classes only, in this order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] for no classes.
+    pub fn select(&self, classes: &[usize]) -> Result<Self> {
+        let values = classes.iter().flat_map(|class| self.class(*class));
+        let values = values.copied().collect();
+        Self::on_axes(classes.len(), self.axes, values, self.kind)
+    }
+
     /// The same map with each cell's scores turned into probabilities over the classes.
     #[must_use]
     pub fn probabilities(&self) -> Self {
