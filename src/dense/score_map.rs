@@ -4,9 +4,16 @@ use crate::clip::Grid;
 use crate::error::{Error, Result};
 use crate::image::{CellAxis, Interpolation, enlarge};
 use crate::mask::UNLABELLED;
+use crate::parallel::for_each_chunk;
 
 /// [`UNLABELLED`], as wide as a score: what is done for several pixels at once is of one width.
 const NOTHING: u32 = UNLABELLED as u32;
+
+/// Rows of pixels that one core labels before it takes others.
+const BAND: usize = 16;
+
+/// Cells whose scores become probabilities together.
+const RUN: usize = 64;
 
 /// What the numbers of a score map mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -127,14 +134,25 @@ impl ScoreMap {
     pub fn probabilities(&self) -> Self {
         let cells = self.grid().cells();
         let mut values = self.values.clone();
-        let mut column = vec![0.0; self.classes];
-        for cell in 0..cells {
-            for (class, out) in column.iter_mut().enumerate() {
-                *out = self.values[class * cells + cell];
+        // Some cells at a time, so that every class is read and written in runs.
+        let mut columns = vec![0.0; RUN * self.classes];
+        for start in (0..cells).step_by(RUN) {
+            let count = RUN.min(cells - start);
+            let columns = &mut columns[..count * self.classes];
+            for (class, scores) in self.values.chunks_exact(cells).enumerate() {
+                let column = columns.chunks_exact_mut(self.classes);
+                for (column, score) in column.zip(&scores[start..]) {
+                    column[class] = *score;
+                }
             }
-            to_probabilities(&mut column, self.kind);
-            for (class, p) in column.iter().enumerate() {
-                values[class * cells + cell] = *p;
+            for column in columns.chunks_exact_mut(self.classes) {
+                to_probabilities(column, self.kind);
+            }
+            for (class, values) in values.chunks_exact_mut(cells).enumerate() {
+                let column = columns.chunks_exact(self.classes);
+                for (value, column) in values[start..].iter_mut().zip(column) {
+                    *value = column[class];
+                }
             }
         }
         Self {
@@ -151,7 +169,9 @@ impl ScoreMap {
     #[must_use]
     pub fn label(&self, width: usize, height: usize, background: usize, threshold: f32) -> Vec<u8> {
         let mut labels = vec![UNLABELLED; width * height];
+        let lines = Interpolation::new(height, &self.axes[0]);
         let columns = Interpolation::new(width, &self.axes[1]);
+        let cols = self.axes[1].cells();
         let named = |class: usize| {
             if class < background {
                 class as u32
@@ -159,19 +179,23 @@ impl ScoreMap {
                 NOTHING
             }
         };
-        let mut best = vec![0.0; width];
-        let mut classes = vec![0; width];
-        self.for_each_row(height, |y, row| {
-            best.fill(f32::NEG_INFINITY);
-            classes.fill(named(0));
-            for (class, scores) in row.chunks_exact(self.axes[1].cells()).enumerate() {
-                columns.keep_largest(scores, named(class), &mut best, &mut classes);
-            }
-            if threshold > 0.0 {
-                self.drop_doubtful(row, &columns, &best, threshold, &mut classes);
-            }
-            for (label, class) in labels[y * width..].iter_mut().zip(&classes) {
-                *label = *class as u8;
+        for_each_chunk(&mut labels, BAND * width, |band, labels| {
+            let mut row = vec![0.0; self.classes * cols];
+            let mut best = vec![0.0; width];
+            let mut classes = vec![0; width];
+            for (y, labels) in (band * BAND..).zip(labels.chunks_exact_mut(width)) {
+                best.fill(f32::NEG_INFINITY);
+                classes.fill(named(0));
+                for (class, scores) in row.chunks_exact_mut(cols).enumerate() {
+                    lines.blend(self.class(class), y, scores);
+                    columns.keep_largest(scores, named(class), &mut best, &mut classes);
+                }
+                if threshold > 0.0 {
+                    self.drop_doubtful(&row, &columns, &best, threshold, &mut classes);
+                }
+                for (label, class) in labels.iter_mut().zip(&classes) {
+                    *label = *class as u8;
+                }
             }
         });
         labels
@@ -216,19 +240,6 @@ impl ScoreMap {
             values,
             axes: [grid.rows, grid.cols].map(CellAxis::even),
             ..*self
-        }
-    }
-
-    /// Calls `visit` with each pixel row's number and its scores, `[classes, cols]`.
-    fn for_each_row(&self, height: usize, mut visit: impl FnMut(usize, &[f32])) {
-        let cols = self.axes[1].cells();
-        let lines = Interpolation::new(height, &self.axes[0]);
-        let mut row = vec![0.0; self.classes * cols];
-        for y in 0..height {
-            for (class, out) in row.chunks_exact_mut(cols).enumerate() {
-                lines.blend(self.class(class), y, out);
-            }
-            visit(y, &row);
         }
     }
 }
