@@ -27,6 +27,7 @@ pub mod guide;
 pub mod image;
 pub mod kernel;
 pub mod mask;
+mod parallel;
 pub mod prompt;
 pub mod proposal;
 #[cfg(test)]
