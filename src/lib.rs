@@ -83,6 +83,7 @@ pub mod image;
 pub mod import;
 pub mod kernel;
 pub mod mask;
+mod parallel;
 pub mod progress;
 pub mod prompt;
 pub mod proposal;

@@ -197,6 +197,46 @@ fn smaller_windows_see_the_same_picture() {
 }
 
 #[test]
+fn labels_alone_are_those_of_the_answer() {
+    let words = words(60);
+    let segmenter = segmenter(&words);
+    let named = ["grass", "sky", "water", "brick", "star", "car"].map(String::from);
+    for (names, background) in [
+        (&words[..], Background::None),
+        (&named, Background::Auto),
+        (&words[..5], Background::Words(words[5..].to_vec())),
+    ] {
+        let classes = parse_words(names).unwrap();
+        for seed in 9..12 {
+            let image = encode(&segmenter, picture(seed), Windows::Auto).unwrap();
+            for setting in [
+                "maskclip",
+                "maskclip+pamr",
+                "pearl+tlp+pamr",
+                "maskclip+prompt-denoising+pamr",
+                "maskclip+pamr+prompt-denoising",
+            ] {
+                for threshold in [0.0, 0.2] {
+                    let setting: Pipeline = setting.parse().unwrap();
+                    let options = Options {
+                        method: Some(setting.method),
+                        refine: Some(setting.refine.clone()),
+                        background: background.clone(),
+                        threshold,
+                        ..Options::default()
+                    };
+                    let labels =
+                        block_on(segmenter.label(&image, &classes, &options, &mut NoProgress));
+                    let answer =
+                        block_on(segmenter.segment(&image, &classes, &options, &mut NoProgress));
+                    assert_eq!(&labels.unwrap(), answer.unwrap().labels(), "{setting}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn coarse_answers_come_first() {
     let words = words(3);
     let segmenter = segmenter(&words);

@@ -82,7 +82,7 @@ impl<'a> LastBlock<'a> {
         let keys = self.block.merge(self.heads.key.clone());
         CellFeatures {
             features: normalise_rows(self.tower.project(rows_from(self.before, tokens))),
-            keys: normalise_rows(rows_from(self.before, keys)),
+            keys: rows_from(self.before, keys),
         }
     }
 }

@@ -118,8 +118,9 @@ pub struct CellFeatures {
     /// Vectors in the space of the text embeddings, `[cells, projection]`: unit vectors, or where
     /// windows overlap the mean of several.
     pub features: Tensor<2>,
-    /// Unit vectors by which cells compare with each other, `[cells, width]`: the last block's
-    /// keys, passed through its output projection.
+    /// Vectors by which cells compare with each other, `[cells, width]`: the last block's keys,
+    /// passed through its output projection, not normalised; where windows overlap the mean of
+    /// several.
     pub keys: Tensor<2>,
 }
 

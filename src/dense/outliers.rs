@@ -13,8 +13,8 @@ const NEIGHBOURS: usize = 30;
 /// Points closer than this count as this far apart, so that equal ones have a density.
 const CLOSEST: f32 = 1e-12;
 
-/// One cell in this many is taken for an outlier.
-const ONE_IN: usize = 20;
+/// The quantile of the factors above which a cell is taken for an outlier.
+const QUANTILE: f64 = 0.95;
 
 /// Which cells to replace, and by which.
 pub(super) struct Repair {
@@ -32,7 +32,7 @@ impl Repair {
     /// [`Error::Device`](crate::Error::Device) if the device fails.
     pub(super) async fn plan(cells: &Tensor<2>, grid: Grid) -> Result<Self> {
         let factors = local_outlier_factors(&squared_distances(cells).await?, grid.cells());
-        Ok(Self::of(&largest(&factors, grid.cells() / ONE_IN), grid))
+        Ok(Self::of(&above_quantile(&factors), grid))
     }
 
     fn of(outliers: &[usize], grid: Grid) -> Self {
@@ -132,12 +132,25 @@ fn nearest(distances: &[f32], point: usize, count: usize) -> Vec<usize> {
     others
 }
 
-/// The `count` points with the largest factors.
-fn largest(factors: &[f32], count: usize) -> Vec<usize> {
-    let mut points: Vec<usize> = (0..factors.len()).collect();
-    points.sort_by(|a, b| factors[*b].total_cmp(&factors[*a]));
-    points.truncate(count);
-    points
+/// The points whose factors lie above the [`QUANTILE`] of all, ascending.
+fn above_quantile(factors: &[f32]) -> Vec<usize> {
+    let limit = quantile(factors);
+    let above = |point: &usize| factors[*point] > limit;
+    (0..factors.len()).filter(above).collect()
+}
+
+/// The [`QUANTILE`] of some numbers, interpolated linearly between the two that it lies between.
+/// Of no numbers, infinity.
+fn quantile(numbers: &[f32]) -> f32 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return f32::INFINITY;
+    };
+    let place = QUANTILE * last as f64;
+    let below = place as usize;
+    let (low, high) = (sorted[below], sorted[(below + 1).min(last)]);
+    low + (high - low) * place.fract() as f32
 }
 
 #[cfg(all(test, feature = "cli"))]
@@ -163,9 +176,10 @@ mod tests {
         let distances = block_on(squared_distances(&cells)).unwrap();
         let factors = local_outlier_factors(&distances, grid.cells());
         fixtures::assert_close(&factors, "outliers.lof", 1e-4);
-        let mut found = largest(&factors, grid.cells() / ONE_IN);
-        found.sort_unstable();
-        assert_eq!(found, fixtures::indices("outliers.found"));
+        assert_eq!(
+            above_quantile(&factors),
+            fixtures::indices("outliers.found")
+        );
     }
 
     #[test]
@@ -174,6 +188,34 @@ mod tests {
         let repair = block_on(Repair::plan(&cells, grid)).unwrap();
         let repaired = block_on(read(repair.apply(cells))).unwrap();
         fixtures::assert_close(&repaired, "outliers.repaired", 1e-6);
+    }
+
+    #[test]
+    fn quantile_is_that_of_torch() {
+        // torch.quantile(torch.tensor([0., 1., 2., 10.]), 0.95) = 8.8
+        assert!((quantile(&[10.0, 1.0, 0.0, 2.0]) - 8.8).abs() < 1e-6);
+        assert_eq!(quantile(&[3.0]), 3.0);
+        assert_eq!(quantile(&[]), f32::INFINITY);
+    }
+
+    #[test]
+    fn outliers_are_what_lies_above_the_quantile() {
+        // As (x > torch.quantile(x, 0.95)).sum() counts them.
+        for (cells, outliers) in [
+            (1, 0),
+            (2, 1),
+            (20, 1),
+            (21, 1),
+            (120, 6),
+            (196, 10),
+            (256, 13),
+        ] {
+            let factors: Vec<f32> = (0..cells).map(|cell| 1.0 + cell as f32).collect();
+            let found = above_quantile(&factors);
+            assert_eq!(found, (cells - outliers..cells).collect::<Vec<_>>());
+        }
+        // None stands out of equals.
+        assert_eq!(above_quantile(&[1.0; 40]), Vec::<usize>::new());
     }
 
     #[test]

@@ -1,13 +1,19 @@
 //! Scores on the patch grid, and their way to pixels.
 
-use std::ops::Range;
-
 use crate::clip::Grid;
 use crate::error::{Error, Result};
+use crate::image::{CellAxis, Interpolation, enlarge};
 use crate::mask::UNLABELLED;
+use crate::parallel::for_each_chunk;
 
 /// [`UNLABELLED`], as wide as a score: what is done for several pixels at once is of one width.
 const UNLABELLED_U32: u32 = UNLABELLED as u32;
+
+/// Rows of pixels that one core labels before it takes others.
+const BAND: usize = 16;
+
+/// Cells whose scores become probabilities together.
+const RUN: usize = 64;
 
 /// What the numbers of a score map mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,18 +43,35 @@ pub enum ScoreKind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreMap {
     classes: usize,
-    grid: Grid,
+    /// Down and across the picture.
+    axes: [CellAxis; 2],
     values: Vec<f32>,
     kind: ScoreKind,
 }
 
 impl ScoreMap {
-    /// A map of these values.
+    /// A map of these values on a grid that covers the picture exactly.
     ///
     /// # Errors
     ///
     /// [`Error::Internal`] if the length is not `classes · rows · cols`, or that is nothing.
     pub fn new(classes: usize, grid: Grid, values: Vec<f32>, kind: ScoreKind) -> Result<Self> {
+        let axes = [grid.rows, grid.cols].map(CellAxis::even);
+        Self::on_axes(classes, axes, values, kind)
+    }
+
+    /// A map of these values on cells that lie like this down and across the picture.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the length is not `classes · rows · cols`, or that is nothing.
+    pub fn on_axes(
+        classes: usize,
+        axes: [CellAxis; 2],
+        values: Vec<f32>,
+        kind: ScoreKind,
+    ) -> Result<Self> {
+        let grid = grid_of(&axes);
         if values.len() != classes * grid.cells() || values.is_empty() {
             return Err(Error::internal(format!(
                 "{} scores for {classes} classes on {} cells",
@@ -58,7 +81,7 @@ impl ScoreMap {
         }
         Ok(Self {
             classes,
-            grid,
+            axes,
             values,
             kind,
         })
@@ -73,7 +96,13 @@ impl ScoreMap {
     /// The grid.
     #[must_use]
     pub fn grid(&self) -> Grid {
-        self.grid
+        grid_of(&self.axes)
+    }
+
+    /// How the cells lie down and across the picture.
+    #[must_use]
+    pub fn axes(&self) -> [CellAxis; 2] {
+        self.axes
     }
 
     /// What the numbers mean.
@@ -91,29 +120,51 @@ impl ScoreMap {
     /// The scores of one class, `[rows, cols]`.
     #[must_use]
     pub fn class(&self, class: usize) -> &[f32] {
-        let cells = self.grid.cells();
+        let cells = self.grid().cells();
         &self.values[class * cells..(class + 1) * cells]
     }
 
     /// The scores of one class, to change.
     pub fn class_mut(&mut self, class: usize) -> &mut [f32] {
-        let cells = self.grid.cells();
+        let cells = self.grid().cells();
         &mut self.values[class * cells..(class + 1) * cells]
+    }
+
+    /// The same map with these classes only, in this order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] for no classes.
+    pub fn select(&self, classes: &[usize]) -> Result<Self> {
+        let values = classes.iter().flat_map(|class| self.class(*class));
+        let values = values.copied().collect();
+        Self::on_axes(classes.len(), self.axes, values, self.kind)
     }
 
     /// The same map with each cell's scores turned into probabilities over the classes.
     #[must_use]
     pub fn probabilities(&self) -> Self {
-        let cells = self.grid.cells();
+        let cells = self.grid().cells();
         let mut values = self.values.clone();
-        let mut column = vec![0.0; self.classes];
-        for cell in 0..cells {
-            for (class, out) in column.iter_mut().enumerate() {
-                *out = self.values[class * cells + cell];
+        // Some cells at a time, so that every class is read and written in runs.
+        let mut columns = vec![0.0; RUN * self.classes];
+        for start in (0..cells).step_by(RUN) {
+            let count = RUN.min(cells - start);
+            let columns = &mut columns[..count * self.classes];
+            for (class, scores) in self.values.chunks_exact(cells).enumerate() {
+                let column = columns.chunks_exact_mut(self.classes);
+                for (column, score) in column.zip(&scores[start..]) {
+                    column[class] = *score;
+                }
             }
-            to_probabilities(&mut column, self.kind);
-            for (class, p) in column.iter().enumerate() {
-                values[class * cells + cell] = *p;
+            for column in columns.chunks_exact_mut(self.classes) {
+                to_probabilities(column, self.kind);
+            }
+            for (class, values) in values.chunks_exact_mut(cells).enumerate() {
+                let column = columns.chunks_exact(self.classes);
+                for (value, column) in values[start..].iter_mut().zip(column) {
+                    *value = column[class];
+                }
             }
         }
         Self {
@@ -126,11 +177,13 @@ impl ScoreMap {
     /// The most likely class of each pixel of a picture of this size, row-major; [`UNLABELLED`]
     /// where that is a class from `background` on, or its probability is below `threshold`.
     ///
-    /// Scores are interpolated bilinearly (`align_corners` false: the grid covers the picture).
+    /// Scores are interpolated bilinearly between the centres of cells.
     #[must_use]
     pub fn label(&self, width: usize, height: usize, background: usize, threshold: f32) -> Vec<u8> {
         let mut labels = vec![UNLABELLED; width * height];
-        let columns = Interpolation::new(width, self.grid.cols);
+        let lines = Interpolation::new(height, &self.axes[0]);
+        let columns = Interpolation::new(width, &self.axes[1]);
+        let cols = self.axes[1].cells();
         let named = |class: usize| {
             if class < background {
                 class as u32
@@ -138,19 +191,23 @@ impl ScoreMap {
                 UNLABELLED_U32
             }
         };
-        let mut best = vec![0.0; width];
-        let mut classes = vec![0; width];
-        self.for_each_row(height, |y, row| {
-            best.fill(f32::NEG_INFINITY);
-            classes.fill(named(0));
-            for (class, scores) in row.chunks_exact(self.grid.cols).enumerate() {
-                columns.keep_largest(scores, named(class), &mut best, &mut classes);
-            }
-            if threshold > 0.0 {
-                self.drop_doubtful(row, &columns, &best, threshold, &mut classes);
-            }
-            for (label, class) in labels[y * width..].iter_mut().zip(&classes) {
-                *label = *class as u8;
+        for_each_chunk(&mut labels, BAND * width, |band, labels| {
+            let mut row = vec![0.0; self.classes * cols];
+            let mut best = vec![0.0; width];
+            let mut classes = vec![0; width];
+            for (y, labels) in (band * BAND..).zip(labels.chunks_exact_mut(width)) {
+                best.fill(f32::NEG_INFINITY);
+                classes.fill(named(0));
+                for (class, scores) in row.chunks_exact_mut(cols).enumerate() {
+                    lines.blend(self.class(class), y, scores);
+                    columns.keep_largest(scores, named(class), &mut best, &mut classes);
+                }
+                if threshold > 0.0 {
+                    self.drop_doubtful(&row, &columns, &best, threshold, &mut classes);
+                }
+                for (label, class) in labels.iter_mut().zip(&classes) {
+                    *label = *class as u8;
+                }
             }
         });
         labels
@@ -168,7 +225,7 @@ impl ScoreMap {
         let mut pixel = vec![0.0; self.classes];
         for (x, class) in classes.iter_mut().enumerate() {
             let (left, right, weight) = columns.at(x);
-            for (out, row) in pixel.iter_mut().zip(row.chunks_exact(self.grid.cols)) {
+            for (out, row) in pixel.iter_mut().zip(row.chunks_exact(self.axes[1].cells())) {
                 *out = row[left] + (row[right] - row[left]) * weight;
             }
             let place = pixel.iter().position(|score| *score == best[x]);
@@ -182,20 +239,10 @@ impl ScoreMap {
     /// The scores of one class at picture size, `[height, width]`, interpolated bilinearly.
     #[must_use]
     pub fn upsample(&self, class: usize, width: usize, height: usize) -> Vec<f32> {
-        let single = Self {
-            classes: 1,
-            values: self.class(class).to_vec(),
-            ..*self
-        };
-        let columns = Interpolation::new(width, self.grid.cols);
-        let mut out = vec![0.0; width * height];
-        single.for_each_row(height, |y, row| {
-            columns.interpolate(row, &mut out[y * width..(y + 1) * width]);
-        });
-        out
+        enlarge(self.class(class), &self.axes, width, height)
     }
 
-    /// The same map on another grid, interpolated bilinearly.
+    /// The same map on a grid that covers the picture exactly, interpolated bilinearly.
     #[must_use]
     pub fn resample(&self, grid: Grid) -> Self {
         let values = (0..self.classes)
@@ -203,99 +250,16 @@ impl ScoreMap {
             .collect();
         Self {
             values,
-            grid,
+            axes: [grid.rows, grid.cols].map(CellAxis::even),
             ..*self
         }
     }
-
-    /// Calls `visit` with each pixel row's number and its scores, `[classes, cols]`.
-    fn for_each_row(&self, height: usize, mut visit: impl FnMut(usize, &[f32])) {
-        let Grid { rows, cols } = self.grid;
-        let lines = Interpolation::new(height, rows);
-        let mut row = vec![0.0; self.classes * cols];
-        for y in 0..height {
-            let (top, bottom, weight) = lines.at(y);
-            for (class, out) in row.chunks_exact_mut(cols).enumerate() {
-                let scores = self.class(class);
-                let (top, bottom) = (&scores[top * cols..], &scores[bottom * cols..]);
-                for (col, out) in out.iter_mut().enumerate() {
-                    *out = top[col] + (bottom[col] - top[col]) * weight;
-                }
-            }
-            visit(y, &row);
-        }
-    }
 }
 
-/// Where the pixels of one axis lie between the cells of a grid.
-struct Interpolation {
-    /// Pixels between the same two cells.
-    runs: Vec<Run>,
-    /// How far each pixel lies from the left cell to the right one.
-    weights: Vec<f32>,
-}
-
-struct Run {
-    pixels: Range<usize>,
-    left: usize,
-    right: usize,
-}
-
-impl Interpolation {
-    fn new(pixels: usize, cells: usize) -> Self {
-        let ratio = cells as f64 / pixels as f64;
-        let last = cells - 1;
-        let mut runs: Vec<Run> = Vec::new();
-        let mut weights = Vec::with_capacity(pixels);
-        for pixel in 0..pixels {
-            let place = ((pixel as f64 + 0.5) * ratio - 0.5).clamp(0.0, last as f64);
-            let left = place as usize;
-            weights.push((place - left as f64) as f32);
-            match runs.last_mut() {
-                Some(run) if run.left == left => run.pixels.end = pixel + 1,
-                _ => runs.push(Run {
-                    pixels: pixel..pixel + 1,
-                    left,
-                    right: (left + 1).min(last),
-                }),
-            }
-        }
-        Self { runs, weights }
-    }
-
-    fn at(&self, pixel: usize) -> (usize, usize, f32) {
-        let run = self.runs.partition_point(|run| run.pixels.end <= pixel);
-        let Run { left, right, .. } = self.runs[run];
-        (left, right, self.weights[pixel])
-    }
-
-    /// A line of cells as a line of pixels.
-    fn interpolate(&self, cells: &[f32], pixels: &mut [f32]) {
-        for run in &self.runs {
-            let (start, step) = (cells[run.left], cells[run.right] - cells[run.left]);
-            let weights = &self.weights[run.pixels.clone()];
-            for (pixel, weight) in pixels[run.pixels.clone()].iter_mut().zip(weights) {
-                *pixel = start + step * weight;
-            }
-        }
-    }
-
-    /// Interpolates one class of several: where it is the best so far, it leaves its score and its
-    /// label.
-    fn keep_largest(&self, cells: &[f32], label: u32, best: &mut [f32], labels: &mut [u32]) {
-        for run in &self.runs {
-            let (start, step) = (cells[run.left], cells[run.right] - cells[run.left]);
-            let pixels = best[run.pixels.clone()]
-                .iter_mut()
-                .zip(&mut labels[run.pixels.clone()]);
-            // Choices instead of branches, so that several pixels are done at once.
-            for ((best, kept), weight) in pixels.zip(&self.weights[run.pixels.clone()]) {
-                let score = start + step * weight;
-                let better = score > *best;
-                *best = if better { score } else { *best };
-                *kept = if better { label } else { *kept };
-            }
-        }
+fn grid_of([down, across]: &[CellAxis; 2]) -> Grid {
+    Grid {
+        rows: down.cells(),
+        cols: across.cells(),
     }
 }
 

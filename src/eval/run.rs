@@ -12,11 +12,12 @@ use super::set::TestSet;
 use crate::dense::Method;
 use crate::device::Kind;
 use crate::error::{Error, Result};
-use crate::mask::UNLABELLED;
+use crate::image::Picture;
+use crate::mask::{LabelMap, Legend, UNLABELLED, overlay_png};
 use crate::progress::NoProgress;
 use crate::prompt::Class;
 use crate::segmenter::{
-    Background, EncodeOptions, EncodedImage, Guidance, Options, Pipeline, Segmentation, Segmenter,
+    Background, EncodeOptions, EncodedImage, Guidance, Options, Pipeline, Segmenter,
 };
 
 /// Pictures between two writes of the state.
@@ -189,7 +190,7 @@ impl Evaluation<'_> {
             let start = Instant::now();
             let answer = self
                 .segmenter
-                .segment(&image, classes, &options, &mut NoProgress)
+                .label(&image, classes, &options, &mut NoProgress)
                 .await?;
             row.seconds += prepared + start.elapsed().as_secs_f64();
             if uses_cells(setting.method, &options) {
@@ -197,7 +198,14 @@ impl Evaluation<'_> {
             }
             let (truth, labels) = self.comparable(background, sample, &answer);
             row.confusion.add(&truth, &labels)?;
-            self.save_overlay(index, setting, background, &answer)?;
+            self.save_overlay(
+                index,
+                setting,
+                background,
+                &sample.picture,
+                classes,
+                &answer,
+            )?;
         }
         Ok(())
     }
@@ -218,9 +226,9 @@ impl Evaluation<'_> {
         &self,
         background: &Background,
         sample: &Sample,
-        answer: &Segmentation,
+        answer: &LabelMap,
     ) -> (Vec<u8>, Vec<u8>) {
-        let labels = answer.labels().labels();
+        let labels = answer.labels();
         if !self.set.has_background() {
             return (sample.truth.clone(), labels.to_vec());
         }
@@ -252,7 +260,9 @@ impl Evaluation<'_> {
         index: usize,
         setting: &Pipeline,
         background: &Background,
-        answer: &Segmentation,
+        picture: &Picture,
+        classes: &[Class],
+        answer: &LabelMap,
     ) -> Result<()> {
         let Some(folder) = &self.save else {
             return Ok(());
@@ -262,7 +272,8 @@ impl Evaluation<'_> {
             name.push_str(".no-background");
         }
         let path = folder.join(name + ".png");
-        write_file(&path, &answer.overlay_png(0.55)?)
+        let legend = Legend::of_names(classes.iter().map(|class| class.name.as_str()))?;
+        write_file(&path, &overlay_png(answer, &legend, picture, 0.55)?)
     }
 
     /// What tells this evaluation from others.

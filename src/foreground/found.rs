@@ -8,16 +8,21 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
 use crate::clip::{
     Block, BlockShape, Grid, GuideConfig, Positions, build_layer_norm, build_linear, load_tensor,
-    vit_name,
+    patches, vit_name,
 };
 use crate::error::{Error, Result};
+use crate::image::{CellAxis, Picture, enlarge};
 use crate::progress::Progress;
 use crate::quant::{Stored, WeightSource};
+
+/// The most cells that a picture is seen with: those of 640 × 480 pixels in patches of 8, so that
+/// pictures of the usual data sets are seen in full. Attention's memory grows with the square of
+/// the cells; at this many, one layer's maps of six heads are 550 MB where they are written out.
+const MAX_CELLS: u64 = 80 * 60;
 
 /// DINO and FOUND's head.
 #[derive(Module, Debug)]
@@ -89,7 +94,46 @@ impl Found {
         })
     }
 
-    /// How likely each cell shows a thing, 0..1.
+    /// How likely each pixel shows a thing, 0..1, with the width and height at which the picture was
+    /// seen: its own, or less if it is large (see [`working_size`]).
+    ///
+    /// As published, the picture is padded to whole cells, and probabilities are the sigmoid of
+    /// logits that were interpolated to pixels: the other way round edges would be blurred over a
+    /// cell.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[height, width]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`] from `progress`, [`Error::OutOfMemory`] for a picture too large to copy,
+    /// [`Error::Device`] if the device fails.
+    pub async fn foreground(
+        &self,
+        picture: &Picture,
+        config: &GuideConfig,
+        progress: &mut impl Progress,
+    ) -> Result<(Vec<f32>, u32, u32)> {
+        let patch = config.tower.patch;
+        let (width, height) = working_size(picture.width(), picture.height(), patch as u32);
+        let planes = picture
+            .resize(width, height)?
+            .to_planes(config.pixel_mean, config.pixel_std);
+        let [columns, lines] = [width, height].map(|side| side as usize);
+        let [wide, high] = [columns, lines].map(|side| side.next_multiple_of(patch));
+        let planes = pad(&planes, columns, lines, wide, high);
+        let (cut, grid) = patches(&planes, wide, high, patch, &self.class.val().device())?;
+        let logits = self.logits(cut, grid, progress).await?;
+        let axes = [lines, columns].map(|side| CellAxis::padded(side, patch));
+        let mut likely = enlarge(&logits, &axes, columns, lines);
+        for value in &mut likely {
+            *value = 1.0 / (1.0 + (-*value).exp());
+        }
+        Ok((likely, width, height))
+    }
+
+    /// The logit that each cell shows a thing.
     ///
     /// # Shapes
     ///
@@ -100,7 +144,7 @@ impl Found {
     ///
     /// [`Error::Cancelled`] from `progress`, [`Error::Internal`] if the grid is not that of the patches,
     /// [`Error::Device`] if the device fails.
-    pub async fn foreground(
+    async fn logits(
         &self,
         patches: Tensor<3>,
         grid: Grid,
@@ -125,8 +169,43 @@ impl Found {
         progress.step(total, total).await?;
         let cells = x.slice([0..1, 1..1 + cells, 0..width]);
         let keys = self.last_key.forward(self.last_norm.forward(cells));
-        crate::readback::read(sigmoid(self.head.forward(keys))).await
+        crate::readback::read(self.head.forward(keys)).await
     }
+}
+
+/// The size at which a picture of `width` by `height` is seen: its own, or one of its shape with at
+/// most [`MAX_CELLS`] cells if it has more.
+fn working_size(width: u32, height: u32, patch: u32) -> (u32, u32) {
+    let cells = |(width, height): (u32, u32)| {
+        u64::from(width.div_ceil(patch)) * u64::from(height.div_ceil(patch))
+    };
+    let scaled = |scale: f64| {
+        let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+        (side(width), side(height))
+    };
+    let pixels = f64::from(width) * f64::from(height);
+    let most = MAX_CELLS as f64 * f64::from(patch).powi(2);
+    let mut scale = (most / pixels).sqrt().min(1.0);
+    // Cells that are cut off count whole, so the first guess may be a little too large.
+    while cells(scaled(scale)) > MAX_CELLS {
+        scale *= 0.99;
+    }
+    scaled(scale)
+}
+
+/// Planes of `[height, width]` with zeros, which is the mean colour, at the right and the bottom.
+fn pad(planes: &[f32], width: usize, height: usize, wide: usize, high: usize) -> Vec<f32> {
+    let mut padded = vec![0.0; planes.len() / (width * height) * wide * high];
+    let planes = planes.chunks_exact(width * height);
+    for (target, source) in padded.chunks_exact_mut(wide * high).zip(planes) {
+        for (target, source) in target
+            .chunks_exact_mut(wide)
+            .zip(source.chunks_exact(width))
+        {
+            target[..width].copy_from_slice(source);
+        }
+    }
+    padded
 }
 
 /// A source in which blocks go by the names of `ViTModel`.
@@ -150,7 +229,6 @@ mod tests {
     use safetensors::SafeTensors;
 
     use super::*;
-    use crate::clip::patches;
     use crate::import::{Directory, PublishedGuide};
     use crate::progress::NoProgress;
 
@@ -179,13 +257,59 @@ mod tests {
                 let (expected, _) = floats("foreground");
                 let patch = config.tower.patch;
                 let (cut, grid) = patches(&pixels, size[2], size[1], patch, &device).unwrap();
-                let scores = pollster::block_on(found.foreground(cut, grid, &mut NoProgress));
-                for (score, expected) in scores.unwrap().iter().zip(&expected) {
+                let logits = pollster::block_on(found.logits(cut, grid, &mut NoProgress)).unwrap();
+                for (logit, expected) in logits.iter().zip(&expected) {
+                    let score = 1.0 / (1.0 + (-logit).exp());
                     assert!((score - expected).abs() < 1e-5, "{score} {expected}");
                     compared += 1;
                 }
             }
         }
         assert_eq!(compared, 2 * (16 + 35));
+    }
+
+    #[test]
+    fn foreground_is_that_of_the_published_pipeline_at_any_size() {
+        let answers = std::fs::read(format!("{FIXTURE}/expected.safetensors")).unwrap();
+        let answers = SafeTensors::deserialize(&answers).unwrap();
+        let files = |name: &str| Directory::new(&Path::new(FIXTURE).join(name)).unwrap();
+        let mut guide =
+            PublishedGuide::open(&files("model.safetensors"), &files("decoder_weights.pt"))
+                .unwrap();
+        let config = guide.config().clone();
+        let found = Found::load(&mut guide, &config, &Device::flex()).unwrap();
+        // A picture whose sides are no multiples of the patch.
+        let view = answers.tensor("odd.picture").unwrap();
+        let [height, width, _] = view.shape()[..] else {
+            panic!("no picture")
+        };
+        let picture = Picture::from_rgb(width as u32, height as u32, view.data().to_vec()).unwrap();
+        let seen = pollster::block_on(found.foreground(&picture, &config, &mut NoProgress));
+        let (likely, seen_width, seen_height) = seen.unwrap();
+        assert_eq!((seen_width, seen_height), (width as u32, height as u32));
+        let (numbers, _) = answers
+            .tensor("odd.foreground")
+            .unwrap()
+            .data()
+            .as_chunks::<4>();
+        assert_eq!(likely.len(), numbers.len());
+        for (score, expected) in likely.iter().zip(numbers) {
+            let expected = f32::from_le_bytes(*expected);
+            assert!((score - expected).abs() < 1e-5, "{score} {expected}");
+        }
+    }
+
+    #[test]
+    fn large_pictures_are_seen_smaller() {
+        assert_eq!(working_size(640, 480, 8), (640, 480));
+        assert_eq!(working_size(500, 375, 8), (500, 375));
+        assert_eq!(working_size(1280, 960, 8), (640, 480));
+        assert_eq!(working_size(16_384, 1, 8), (16_384, 1));
+        for (width, height) in [(641, 480), (4000, 3000), (16_384, 100), (3, 16_384)] {
+            let (seen_width, seen_height) = working_size(width, height, 8);
+            let cells = seen_width.div_ceil(8) * seen_height.div_ceil(8);
+            assert!(cells <= 4800, "{cells}");
+            assert!(width * height < 64 * 4800 || cells > 4000, "{cells}");
+        }
     }
 }

@@ -4,11 +4,13 @@
 //! everything after it deals with one layout. Embedded colour profiles are not applied: CLIP was
 //! trained on pictures read the same way.
 
+mod cell_axis;
 mod decode;
 mod format;
 mod orient;
 mod resize;
 
+pub use cell_axis::{CellAxis, Interpolation, enlarge};
 pub use decode::read_dimensions;
 pub use resize::{MAX_CELLS, fit};
 

@@ -1,5 +1,6 @@
 //! Steps on the scores, in the order in which the caller gives them: one file a refinement.
 
+mod contenders;
 mod key_smoothing;
 mod pamr;
 mod prompt_denoising;
@@ -99,19 +100,61 @@ impl Refinement {
                 key_smoothing::smooth(&scores, &cells.keys).await
             }
             Self::Tlp => {
-                let Grid { rows, cols } = scores.grid();
-                let (values, rows, cols) = tlp::smooth(
+                let (values, axes) = tlp::smooth(
                     scores.values(),
                     scores.classes(),
-                    rows,
-                    cols,
+                    scores.axes(),
                     context.picture,
                 )?;
-                ScoreMap::new(scores.classes(), Grid { rows, cols }, values, scores.kind())
+                ScoreMap::on_axes(scores.classes(), axes, values, scores.kind())
             }
             Self::Pamr => refine_pixels(&scores, context.picture),
         }
     }
+}
+
+/// Applies steps one after the other.
+///
+/// # Errors
+///
+/// As [`Refinement::apply`].
+pub async fn refine(
+    steps: &[Refinement],
+    mut scores: ScoreMap,
+    context: &Context<'_>,
+) -> Result<ScoreMap> {
+    for step in steps {
+        scores = step.apply(scores, context).await?;
+    }
+    Ok(scores)
+}
+
+/// Applies steps where only the largest score of each pixel matters, not how large it is: classes
+/// that cannot have it anywhere are left out before PAMR, which is most of the work. Returns the
+/// classes of the rows that are left, too; these have the scores that [`refine`] gives them.
+///
+/// # Errors
+///
+/// As [`Refinement::apply`].
+pub async fn refine_for_labels(
+    steps: &[Refinement],
+    scores: ScoreMap,
+    context: &Context<'_>,
+) -> Result<(ScoreMap, Vec<usize>)> {
+    // Each step before the last ones that are PAMR looks at all classes.
+    let last = steps
+        .iter()
+        .rev()
+        .take_while(|step| **step == Refinement::Pamr);
+    let (first, last) = steps.split_at(steps.len() - last.count());
+    let scores = refine(first, scores, context).await?;
+    if last.is_empty() {
+        let all = (0..scores.classes()).collect();
+        return Ok((scores, all));
+    }
+    let kept = contenders::contenders(&scores);
+    let scores = refine(last, scores.select(&kept)?, context).await?;
+    Ok((scores, kept))
 }
 
 /// PAMR at its working size.
@@ -127,7 +170,7 @@ fn refine_pixels(scores: &ScoreMap, picture: &Picture) -> Result<ScoreMap> {
         grid.cols,
         grid.rows,
         &picture.resize(width, height)?,
-        pamr::dilations(width.min(height)),
+        pamr::distance(width.min(height)),
         PAMR_ITERATIONS,
     )?;
     ScoreMap::new(scores.classes(), grid, values, scores.kind())

@@ -13,7 +13,7 @@
 //! two words are smoothed as well as twenty. The factor of the edges is treated alike.
 
 use crate::error::{Error, Result};
-use crate::image::Picture;
+use crate::image::{CellAxis, Picture};
 
 /// About how many cells each side of the picture is cut into.
 const CELLS: usize = 80;
@@ -34,8 +34,8 @@ const ITERATIONS: usize = 25;
 /// The share of red, green and blue in grey (ITU-R BT.601).
 const GREY: [f64; 3] = [0.299, 0.587, 0.114];
 
-/// Smooths cosines, `[classes, rows, cols]`, along `picture`; returns `[classes, rows, cols]` of
-/// another grid, and its rows and columns.
+/// Smooths cosines, `[classes, rows, cols]` on cells that lie like `axes` down and across
+/// `picture`; returns `[classes, rows, cols]` on other cells, and how these lie.
 ///
 /// Each class keeps its mean over the cells.
 ///
@@ -45,10 +45,10 @@ const GREY: [f64; 3] = [0.299, 0.587, 0.114];
 pub(super) fn smooth(
     scores: &[f32],
     classes: usize,
-    rows: usize,
-    cols: usize,
+    axes: [CellAxis; 2],
     picture: &Picture,
-) -> Result<(Vec<f32>, usize, usize)> {
+) -> Result<(Vec<f32>, [CellAxis; 2])> {
+    let [rows, cols] = axes.map(|axis| axis.cells());
     if scores.is_empty() || scores.len() != classes * rows * cols {
         return Err(Error::internal(format!(
             "{} scores for {classes} classes on {rows}x{cols} cells",
@@ -57,9 +57,9 @@ pub(super) fn smooth(
     }
     let down = Axis::new(picture.height() as usize);
     let across = Axis::new(picture.width() as usize);
-    let start = resample(scores, [rows, cols], [&down, &across]);
+    let start = resample(scores, axes, [&down, &across]);
     let system = System::new(&grey(picture, &down, &across), across.cells());
-    Ok((system.solve(start), down.cells(), across.cells()))
+    Ok((system.solve(start), [down.cell_axis(), across.cell_axis()]))
 }
 
 /// One side of the picture, cut into cells of equally many pixels; the last may have fewer.
@@ -81,23 +81,25 @@ impl Axis {
         self.pixels.div_ceil(self.pixels_per_cell)
     }
 
-    /// How each cell is made of the `positions` of a coarser grid.
-    fn blends(&self, positions: usize) -> Vec<Blend> {
+    /// How the cells lie on the picture.
+    fn cell_axis(&self) -> CellAxis {
+        CellAxis::cut(self.pixels, self.pixels_per_cell)
+    }
+
+    /// How each cell is made of those of a coarser grid.
+    fn blends(&self, coarse: &CellAxis) -> Vec<Blend> {
         (0..self.cells())
-            .map(|cell| self.blend(cell, positions))
+            .map(|cell| self.blend(cell, coarse))
             .collect()
     }
 
-    /// Bilinear interpolation to pixels (`align_corners` false) and the mean over the cell's
-    /// pixels in one: both are linear, and neither needs the other side of the picture.
-    fn blend(&self, cell: usize, positions: usize) -> Blend {
+    /// Bilinear interpolation to pixels and the mean over the cell's pixels in one: both are
+    /// linear, and neither needs the other side of the picture.
+    fn blend(&self, cell: usize, coarse: &CellAxis) -> Blend {
         let start = cell * self.pixels_per_cell;
         let end = (start + self.pixels_per_cell).min(self.pixels);
-        let last = positions - 1;
-        let place = |pixel: usize| {
-            let place = (pixel as f64 + 0.5) * positions as f64 / self.pixels as f64 - 0.5;
-            place.clamp(0.0, last as f64)
-        };
+        let last = coarse.cells() - 1;
+        let place = |pixel: usize| coarse.place(pixel, self.pixels);
         let first = place(start) as usize;
         let behind = (place(end - 1) as usize + 1).min(last);
         let mut weights = vec![0.0; behind - first + 1];
@@ -124,8 +126,9 @@ struct Blend {
 }
 
 /// `[classes, rows, cols]` on the cells of the picture.
-fn resample(scores: &[f32], [rows, cols]: [usize; 2], [down, across]: [&Axis; 2]) -> Vec<f32> {
-    let (down, across) = (down.blends(rows), across.blends(cols));
+fn resample(scores: &[f32], axes: [CellAxis; 2], [down, across]: [&Axis; 2]) -> Vec<f32> {
+    let [rows, cols] = axes.map(|axis| axis.cells());
+    let (down, across) = (down.blends(&axes[0]), across.blends(&axes[1]));
     let classes = scores.len() / (rows * cols);
     let mut cells = Vec::with_capacity(classes * down.len() * across.len());
     let mut row = vec![0.0; cols];
@@ -304,6 +307,20 @@ mod tests {
     use super::*;
     use crate::fixtures;
     use proptest::prelude::*;
+
+    /// [`super::smooth`] from a grid that covers the picture exactly, with the rows and columns of
+    /// what comes out.
+    fn smooth(
+        scores: &[f32],
+        classes: usize,
+        rows: usize,
+        cols: usize,
+        picture: &Picture,
+    ) -> Result<(Vec<f32>, usize, usize)> {
+        let axes = [rows, cols].map(CellAxis::even);
+        let (smoothed, [down, across]) = super::smooth(scores, classes, axes, picture)?;
+        Ok((smoothed, down.cells(), across.cells()))
+    }
 
     /// A picture of greys, `width` wide.
     fn picture(width: usize, greys: &[u8]) -> Picture {
@@ -485,7 +502,8 @@ mod tests {
         ) {
             let scores = &seed[..rows * cols];
             let (down, across) = (Axis::new(height), Axis::new(width));
-            let found = resample(scores, [rows, cols], [&down, &across]);
+            let axes = [rows, cols].map(CellAxis::even);
+            let found = resample(scores, axes, [&down, &across]);
             let wanted = resample_slowly(scores, rows, cols, &down, &across);
             assert_near(&found, &wanted, 2e-5);
         }
@@ -589,6 +607,31 @@ mod tests {
             let picture = fixtures::picture(&format!("tlp.{case}.picture"));
             let (found, ..) = smooth(&scores, shape[0], shape[1], shape[2], &picture).unwrap();
             fixtures::assert_close(&found, &format!("tlp.{case}.answer"), 1e-3);
+        }
+    }
+
+    /// Sides that are no multiples of the cell: spread evenly, 2.9 % of these labels are others.
+    #[test]
+    fn pixels_are_those_of_the_reference() {
+        use crate::dense::{ScoreKind, ScoreMap};
+        let (scores, shape) = fixtures::tensor("tlp.pixels.scores");
+        let picture = fixtures::picture("tlp.pixels.picture");
+        let axes = [shape[1], shape[2]].map(CellAxis::even);
+        let (smoothed, axes) = super::smooth(&scores, shape[0], axes, &picture).unwrap();
+        let kind = ScoreKind::Cosine { scale: 1.0 };
+        let map = ScoreMap::on_axes(shape[0], axes, smoothed, kind).unwrap();
+        let [width, height] = [picture.width(), picture.height()].map(|side| side as usize);
+        let every_seventh = |class| {
+            let pixels = map.upsample(class, width, height);
+            let rows = pixels.chunks_exact(width).step_by(7);
+            rows.flat_map(|row| row.iter().copied().step_by(7))
+                .collect::<Vec<f32>>()
+        };
+        let found: Vec<f32> = (0..shape[0]).flat_map(every_seventh).collect();
+        fixtures::assert_close(&found, "tlp.pixels.answer", 1e-4);
+        let labels = map.label(width, height, shape[0], 0.0);
+        for (found, wanted) in labels.iter().zip(fixtures::tensor("tlp.pixels.labels").0) {
+            assert!(wanted == 255.0 || f32::from(*found) == wanted);
         }
     }
 }

@@ -21,11 +21,12 @@ use crate::device::{Compute, Kind, Preference};
 use crate::error::{Error, Result};
 use crate::foreground::Found;
 use crate::image::{MAX_CELLS, Picture, fit};
+use crate::mask::{LabelMap, UNLABELLED};
 use crate::progress::{Progress, SubProgress};
 use crate::prompt::{Class, TextBank, templates_id};
 use crate::quant::{Scheme, WeightSource};
 use crate::readback::read;
-use crate::refine::{Context, Refinement};
+use crate::refine::{Context, Refinement, refine, refine_for_labels};
 
 pub use answer::{ClassShare, Segmentation};
 pub use encoded::EncodedImage;
@@ -382,8 +383,8 @@ impl Segmenter {
             Segmentation::of(scores, classes, options.threshold, &image.picture)
         };
         let mut failed = None;
-        let scores = self
-            .scores(
+        let unrefined = self
+            .unrefined(
                 image,
                 classes,
                 options,
@@ -397,19 +398,61 @@ impl Segmenter {
         if let Some(error) = failed {
             return Err(error);
         }
-        answer(&scores)
+        let Unrefined {
+            scores,
+            cells,
+            steps,
+        } = unrefined;
+        let context = context(image, cells.as_ref());
+        answer(&refine(&steps, scores, &context).await?)
     }
 
-    /// Scores on a grid, one row a class, then one for the background if there is any; coarser ones
-    /// that come first go to `partial`.
-    async fn scores(
+    /// The labels that [`Segmenter::segment`] gives, without the scores behind them. With many classes
+    /// this is faster: what cannot become a label is not refined.
+    ///
+    /// # Errors
+    ///
+    /// As [`Segmenter::segment`].
+    pub async fn label(
+        &self,
+        image: &EncodedImage,
+        classes: &[Class],
+        options: &Options,
+        progress: &mut impl Progress,
+    ) -> Result<LabelMap> {
+        if options.threshold > 0.0 {
+            // How likely a label is hangs on the scores of all classes.
+            let answer = self.segment(image, classes, options, progress).await?;
+            return Ok(answer.labels().clone());
+        }
+        let Unrefined {
+            scores,
+            cells,
+            steps,
+        } = self
+            .unrefined(image, classes, options, progress, &mut |_| ())
+            .await?;
+        let context = context(image, cells.as_ref());
+        let (scores, kept) = refine_for_labels(&steps, scores, &context).await?;
+        let asked = kept.iter().filter(|class| **class < classes.len()).count();
+        let (width, height) = (image.picture.width(), image.picture.height());
+        let mut labels = scores.label(width as usize, height as usize, asked, 0.0);
+        for label in labels.iter_mut().filter(|label| **label != UNLABELLED) {
+            *label = kept[usize::from(*label)] as u8;
+        }
+        LabelMap::new(width, height, labels)
+    }
+
+    /// Scores on a grid, one row a class, then one for the background if there is any, and how to
+    /// refine them; coarser ones that come first go to `partial`.
+    async fn unrefined(
         &self,
         image: &EncodedImage,
         classes: &[Class],
         options: &Options,
         progress: &mut impl Progress,
         partial: &mut impl FnMut(&ScoreMap),
-    ) -> Result<ScoreMap> {
+    ) -> Result<Unrefined> {
         options.check()?;
         let Pipeline {
             method,
@@ -419,7 +462,7 @@ impl Segmenter {
         Refinement::check(&refine, method)?;
         let words = self.words(classes, &options.background, progress).await?;
         let mut cells = None;
-        let mut scores = match method {
+        let scores = match method {
             Method::ClipDiy => {
                 self.crop_scores(image, &words, options, progress, partial)
                     .await?
@@ -433,14 +476,11 @@ impl Segmenter {
                 self.cell_scores(image, &words, cells).await?
             }
         };
-        let context = Context {
-            cells: cells.as_ref(),
-            picture: &image.picture,
-        };
-        for step in refine {
-            scores = step.apply(scores, &context).await?;
-        }
-        Ok(scores)
+        Ok(Unrefined {
+            scores,
+            cells,
+            steps: refine,
+        })
     }
 
     /// What the options ask for, the bundle's own setting where they leave it open.
@@ -557,6 +597,20 @@ impl Segmenter {
         let hidden_states = Arc::new(hidden_states);
         image.cache().hidden_states = Some(Arc::clone(&hidden_states));
         Ok(hidden_states)
+    }
+}
+
+/// Scores with what refining them takes.
+struct Unrefined {
+    scores: ScoreMap,
+    cells: Option<CellFeatures>,
+    steps: Vec<Refinement>,
+}
+
+fn context<'a>(image: &'a EncodedImage, cells: Option<&'a CellFeatures>) -> Context<'a> {
+    Context {
+        cells,
+        picture: &image.picture,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::dense::clip_diy::{Scale, fuse, guide};
 use crate::dense::{Method, ScoreKind, ScoreMap, two_stage};
 use crate::error::{Error, Result};
 use crate::foreground::spectral;
-use crate::image::{MAX_CELLS, Picture, fit};
+use crate::image::Picture;
 use crate::mask::Rle;
 use crate::progress::{Progress, SubProgress};
 use crate::prompt::Class;
@@ -107,7 +107,7 @@ impl Segmenter {
         Ok((grid, likely))
     }
 
-    /// By the bundle's guide, on the picture at the size that the dense methods see.
+    /// By the bundle's guide, pixel by pixel.
     async fn found(
         &self,
         image: &EncodedImage,
@@ -120,23 +120,11 @@ impl Segmenter {
             .guide
             .get()
             .ok_or_else(|| Error::model("The guide of the bundle has not been loaded."))?;
-        let patch = config.tower.patch;
-        let (width, height) = image.input_size;
-        let picture = &image.picture;
-        let short = width.min(height);
-        let (width, height) = fit(
-            picture.width(),
-            picture.height(),
-            short,
-            patch as u32,
-            MAX_CELLS,
-        );
-        let planes = picture
-            .resize(width, height)?
-            .to_planes(config.pixel_mean, config.pixel_std);
-        let device = &self.compute.device;
-        let (cut, grid) = patches(&planes, width as usize, height as usize, patch, device)?;
-        let likely = guide.foreground(cut, grid, progress).await?;
+        let (likely, width, height) = guide.foreground(&image.picture, config, progress).await?;
+        let grid = Grid {
+            rows: height as usize,
+            cols: width as usize,
+        };
         Ok((grid, likely))
     }
 

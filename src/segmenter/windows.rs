@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::options::Windows;
-use crate::clip::{Grid, VisionConfig, normalise_rows};
+use crate::clip::{Grid, VisionConfig};
 use crate::dense::CellFeatures;
 use crate::error::{Error, Result};
 
@@ -67,7 +67,7 @@ impl Plan {
             windows.into_iter().map(|w| (w.features, w.keys)).unzip();
         Ok(CellFeatures {
             features: self.mean(&features, grid)?,
-            keys: normalise_rows(self.mean(&keys, grid)?),
+            keys: self.mean(&keys, grid)?,
         })
     }
 

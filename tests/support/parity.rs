@@ -266,7 +266,7 @@ impl Bench<'_> {
                 .expect("the method runs");
             self.check_tensor(&format!("{shape}.dense.{name}"), cells.features.clone())
                 .await;
-            self.check_tensor(&format!("{shape}.keys"), cells.keys.clone())
+            self.check_tensor(&format!("{shape}.keys"), normalise_rows(cells.keys.clone()))
                 .await;
             let scores = format!("{shape}.scores.{name}");
             if self.answers.values(&scores).is_some() {

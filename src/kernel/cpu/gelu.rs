@@ -10,7 +10,7 @@ use super::simd::{ROUND, Simd};
 ///
 /// An instruction of wasm may hold a register's worth of numbers, but V8 puts them together anew each time,
 /// by three instructions; a load is one.
-pub(super) struct Functions {
+pub(crate) struct Functions {
     one: f32,
     half: f32,
     round: f32,
@@ -73,7 +73,7 @@ static FUNCTIONS: Functions = Functions {
 impl Functions {
     /// To be taken once for many calls.
     #[inline(always)]
-    pub(super) fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         // Or the compiler would make constants of them again.
         black_box(&FUNCTIONS)
     }
@@ -81,7 +81,7 @@ impl Functions {
     /// eˣ, to a relative error of 2·10⁻⁷. Below −87.7 it is 0, above 88.4 infinite; what comes of a NaN
     /// is not said.
     #[inline(always)]
-    pub(super) fn exp<L: Simd>(&self, x: L) -> L {
+    pub(crate) fn exp<L: Simd>(&self, x: L) -> L {
         // eˣ = 2ⁿ · eʳ with |r| ≤ ln 2 / 2. The clamps reach the exponents of 0 and infinity.
         let [most, least] = self.limits.map(L::splat);
         let x = x.min(most).max(least);

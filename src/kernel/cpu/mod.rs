@@ -60,6 +60,9 @@ mod tile;
 #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
 compile_error!("build for wasm with -C target-feature=+simd128, see .cargo/config.toml");
 
+pub(crate) use gelu::Functions;
+pub(crate) use simd::{Simd, SimdOp, run};
+
 pub use attention::{Attention, AttentionShape};
 pub use block::{BlockParts, BlockScratch, PackedBlock};
 pub use layer_norm::LayerNorm;

@@ -136,6 +136,11 @@ impl Simd for F32x8 {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(avx2!(_mm256_sqrt_ps(self.0)))
+    }
+
+    #[inline(always)]
     fn abs(self) -> Self {
         Self(avx2!(_mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0)))
     }

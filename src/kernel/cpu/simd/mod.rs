@@ -16,7 +16,7 @@ mod wasm;
 pub(super) const ROUND: f32 = 12_582_912.0;
 
 /// Lanes of f32 that are computed together.
-pub(super) trait Simd: Copy {
+pub(crate) trait Simd: Copy {
     /// How many there are.
     const COUNT: usize;
 
@@ -45,6 +45,7 @@ pub(super) trait Simd: Copy {
     /// The larger of the two. Unspecified for NaN.
     fn max(self, limit: Self) -> Self;
     fn abs(self) -> Self;
+    fn sqrt(self) -> Self;
     /// 2ⁿ for lanes of n + [`ROUND`], −127 ≤ n ≤ 128; 0 and infinity at the ends. `one` is 1.
     fn power_of_two(self, one: Self) -> Self;
 
@@ -84,7 +85,7 @@ pub(super) trait Simd: Copy {
 }
 
 /// Something to compute with lanes.
-pub(super) trait SimdOp {
+pub(crate) trait SimdOp {
     type Output;
     /// To be marked `#[inline(always)]`, and everything over lanes that it calls, so that it is
     /// compiled with the instructions of its caller.
@@ -93,7 +94,7 @@ pub(super) trait SimdOp {
 
 /// Runs `work` with the widest lanes of this machine.
 #[inline]
-pub(super) fn run<W: SimdOp>(work: W) -> W::Output {
+pub(crate) fn run<W: SimdOp>(work: W) -> W::Output {
     #[cfg(target_arch = "wasm32")]
     return work.run::<wasm::F32x4>();
     #[cfg(not(target_arch = "wasm32"))]

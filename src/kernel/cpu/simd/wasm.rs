@@ -117,6 +117,11 @@ impl Simd for F32x4 {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(f32x4_sqrt(self.0))
+    }
+
+    #[inline(always)]
     fn abs(self) -> Self {
         Self(f32x4_abs(self.0))
     }
