@@ -3,7 +3,8 @@
  *
  * - `input`: the caller gave something that cannot be used, such as a broken picture or a bad option
  * - `model`: the bundle does not describe a model that this version can run
- * - `unsupported`: the browser or the device lacks something that is needed
+ * - `unsupported`: the browser or the device lacks something that is needed, or a picture is of a
+ *   kind that cannot be decoded
  * - `device`: the GPU failed; the next call starts the engine anew
  * - `out-of-memory`: a buffer of the needed size could not be had, or the browser's storage is full
  * - `network`: a file could not be downloaded

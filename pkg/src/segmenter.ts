@@ -8,7 +8,7 @@ import type {
   Methods,
   NamedScore,
 } from './engine.js';
-import { WordmaskError } from './errors.js';
+import { codeOf, WordmaskError } from './errors.js';
 import { engineMasks, type LabelMap, type Mask } from './masks.js';
 import { modelId, type StoredModel } from './models.js';
 import {
@@ -28,7 +28,7 @@ import {
 } from './options.js';
 import { paint } from './overlay.js';
 import type { CallAnswer, CallRequest, Place, PngForm, TextFormat } from './protocol.js';
-import { type PictureSource, pictureData } from './source.js';
+import { decodedByBrowser, type PictureSource, pictureData } from './source.js';
 import { absolute, startWorker } from './start.js';
 import { turn } from './turn.js';
 
@@ -114,23 +114,31 @@ export class Segmenter {
     return this.#bridge.loaded.cached;
   }
 
-  /** Runs the vision tower on a picture, once; words are cheap after that. */
+  /**
+   * Runs the vision tower on a picture, once; words are cheap after that.
+   *
+   * The engine decodes JPEG, PNG and WebP files itself, alike in every browser, and gets the pixels
+   * of what only the browser decodes. `toImageData` of the result has the pixels that were seen.
+   *
+   * @throws WordmaskError with the codes `input`, `unsupported`, `out-of-memory` or `device`.
+   */
   async encode(source: PictureSource, options?: EncodeOptions): Promise<EncodedPicture> {
     const { engine, signal, onProgress } = checkEncode(options);
     signal?.throwIfAborted();
     const data = await abortable(pictureData(source), signal);
     const bridge = this.#bridge;
-    const request: CallRequest<'encode'> = {
-      kind: 'encode',
-      picture: bridge.newHandle(),
-      data,
-      options: engine,
-    };
+    const picture = bridge.newHandle();
+    const request: CallRequest<'encode'> = { kind: 'encode', picture, data, options: engine };
     const connection = await abortable(bridge.connect(), signal);
-    const answer = await orFree(connection, request.picture, () =>
-      connection.call<'encode'>(request, { signal, onProgress }),
-    );
-    const resident = new Resident(bridge, request.picture, async (home) => {
+    const run = () =>
+      orFree(connection, picture, () => connection.call<'encode'>(request, { signal, onProgress }));
+    const answer = await run().catch(async (error: unknown) => {
+      const isFile = data.size === undefined;
+      if (!isFile || codeOf(error) !== 'unsupported') throw error;
+      request.data = await abortable(decodedByBrowser(data.blob, error), signal);
+      return run();
+    });
+    const resident = new Resident(bridge, picture, async (home) => {
       await home.call<'encode'>(request);
     });
     resident.settle(connection);

@@ -13,14 +13,16 @@ export type PictureSource =
   | OffscreenCanvas;
 
 const fileLimit = 100_000_000;
-const pixelLimit = 100_000_000;
+
+/** The largest picture that the engine takes (`src/image/mod.rs`); a test compares the two. */
+export const largestPicture = { pixels: 64_000_000, side: 16_384 };
 
 /**
  * A picture as the engine takes it, in a `Blob` that lasts as long as the page: the picture may be
  * needed again when the engine has died, and what it came from may have changed by then.
  *
- * Files go to the engine as they are, so that every browser decodes them alike; formats that the
- * engine does not read are decoded by the browser.
+ * Files go to the engine as they are, so that every browser decodes them alike. Those that the
+ * engine refuses as `unsupported` are for `decodedByBrowser`.
  */
 export async function pictureData(source: unknown): Promise<PictureData> {
   if (source instanceof Blob) return fromFile(source);
@@ -52,40 +54,24 @@ async function fromFile(blob: Blob): Promise<PictureData> {
       `The picture file has ${Math.ceil(blob.size / 1e6)} MB; 100 MB is the most. Make it smaller first.`,
     );
   }
-  const format = foreignFormat(await head(blob));
-  return format === undefined ? { blob } : decodedByBrowser(blob, format);
+  return { blob };
 }
 
-async function head(blob: Blob): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await blob.slice(0, 32).arrayBuffer());
-  } catch (cause) {
-    throw input('The picture file cannot be read. Choose it again.', cause);
-  }
-}
-
-/** The name of a format that only the browser may be able to read, by the file's first bytes. */
-export function foreignFormat(bytes: Uint8Array): string | undefined {
-  const text = String.fromCharCode(...bytes);
-  if (text.startsWith('GIF8')) return 'GIF';
-  if (text.startsWith('BM')) return 'BMP';
-  if (text.slice(4, 8) !== 'ftyp') return undefined;
-  // The major brand, then the compatible brands of an ISO base media file.
-  const brands = text.slice(8);
-  if (/avi[fs]/.test(brands)) return 'AVIF';
-  return /hei[cfsxm]|hev[cx]|mif1|msf1/.test(brands) ? 'HEIC' : undefined;
-}
-
-async function decodedByBrowser(blob: Blob, format: string): Promise<PictureData> {
-  let bitmap: ImageBitmap;
+/**
+ * A picture file that the engine does not decode, as the browser decodes it.
+ *
+ * @param refusal What the engine said of it: what is thrown where the browser cannot decode it
+ *   either, and outside browsers.
+ */
+export async function decodedByBrowser(blob: Blob, refusal: unknown): Promise<PictureData> {
+  if (typeof createImageBitmap !== 'function' || !canDraw()) throw refusal;
+  let bitmap: ImageBitmap | undefined;
   try {
     bitmap = await createImageBitmap(blob, { imageOrientation: 'from-image' });
-  } catch (cause) {
-    throw input(
-      `This browser cannot decode the ${format} file. Save it as JPEG, PNG or WebP.`,
-      cause,
-    );
+  } catch {
+    // No bitmap: a drawing of lines perhaps, which is decoded as an element only.
   }
+  if (bitmap === undefined) return fromDrawing(blob, refusal);
   try {
     return drawn(bitmap, bitmap.width, bitmap.height);
   } finally {
@@ -93,12 +79,28 @@ async function decodedByBrowser(blob: Blob, format: string): Promise<PictureData
   }
 }
 
+/** An SVG at the size that it asks for. */
+async function fromDrawing(blob: Blob, refusal: unknown): Promise<PictureData> {
+  if (blob.type !== 'image/svg+xml' || typeof Image !== 'function') throw refusal;
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  try {
+    await image.decode();
+    return drawn(image, image.naturalWidth, image.naturalHeight);
+  } catch {
+    throw refusal;
+  } finally {
+    URL.revokeObjectURL(image.src);
+  }
+}
+
 async function fromImageData(image: ImageData): Promise<PictureData> {
   const plain = image.data instanceof Uint8ClampedArray && (image.colorSpace ?? 'srgb') === 'srgb';
   if (plain) {
-    checkSize(image.width, image.height);
-    const blob = new Blob([image.data.slice()]);
-    return { blob, size: { width: image.width, height: image.height } };
+    const { width, height } = image;
+    requirePixels(width, height);
+    const blob = new Blob(isTooLarge(width, height) ? [] : [image.data.slice()]);
+    return { blob, size: { width, height } };
   }
   const bitmap = await createImageBitmap(image);
   try {
@@ -122,7 +124,9 @@ async function fromImageElement(image: HTMLImageElement): Promise<PictureData> {
 
 /** The pixels of anything that can be drawn, as sRGB. */
 function drawn(source: CanvasImageSource, width: number, height: number): PictureData {
-  checkSize(width, height);
+  requirePixels(width, height);
+  // Without its pixels: the engine looks at the size first, and tells what the largest is.
+  if (isTooLarge(width, height)) return { blob: new Blob(), size: { width, height } };
   const context = canvas(width, height).getContext('2d', {
     colorSpace: 'srgb',
     willReadFrequently: true,
@@ -145,18 +149,22 @@ function drawn(source: CanvasImageSource, width: number, height: number): Pictur
   }
 }
 
+/** Whether there is a canvas, as in browsers. */
+function canDraw(): boolean {
+  return typeof OffscreenCanvas === 'function' || typeof document === 'object';
+}
+
 function canvas(width: number, height: number): OffscreenCanvas | HTMLCanvasElement {
   if (typeof OffscreenCanvas === 'function') return new OffscreenCanvas(width, height);
   return Object.assign(document.createElement('canvas'), { width, height });
 }
 
-function checkSize(width: number, height: number): void {
+function requirePixels(width: number, height: number): void {
   if (width < 1 || height < 1) throw input('The picture has no pixels. Choose another one.');
-  if (width * height > pixelLimit) {
-    throw input(
-      `The picture has ${width} × ${height} pixels; 100 million is the most. Make it smaller first.`,
-    );
-  }
+}
+
+function isTooLarge(width: number, height: number): boolean {
+  return Math.max(width, height) > largestPicture.side || width * height > largestPicture.pixels;
 }
 
 function input(message: string, cause?: unknown): WordmaskError {

@@ -556,6 +556,30 @@ test('pixels are encoded as pixels', async () => {
   await fails(segmenter.encode(new globalThis.ImageData(0, 2)), 'input', 'no pixels');
 });
 
+test('what the engine does not decode comes as the pixels of the browser', async () => {
+  const pixels = { width: 4, height: 3, close() {} };
+  class OffscreenCanvas {
+    getContext() {
+      return { drawImage() {}, getImageData: () => ({ data: new Uint8ClampedArray(48) }) };
+    }
+  }
+  Object.assign(globalThis, { createImageBitmap: async () => pixels, OffscreenCanvas });
+  engine.work = async (_call, argument) => {
+    if (argument === 'GIF89a') throw coded('unsupported', 'This file is in the format GIF.');
+    if (argument === 'broken') throw coded('input', 'This PNG file is broken.');
+  };
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('GIF89a'));
+  assert.deepEqual(called(), ['encode GIF89a', 'encode 4x3']);
+  await fails(segmenter.encode(file('broken')), 'input', 'broken');
+  // A new worker gets the pixels again, and not the file.
+  FakeWorker.all[0]?.crash('lost');
+  await picture.segment(['cat']);
+  assert.deepEqual(called().slice(-2), ['encode 4x3', 'segment cat']);
+  Object.assign(globalThis, { createImageBitmap: undefined });
+  await fails(segmenter.encode(file('GIF89a')), 'unsupported', 'GIF');
+});
+
 test('what was freed is refused, freeing twice is not', async () => {
   const segmenter = await load();
   const picture = await segmenter.encode(file('a'));

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { WordmaskError } from '../src/errors.js';
-import { foreignFormat, pictureData } from '../src/source.js';
+import { decodedByBrowser, largestPicture, pictureData } from '../src/source.js';
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 
@@ -13,22 +14,6 @@ async function refused(source: unknown, part: string): Promise<void> {
     return true;
   });
 }
-
-test('formats for the browser are known by their first bytes', () => {
-  assert.equal(foreignFormat(ascii('GIF89a')), 'GIF');
-  assert.equal(foreignFormat(ascii('BM1234')), 'BMP');
-  assert.equal(foreignFormat(ascii('\0\0\0\x20ftypavif\0\0\0\0')), 'AVIF');
-  assert.equal(foreignFormat(ascii('\0\0\0\x20ftypmif1\0\0\0\0avif')), 'AVIF');
-  assert.equal(foreignFormat(ascii('\0\0\0\x18ftypheic\0\0\0\0')), 'HEIC');
-  assert.equal(foreignFormat(ascii('\0\0\0\x18ftypisom\0\0\0\0')), undefined);
-});
-
-test('formats for the engine, and anything unknown, go to the engine', () => {
-  assert.equal(foreignFormat(Uint8Array.of(0xff, 0xd8, 0xff)), undefined);
-  assert.equal(foreignFormat(ascii('\x89PNG\r\n')), undefined);
-  assert.equal(foreignFormat(ascii('RIFF\0\0\0\0WEBP')), undefined);
-  assert.equal(foreignFormat(new Uint8Array()), undefined);
-});
 
 test('files and bytes go on unchanged', async () => {
   const bytes = ascii('not a picture, which the engine will say');
@@ -65,11 +50,46 @@ test('what holds no picture is refused', async () => {
   }
 });
 
-test('a format that the browser cannot decode is named', async () => {
-  Object.assign(globalThis, {
-    createImageBitmap: async () => {
-      throw new DOMException('no', 'InvalidStateError');
-    },
-  });
-  await refused(ascii('GIF89a'), 'GIF');
+test('the largest picture is the one that the engine takes', () => {
+  const rust = readFileSync('src/image/mod.rs', 'utf8');
+  const constant = (name: string) => {
+    const [, value = ''] = new RegExp(`pub const ${name}: u\\d+ = ([\\d_]+);`).exec(rust) ?? [];
+    return Number(value.replaceAll('_', ''));
+  };
+  const { pixels, side } = largestPicture;
+  assert.deepEqual(
+    { pixels, side },
+    { pixels: constant('MAX_PIXELS'), side: constant('MAX_SIDE') },
+  );
+});
+
+test('what is too large goes to the engine without its pixels, to be refused there', async () => {
+  class Drawing {
+    constructor(
+      readonly width: number,
+      readonly height: number,
+    ) {}
+  }
+  Object.assign(globalThis, { OffscreenCanvas: Drawing });
+  for (const [width, height] of [
+    [8001, 8000],
+    [16_385, 1],
+  ] as const) {
+    const { blob, size } = await pictureData(new Drawing(width, height));
+    assert.deepEqual(size, { width, height });
+    assert.equal(blob.size, 0);
+  }
+  await refused(new Drawing(0, 5), 'no pixels');
+});
+
+test('what neither engine nor browser decodes is refused as the engine does', async () => {
+  const refusal = new WordmaskError('unsupported', 'This file is in the format HEIC.');
+  const file = new Blob(['????ftypheic'], { type: 'image/heic' });
+  const createImageBitmap = async () => {
+    throw new DOMException('no', 'InvalidStateError');
+  };
+  for (const there of [undefined, createImageBitmap]) {
+    Object.assign(globalThis, { createImageBitmap: there, OffscreenCanvas: class {} });
+    await assert.rejects(decodedByBrowser(file, refusal), refusal);
+  }
 });

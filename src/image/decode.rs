@@ -1,12 +1,13 @@
 //! From an encoded file to an upright RGB picture.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use ::image::metadata::Orientation;
 use ::image::{ColorType, ImageDecoder, ImageError, ImageReader, Limits};
 
 use super::format::Format;
-use super::{Picture, allocate, check_size, on_white, orient};
+use super::{Picture, allocate, check_size, jpeg, on_white, orient};
 use crate::{Error, Result};
 
 /// The most memory that a decoder may ask for: 64 megapixels of 16-bit RGBA.
@@ -15,13 +16,14 @@ const MAX_DECODER_BYTES: u64 = 512 * 1024 * 1024;
 /// The width and height that [`Picture::decode`] would give, from the headers alone.
 ///
 /// # Errors
-/// [`Error::Input`] as [`Picture::decode`], except for damage behind the headers.
+/// As [`Picture::decode`], except for damage behind the headers.
 pub fn read_dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
     let format = Format::of(bytes)?;
-    let mut decoder = open(bytes, format)?;
+    let bytes = format.for_decoder(bytes);
+    let mut decoder = open(&bytes, format)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
-    if orient::swaps_sides(orientation_of(&mut decoder)) {
+    if orient::swaps_sides(orientation_of(&mut decoder, &bytes, format)) {
         return Ok((height, width));
     }
     Ok((width, height))
@@ -32,10 +34,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
     if !format.is_complete(bytes) {
         return Err(cut_short(format));
     }
-    let mut decoder = open(bytes, format)?;
+    let bytes = format.for_decoder(bytes);
+    let mut decoder = open(&bytes, format)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
-    let orientation = orientation_of(&mut decoder);
+    let orientation = orientation_of(&mut decoder, &bytes, format);
     let color = decoder.color_type();
     let length = usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX);
     let mut stored = allocate(length)?;
@@ -59,8 +62,17 @@ fn open(bytes: &[u8], format: Format) -> Result<impl ImageDecoder> {
 }
 
 /// The EXIF orientation; unreadable EXIF data must not make the picture unreadable.
-fn orientation_of(decoder: &mut impl ImageDecoder) -> Orientation {
-    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+fn orientation_of(decoder: &mut impl ImageDecoder, bytes: &[u8], format: Format) -> Orientation {
+    let exif = match format {
+        // Of several blocks the decoder takes the last.
+        Format::Jpeg => jpeg::exif(bytes).map(Cow::Borrowed),
+        Format::Png | Format::Webp => decoder.exif_metadata().ok().flatten().map(Cow::Owned),
+    };
+    exif.and_then(|exif| {
+        // What only JPEG files should begin with stands in others, too.
+        Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif))
+    })
+    .unwrap_or(Orientation::NoTransforms)
 }
 
 fn to_upright_rgb(
@@ -69,7 +81,12 @@ fn to_upright_rgb(
     orientation: Orientation,
     stored: &[u8],
 ) -> Result<Picture> {
-    let read = pixel_reader(color)?;
+    let read = pixel_reader(color).ok_or_else(|| {
+        Error::unsupported(format!(
+            "Pictures with pixels of the kind {color:?} are not supported. \
+             Save it with 8 or 16 bits for each channel."
+        ))
+    })?;
     let bytes_per_pixel = usize::from(color.bytes_per_pixel());
     let size = (width as usize, height as usize);
     let (shown_width, shown_height) = if orient::swaps_sides(orientation) {
@@ -91,8 +108,8 @@ fn to_upright_rgb(
 /// Makes RGB of one stored pixel.
 type PixelReader = fn(&[u8]) -> [u8; 3];
 
-fn pixel_reader(color: ColorType) -> Result<PixelReader> {
-    Ok(match color {
+fn pixel_reader(color: ColorType) -> Option<PixelReader> {
+    Some(match color {
         ColorType::L8 => |p| [p[0]; 3],
         ColorType::La8 => |p| on_white([p[0]; 3], p[1]),
         ColorType::Rgb8 => |p| [p[0], p[1], p[2]],
@@ -101,12 +118,7 @@ fn pixel_reader(color: ColorType) -> Result<PixelReader> {
         ColorType::La16 => |p| on_white([narrow(p, 0); 3], narrow(p, 1)),
         ColorType::Rgb16 => |p| [narrow(p, 0), narrow(p, 1), narrow(p, 2)],
         ColorType::Rgba16 => |p| on_white([narrow(p, 0), narrow(p, 1), narrow(p, 2)], narrow(p, 3)),
-        other => {
-            return Err(Error::input(format!(
-                "pictures with pixels of the kind {other:?} cannot be used; \
-                 save it with 8 or 16 bits for each channel"
-            )));
-        }
+        _ => return None,
     })
 }
 
@@ -133,10 +145,7 @@ fn explain(format: Format, error: &ImageError) -> Error {
         ImageError::Limits(_) => Error::input(format!(
             "This {name} file asks for more memory than a picture may use. Scale it down first."
         )),
-        ImageError::Unsupported(_) => Error::input(format!(
-            "This kind of {name} file cannot be decoded ({error}). \
-             Save it again as an ordinary JPEG, PNG or WebP picture."
-        )),
+        ImageError::Unsupported(_) => format.unsupported(&format!("is of another kind ({error})")),
         _ => Error::input(format!(
             "This {name} file is broken ({error}). Copy or download it again."
         )),

@@ -1,11 +1,18 @@
-//! What kind of file it is, by its first bytes, and whether it is all there.
+//! What kind of file it is, by its first bytes, and whether it can be decoded and is all there.
+
+use std::borrow::Cow;
 
 use ::image::ImageFormat;
 
+use super::{jpeg, webp};
 use crate::{Error, Result};
 
 /// What people are told when a file cannot be used.
 const SUPPORTED: &str = "Use a JPEG, PNG or WebP picture.";
+
+/// What they are told when another program may be able to use it.
+const SAVE_AGAIN: &str =
+    "Open it in a program that shows it and save it as an ordinary JPEG, PNG or WebP picture.";
 
 /// A format that can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +24,25 @@ pub(super) enum Format {
 
 impl Format {
     /// Recognises the format.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an empty file; [`Error::Unsupported`] for another format, and for what
+    /// the decoder lacks of this one.
     pub(super) fn of(bytes: &[u8]) -> Result<Self> {
+        let format = Self::by_signature(bytes)?;
+        let lacking = match format {
+            Self::Jpeg => jpeg::unsupported(bytes),
+            Self::Png => (bytes.get(12..16) == Some(b"CgBI"))
+                .then(|| "is in Apple's own variant, CgBI".into()),
+            Self::Webp => None,
+        };
+        match lacking {
+            Some(what) => Err(format.unsupported(&what)),
+            None => Ok(format),
+        }
+    }
+
+    fn by_signature(bytes: &[u8]) -> Result<Self> {
         if bytes.is_empty() {
             return Err(Error::input(format!("The file is empty. {SUPPORTED}")));
         }
@@ -30,10 +55,20 @@ impl Format {
         if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
             return Ok(Self::Webp);
         }
-        Err(Error::input(match other_format(bytes) {
-            Some(name) => format!("This is a file in the {name} format. {SUPPORTED}"),
+        Err(Error::unsupported(match other_format(bytes) {
+            Some(name) => {
+                format!("This file is in the format {name}, which is not supported. {SAVE_AGAIN}")
+            }
             None => format!("This is not a picture in a known format. {SUPPORTED}"),
         }))
+    }
+
+    /// The error for a file of this format that `what`, such as "has 12 bits for each channel".
+    pub(super) fn unsupported(self, what: &str) -> Error {
+        Error::unsupported(format!(
+            "This {} file {what}, which is not supported. {SAVE_AGAIN}",
+            self.name()
+        ))
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -58,42 +93,91 @@ impl Format {
     /// this has to be known before. The PNG decoder reports it itself.
     pub(super) fn is_complete(self, bytes: &[u8]) -> bool {
         match self {
-            Self::Jpeg => jpeg_has_end(bytes),
+            Self::Jpeg => jpeg::has_end(bytes),
             Self::Png => true,
-            Self::Webp => riff_has_end(bytes),
+            Self::Webp => webp::has_end(bytes),
+        }
+    }
+
+    /// The file as the decoder takes it.
+    pub(super) fn for_decoder(self, bytes: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Jpeg | Self::Png => Cow::Borrowed(bytes),
+            Self::Webp => webp::with_true_flags(bytes),
         }
     }
 }
 
 /// Names formats that people try, so that the message can say what they have.
 fn other_format(bytes: &[u8]) -> Option<&'static str> {
-    let starts = |magic: &[u8]| bytes.starts_with(magic);
+    /// What files of a format begin with.
+    const SIGNATURES: &[(&[u8], &str)] = &[
+        (b"GIF8", "GIF"),
+        (b"BM", "BMP"),
+        (b"II*\0", "TIFF"),
+        (b"MM\0*", "TIFF"),
+        (b"II+\0", "TIFF"),
+        (b"MM\0+", "TIFF"),
+        (b"II\xBC", "JPEG XR"),
+        (b"%PDF-", "PDF"),
+        (b"%!PS", "PostScript"),
+        (&[0xFF, 0x0A], "JPEG XL"),
+        (b"\0\0\0\x0cJXL ", "JPEG XL"),
+        (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+        (&[0xFF, 0x4F, 0xFF, 0x51], "JPEG 2000"),
+        (&[0, 0, 1, 0], "ICO"),
+        (&[0, 0, 2, 0], "CUR"),
+        (b"icns", "ICNS"),
+        (b"8BPS", "PSD"),
+        (b"gimp xcf", "XCF"),
+        (b"qoif", "QOI"),
+        (b"#?RADIANCE", "Radiance HDR"),
+        (&[0x76, 0x2F, 0x31, 0x01], "OpenEXR"),
+        (b"DDS ", "DDS"),
+        (b"FUJIFILMCCD-RAW", "RAF"),
+        (&[0x1A, 0x45, 0xDF, 0xA3], "WebM or Matroska video"),
+        (b"PK\x03\x04", "ZIP"),
+    ];
     if bytes.get(4..8) == Some(b"ftyp") {
-        return match bytes.get(8..12)? {
-            b"avif" | b"avis" => Some("AVIF"),
-            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
-                Some("HEIC")
-            }
-            _ => Some("MP4 video"),
-        };
+        return Some(media_format(bytes));
     }
-    if starts(b"GIF8") {
-        Some("GIF")
-    } else if starts(b"BM") {
-        Some("BMP")
-    } else if starts(b"II*\0") || starts(b"MM\0*") {
-        Some("TIFF")
-    } else if starts(b"%PDF-") {
-        Some("PDF")
-    } else if starts(&[0xFF, 0x0A]) || starts(b"\0\0\0\x0cJXL ") {
-        Some("JPEG XL")
-    } else if starts(&[0, 0, 1, 0]) {
-        Some("ICO")
-    } else if looks_like_svg(bytes) {
-        Some("SVG")
+    let signature = SIGNATURES
+        .iter()
+        .find(|(magic, _)| bytes.starts_with(magic));
+    if let Some((_, name)) = signature {
+        return Some(name);
+    }
+    if is_netpbm(bytes) {
+        return Some("PNM");
+    }
+    looks_like_svg(bytes).then_some("SVG")
+}
+
+/// The format of an ISO base media file (ISO/IEC 14496-12), by its brands: the major one says what
+/// it is, and where that is a general one, the others do.
+fn media_format(bytes: &[u8]) -> &'static str {
+    let length = bytes
+        .first_chunk()
+        .map_or(0, |size| u32::from_be_bytes(*size)) as usize;
+    let header = &bytes[..length.clamp(8, bytes.len())];
+    let brands = || header[8..].chunks_exact(4);
+    let is_any = |names: &[&[u8]]| brands().any(|brand| names.contains(&brand));
+    if is_any(&[b"avif", b"avis"]) {
+        "AVIF"
+    } else if is_any(&[
+        b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1",
+    ]) {
+        "HEIC"
+    } else if is_any(&[b"crx "]) {
+        "CR3"
     } else {
-        None
+        "MP4 video"
     }
+}
+
+/// Whether it begins as the Portable Anymap formats do: P, a digit and white space.
+fn is_netpbm(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'P', b'1'..=b'7', space, ..] if space.is_ascii_whitespace())
 }
 
 /// An SVG has no magic number: look for its root element near the beginning of a text file.
@@ -103,40 +187,4 @@ fn looks_like_svg(bytes: &[u8]) -> bool {
         .iter()
         .find(|byte| !byte.is_ascii_whitespace() && !matches!(byte, 0xEF | 0xBB | 0xBF));
     first == Some(&b'<') && head.windows(4).any(|window| window == b"<svg")
-}
-
-/// Whether the end-of-image marker comes, walking segment by segment (ITU-T T.81, annex B.1).
-///
-/// Segments are skipped by their length, so the end marker of a thumbnail inside EXIF data does
-/// not count.
-fn jpeg_has_end(bytes: &[u8]) -> bool {
-    const RESTART: std::ops::RangeInclusive<u8> = 0xD0..=0xD7;
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    // Outside segments, that is in entropy-coded data or in padding, a marker is the first 0xFF
-    // that is not followed by a stuffed zero or by another 0xFF.
-    while let Some(start) = rest
-        .windows(2)
-        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0x00 | 0xFF))
-    {
-        let marker = rest[start + 1];
-        rest = &rest[start + 2..];
-        if marker == 0xD9 {
-            return true;
-        }
-        if RESTART.contains(&marker) || matches!(marker, 0x01 | 0xD8) {
-            continue;
-        }
-        let Some(&[high, low]) = rest.first_chunk() else {
-            return false;
-        };
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        rest = rest.get(length..).unwrap_or_default();
-    }
-    false
-}
-
-/// Whether a RIFF file is as long as its header says.
-fn riff_has_end(bytes: &[u8]) -> bool {
-    let declared = bytes.get(4..8).and_then(|size| size.try_into().ok());
-    declared.is_some_and(|size| bytes.len() as u64 >= u64::from(u32::from_le_bytes(size)) + 8)
 }

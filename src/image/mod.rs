@@ -7,8 +7,10 @@
 mod cell_axis;
 mod decode;
 mod format;
+mod jpeg;
 mod orient;
 mod resize;
+mod webp;
 
 pub use cell_axis::{CellAxis, Interpolation, enlarge};
 pub use decode::read_dimensions;
@@ -35,11 +37,13 @@ impl Picture {
     ///
     /// The declared dimensions are checked before anything is decoded. EXIF orientation is
     /// applied, alpha is composited on white, 16 bits become 8 by rounding, grey and palette
-    /// become RGB, and of an animation the first frame is taken.
+    /// become RGB. Of an animation the first frame is taken, transparent where it covers nothing,
+    /// but of an APNG the picture that programs without animation show.
     ///
     /// # Errors
-    /// [`Error::Input`] for an empty file, another format (named if it is a known one), a file
-    /// that is cut short or broken, and one with more than [`MAX_PIXELS`] or [`MAX_SIDE`];
+    /// [`Error::Unsupported`] for another format (named if it is a known one) and for what is not
+    /// supported of these, such as 12 bits for each channel; [`Error::Input`] for an empty file,
+    /// one that is cut short or broken, and one with more than [`MAX_PIXELS`] or [`MAX_SIDE`];
     /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         decode::decode(bytes)

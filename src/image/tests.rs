@@ -29,6 +29,13 @@ fn refusal(bytes: &[u8]) -> String {
     error.to_string()
 }
 
+/// What people are told of a file of a kind that the decoder lacks.
+fn not_supported(bytes: &[u8]) -> String {
+    let error = Picture::decode(bytes).unwrap_err();
+    assert_eq!(error.code(), "unsupported", "{error}");
+    error.to_string()
+}
+
 fn mean_difference(a: &Picture, b: &Picture) -> f64 {
     assert_eq!((a.width(), a.height()), (b.width(), b.height()));
     let sum: u64 = a
@@ -165,22 +172,137 @@ fn bytes_after_the_end_are_ignored() {
 
 #[test]
 fn other_formats_are_named() {
+    assert!(refusal(b"").contains("empty"));
     for (bytes, name) in [
-        (&b""[..], "empty"),
-        (b"hello", "not a picture"),
-        (b"GIF89a....", "GIF"),
+        (&b"GIF89a...."[..], "GIF"),
         (b"BM......", "BMP"),
         (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
+        // What the others of its brands say, where the major one says little.
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif", "AVIF"),
         (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0heix", "HEIC"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "CR3"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0", "MP4"),
+        // A brand behind the end of the box is none.
+        (b"\0\0\0\x10ftypisom\0\0\0\0avif", "MP4"),
+        (b"\0\0\0\0ftyp", "MP4"),
         (b"II*\0\x08\0\0\0", "TIFF"),
+        (b"MM\0+\0\x08\0\0", "TIFF"),
+        (b"\xff\x0a\xfa", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \x0d\x0a\x87\x0a", "JPEG 2000"),
+        (b"\xff\x4f\xff\x51", "JPEG 2000"),
+        (b"\0\0\x01\0\x01\0", "ICO"),
+        (b"8BPS\0\x01", "PSD"),
+        (b"P6\n3 2\n255\n", "PNM"),
         (b"%PDF-1.7", "PDF"),
         (b"\xef\xbb\xbf<?xml version=\"1.0\"?>\n<svg xmlns=", "SVG"),
+        (b"hello", "not a picture"),
+        (b"P6", "not a picture"),
         (b"<html><body>", "not a picture"),
     ] {
-        let message = refusal(bytes);
+        let message = not_supported(bytes);
         assert!(message.contains(name), "{message}");
         assert!(message.contains("JPEG, PNG or WebP"), "{message}");
     }
+}
+
+/// A JPEG with another header of its frame: its marker, then bits, height, width and channels.
+fn with_frame(change: impl FnOnce(&mut u8, &mut [u8])) -> Vec<u8> {
+    let mut file = BASELINE.to_vec();
+    let start = file
+        .windows(2)
+        .position(|pair| pair == [0xFF, 0xC0])
+        .unwrap();
+    let (marker, header) = file[start + 1..].split_at_mut(1);
+    change(&mut marker[0], &mut header[2..8]);
+    file
+}
+
+#[test]
+fn kinds_of_jpeg_that_are_not_supported_are_told() {
+    for (marker, what) in [
+        (0xC3, "lossless"),
+        (0xC5, "hierarchical"),
+        (0xC9, "arithmetic"),
+        (0xCA, "arithmetic"),
+        (0xCE, "hierarchical"),
+        (0xDE, "hierarchical"),
+        (0xF7, "JPEG-LS"),
+    ] {
+        let message = not_supported(&with_frame(|frame, _| *frame = marker));
+        assert!(message.contains(what), "{marker:x}: {message}");
+    }
+    for (place, value, what) in [(0, 12, "12 bits"), (0, 16, "16 bits"), (5, 2, "2 colour")] {
+        let message = not_supported(&with_frame(|_, header| header[place] = value));
+        assert!(message.contains(what), "{message}");
+    }
+    let message = not_supported(&with_frame(|_, header| header[1..3].fill(0)));
+    assert!(message.contains("height"), "{message}");
+    // Extended sequential coding of 8 bits holds all that baseline coding does.
+    let extended = with_frame(|marker, _| *marker = 0xC1);
+    assert_eq!(Picture::decode(&extended), Picture::decode(BASELINE));
+}
+
+#[test]
+fn the_first_exif_block_of_a_jpeg_holds() {
+    let size = |file: &[u8]| read_dimensions(file).unwrap();
+    assert_eq!(size(&turned(&turned(BASELINE, 1), 6)), (24, 32));
+    assert_eq!(size(&turned(&turned(BASELINE, 6), 1)), (32, 24));
+    // One that is there in a thumbnail, or behind the picture, is not the picture's.
+    let mut behind = BASELINE.to_vec();
+    behind.extend(&turned(BASELINE, 6)[2..]);
+    assert_eq!(size(&behind), (32, 24));
+}
+
+/// A WebP of these flags and chunks, 32x24 where they do not say otherwise.
+fn extended_webp(flags: u8, chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let header = [flags, 0, 0, 0, 31, 0, 0, 23, 0, 0];
+    let mut body = b"WEBP".to_vec();
+    for (name, data) in std::iter::once(&(b"VP8X", &header[..])).chain(chunks) {
+        body.extend(*name);
+        body.extend((data.len() as u32).to_le_bytes());
+        body.extend(*data);
+        body.resize(body.len().next_multiple_of(2), 0);
+    }
+    let mut file = b"RIFF".to_vec();
+    file.extend((body.len() as u32).to_le_bytes());
+    file.extend(body);
+    file
+}
+
+/// The data of the only chunk of a simple WebP.
+fn only_chunk(file: &[u8]) -> &[u8] {
+    let length = u32::from_le_bytes(file[16..20].try_into().unwrap()) as usize;
+    &file[20..20 + length]
+}
+
+#[test]
+fn a_webp_is_what_its_chunks_are_and_not_what_its_flags_say() {
+    let expected = Picture::decode(LOSSY_WEBP).unwrap();
+    let lossy = only_chunk(LOSSY_WEBP);
+    // Profile, transparency, EXIF and XMP are promised and missing.
+    for flags in 0..16 {
+        let file = extended_webp(flags << 2, &[(b"VP8 ", lossy)]);
+        assert_eq!(Picture::decode(&file).unwrap(), expected, "{flags:x}");
+    }
+    let exif = &turned(BASELINE, 6)[12..][..26];
+    let prefixed = [b"Exif\0\0", exif].concat();
+    for exif in [exif, &prefixed] {
+        for flags in [0, 8] {
+            let file = extended_webp(flags, &[(b"VP8 ", lossy), (b"EXIF", exif)]);
+            assert_eq!(read_dimensions(&file).unwrap(), (24, 32));
+        }
+    }
+    let clear = RgbaImage::from_pixel(32, 24, Rgba([9, 9, 9, 0]));
+    let clear = encoded(clear, ImageFormat::WebP);
+    let file = extended_webp(0, &[(b"VP8L", only_chunk(&clear))]);
+    assert_eq!(Picture::decode(&file).unwrap().rgb()[..3], [255; 3]);
+    let opaque = encoded(
+        RgbImage::from_pixel(32, 24, [9; 3].into()),
+        ImageFormat::WebP,
+    );
+    let file = extended_webp(0x10, &[(b"VP8L", only_chunk(&opaque))]);
+    assert_eq!(Picture::decode(&file).unwrap().rgb()[..3], [9; 3]);
 }
 
 #[test]
@@ -264,6 +386,10 @@ fn fit_gives_the_usual_sizes() {
     assert_eq!(fit(1, 10_000, 336, 16, 1024), (16, 16 * 1024));
     assert_eq!(fit(4000, 4000, 4000, 16, 100), (160, 160));
     assert_eq!(fit(0, 0, 0, 0, 0), (1, 1));
+    // Long pictures keep their shape as far as it goes.
+    assert_eq!(fit(10_000, 8, 336, 8, MAX_CELLS), (1250 * 8, 8));
+    assert_eq!(fit(6600, 100, 336, 32, MAX_CELLS), (462 * 32, 7 * 32));
+    assert_eq!(fit(1, 10_000, 336, 32, MAX_CELLS), (32, MAX_SIDE));
 }
 
 proptest! {
@@ -275,11 +401,13 @@ proptest! {
         let (w, h) = fit(width, height, short_side, multiple, max_cells);
         prop_assert!(w >= multiple && h >= multiple);
         prop_assert_eq!((w % multiple, h % multiple), (0, 0));
+        prop_assert!(check_size(w, h).is_ok(), "{w}x{h}");
         prop_assert!(u64::from(w / multiple) * u64::from(h / multiple) <= u64::from(max_cells));
         prop_assert_eq!(fit(height, width, short_side, multiple, max_cells), (h, w));
         let free = fit(width, height, short_side, multiple, u32::MAX);
         let cells = u64::from(free.0 / multiple) * u64::from(free.1 / multiple);
-        if cells <= u64::from(max_cells) {
+        let longest = f64::from(width.max(height)) / f64::from(width.min(height)) * f64::from(short_side);
+        if cells <= u64::from(max_cells) && longest <= f64::from(MAX_SIDE - multiple) {
             prop_assert_eq!((w, h), free);
             let short = f64::from(w.min(h));
             let off = (short - f64::from(short_side)).abs();

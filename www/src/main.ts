@@ -120,7 +120,7 @@ function show(source: Source | null, masks: Segmentation | null): void {
     source === null
       ? ''
       : `${shorten(source.name)}. ${masks === null ? 'No masks yet.' : 'With masks; arrow keys read out the class at a point, Enter names the region there.'}`;
-  stage.show(source?.preview ?? null, masks, description);
+  stage.show(source?.shown ?? null, masks, description);
   masksBlock.hidden = masks === null;
   showSharpness();
   legend.show(masks?.classes ?? []);

@@ -3,25 +3,60 @@ import { isModelFile } from './arrivals.js';
 import { element } from './dom.js';
 import { shorten } from './state.js';
 
-/** A picture that the browser could read: the file for the engine, and pixels to show meanwhile. */
-export interface Source {
+/** A picture: the file for the engine, and what the stage shows of it. */
+export class Source {
   readonly name: string;
   readonly file: File;
-  readonly preview: ImageBitmap;
+  #shown: ImageBitmap | null;
+  #settled = false;
+
+  /** @param preview What the browser makes of the file, to show meanwhile. */
+  constructor(name: string, file: File, preview: ImageBitmap | null) {
+    this.name = name;
+    this.file = file;
+    this.#shown = preview;
+  }
+
+  /** What to show; nothing while only the engine can tell what the file holds. */
+  get shown(): ImageBitmap | null {
+    return this.#shown;
+  }
+
+  /** Whether this is what the engine saw. */
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /**
+   * Shows what the engine saw from now on, which is what masks lie on. Browsers read the same file
+   * differently: they do not turn a WebP as its EXIF data say, and show another frame of an APNG.
+   */
+  settle(pixels: ImageBitmap): void {
+    this.close();
+    this.#shown = pixels;
+    this.#settled = true;
+  }
+
+  /** Frees the pixels, which are too many to wait for the collector. */
+  close(): void {
+    this.#shown?.close();
+    this.#shown = null;
+  }
 }
 
-/** Reads a picture far enough to show it. Fails with a sentence for people. */
+/**
+ * Reads a picture far enough to show it. Fails with a sentence for people if it is certainly none;
+ * whether a picture that the browser cannot read is broken or not supported, the engine tells.
+ */
 export async function readSource(file: File): Promise<Source> {
   const name = file.name === '' ? 'picture' : file.name;
   const shown = shorten(name, 60);
   if (file.size === 0) throw new Error(`“${shown}” is empty. Choose another picture.`);
-  try {
-    return { name, file, preview: await createImageBitmap(file) };
-  } catch {
-    throw new Error(
-      `“${shown}” is not a picture that can be read, or it is damaged. Try a JPEG, PNG or WebP file.`,
-    );
+  const preview = await createImageBitmap(file).catch(() => null);
+  if (preview === null && file.type !== '' && !file.type.startsWith('image/')) {
+    throw new Error(`“${shown}” is not a picture. Try a JPEG, PNG or WebP file.`);
   }
+  return new Source(name, file, preview);
 }
 
 /** Listens everywhere. `take` gets files, `refuse` a sentence when something came that is no file. */

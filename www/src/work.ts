@@ -61,7 +61,13 @@ interface Loaded {
   readonly segmenter: Segmenter;
 }
 
-interface Encoding extends Step<EncodedPicture> {
+/** A picture that the engine has read; with what it saw, unless the source shows that already. */
+interface Read {
+  readonly picture: EncodedPicture;
+  readonly pixels: ImageBitmap | null;
+}
+
+interface Encoding extends Step<Read> {
   readonly source: Source;
 }
 
@@ -79,7 +85,20 @@ function abandon<T>(step: Step<T> | null, free: (result: T) => unknown): null {
 
 const same = (a: Choice, b: Choice): boolean => a.device === b.device && a.model === b.model;
 const close = (segmenter: Segmenter): Promise<void> => segmenter.close();
-const free = (result: EncodedPicture | Segmentation): void => result.free();
+const discard = ({ picture, pixels }: Read): void => {
+  picture.free();
+  pixels?.close();
+};
+
+/** What the engine saw. */
+async function pixelsOf(picture: EncodedPicture): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(await picture.toImageData());
+  } catch (error) {
+    picture.free();
+    throw error;
+  }
+}
 
 export class Work {
   readonly #events: WorkEvents;
@@ -123,8 +142,8 @@ export class Work {
     const before = this.#source;
     this.#source = source;
     this.#events.show(source, null);
-    // Unless it may have to be shown again. Pixels of a photo are too many to wait for the collector.
-    if (before !== this.#encoded?.source && before !== this.#masks?.source) before?.preview.close();
+    // Unless it may have to be shown again.
+    if (before !== this.#encoded?.source && before !== this.#masks?.source) before?.close();
     return this.run();
   }
 
@@ -132,7 +151,7 @@ export class Work {
   stop(): void {
     this.#job.abort();
     this.#loading = abandon(this.#loading, close);
-    this.#encoding = abandon(this.#encoding, free);
+    this.#encoding = abandon(this.#encoding, discard);
     this.#keepChoice();
     this.#events.rest('stopped');
   }
@@ -178,7 +197,7 @@ export class Work {
       const segmenter = await loading.promise;
       if (this.#loading === loading) {
         // Only now: had the new one failed, the old one would go on.
-        this.#encoding = abandon(this.#encoding, free);
+        this.#encoding = abandon(this.#encoding, discard);
         void this.#loaded?.segmenter.close();
         this.#loaded = { choice, segmenter };
         this.#encoded = null;
@@ -206,16 +225,18 @@ export class Work {
     const source = this.#source;
     if (source === null || this.#encoded?.source === source) return this.#encoded;
     if (this.#encoding?.source !== source) {
-      this.#encoding = abandon(this.#encoding, free);
+      this.#encoding = abandon(this.#encoding, discard);
       this.#encoding = this.#startEncoding(segmenter, source);
     }
     const encoding = this.#encoding;
     try {
-      const picture = await encoding.promise;
+      const { picture, pixels } = await encoding.promise;
       if (this.#encoding === encoding) {
         this.#encoded?.picture.free();
-        this.#encoded?.source.preview.close();
+        this.#encoded?.source.close();
         this.#encoded = { source, picture };
+        if (pixels !== null) source.settle(pixels);
+        this.#events.show(source, this.masks);
         this.#events.encoded();
       }
     } catch (error) {
@@ -232,8 +253,15 @@ export class Work {
     const onProgress = this.#progress(stop.signal);
     onProgress({ phase: 'encode', done: 0, total: 1 });
     const { method } = this.#events.wanted().options;
-    const promise = segmenter.encode(source.file, { method, signal: stop.signal, onProgress });
-    return { source, stop, promise };
+    const read = async (): Promise<Read> => {
+      const picture = await segmenter.encode(source.file, {
+        method,
+        signal: stop.signal,
+        onProgress,
+      });
+      return { picture, pixels: source.settled ? null : await pixelsOf(picture) };
+    };
+    return { source, stop, promise: read() };
   }
 
   /** After a picture that failed: the one before is shown again, with its masks. */

@@ -180,11 +180,15 @@ export class Segmenter {
       await pause(30);
       signal?.throwIfAborted();
     }
-    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    // As an engine that heeds what the browser does not.
+    const turned = file.name.startsWith('turned');
+    const { width, height } = bitmap;
+    const canvas = turned ? new OffscreenCanvas(height, width) : new OffscreenCanvas(width, height);
     const context = canvas.getContext('2d');
     if (context === null) throw new WordmaskError('internal', 'No canvas.');
+    if (turned) context.setTransform(0, 1, -1, 0, height, 0);
     context.drawImage(bitmap, 0, 0);
-    return new Picture(context.getImageData(0, 0, bitmap.width, bitmap.height));
+    return new Picture(context.getImageData(0, 0, canvas.width, canvas.height));
   }
 
   async close(): Promise<void> {}
@@ -199,6 +203,10 @@ class Picture {
   constructor(readonly image: ImageData) {
     this.width = image.width;
     this.height = image.height;
+  }
+
+  async toImageData(): Promise<ImageData> {
+    return this.image;
   }
 
   async segment(words: readonly string[], options: FakeOptions): Promise<Masks> {

@@ -133,6 +133,27 @@ pageTest('strange words are words, and a far too long one is refused', {}, async
   assert.match(await page.locator('#notice').textContent(), /10000 letters/);
 });
 
+pageTest('the stage shows what the engine saw, once it has', {}, async (page) => {
+  await hold(page, 'heldEncoding');
+  await type(page, 'sun');
+  await drop(page, 'turned meadow.png', meadow, 'image/png');
+  await begun(page, 1);
+  const ratio = () =>
+    page.evaluate(() => Number(document.querySelector('#stage').style.getPropertyValue('--ratio')));
+  // Meanwhile as the browser reads it: sky above and grass below.
+  assert.equal(await ratio(), 100 / 80);
+  assert.deepEqual(await colorAt(page, 0.5, 0.9), GRASS);
+  await release(page, 'heldEncoding');
+  await legend(page, ['sun']);
+  assert.equal(await ratio(), 80 / 100);
+  assert.deepEqual(await colorAt(page, 0.1, 0.5), GRASS);
+  assert.deepEqual(await colorAt(page, 0.9, 0.9), SKY);
+  // The mask lies on the sun, which has gone to the right.
+  const masked = await colorAt(page, 0.8, 0.18);
+  assert.notDeepEqual(masked, SUN);
+  assert.notDeepEqual(masked, SKY);
+});
+
 pageTest('the legend tells the share of each class and of the rest', {}, async (page) => {
   await meadowWith(page, 'sky', 'grass', 'unicorn');
   const shares = await page.locator('#legend .share').allTextContents();
