@@ -161,16 +161,15 @@ fn coco_says_polygons_where_it_can_and_runs_where_it_must() {
     assert_eq!(coco["categories"][2]["name"], "__proto__ 🐈");
     let annotations = coco["annotations"].as_array().unwrap();
     assert_eq!(annotations.len(), 2);
-    assert_eq!(annotations[0]["iscrowd"], 1);
+    // Evaluation leaves out what is a crowd, so a hole must not make one.
+    assert_eq!(annotations[0]["iscrowd"], 0);
     assert_eq!(annotations[0]["category_id"], 1);
     assert_eq!(annotations[0]["area"], 8);
+    assert_eq!(annotations[0]["bbox"], serde_json::json!([0, 0, 3, 3]));
     assert_eq!(
-        annotations[0]["segmentation"]["size"],
-        serde_json::json!([3, 5])
+        annotations[0]["segmentation"],
+        serde_json::json!({"size": [3, 5], "counts": [0, 4, 1, 4, 6]})
     );
-    let counts = annotations[0]["segmentation"]["counts"].as_str().unwrap();
-    let rle = Rle::from_coco_string(5, 3, counts).unwrap();
-    assert_eq!(rle, Rle::of_class(&map, 0).unwrap());
     assert_eq!(annotations[1]["iscrowd"], 0);
     assert_eq!(annotations[1]["category_id"], 3);
     assert_eq!(
@@ -178,6 +177,33 @@ fn coco_says_polygons_where_it_can_and_runs_where_it_must() {
         serde_json::json!([[4, 0, 5, 0, 5, 3, 4, 3]])
     );
     assert_eq!(annotations[1]["bbox"], serde_json::json!([4, 0, 1, 3]));
+}
+
+/// The keys that pycocotools 2.0.10 reads without asking whether they are there (`coco.py`:
+/// `createIndex`, `info`, `loadRes`, `getCatIds`, `annToRLE`) and that `cocoeval.py` matches by.
+#[test]
+fn coco_has_what_pycocotools_reads() {
+    let mut dataset = CocoDataset::new(legend());
+    dataset.add(&map_of(&["01", "11"]), "a/x.jpg").unwrap();
+    dataset.add(&map_of(&["..", ".."]), "b.jpg").unwrap();
+    dataset.add(&map_of(&["2"]), "c.jpg").unwrap();
+    assert_eq!(dataset.add(&map_of(&["0"]), "").unwrap_err().code(), "input");
+    let coco: Value = serde_json::from_str(&dataset.to_json().unwrap()).unwrap();
+    assert!(coco["info"]["description"].is_string() && coco["info"]["version"].is_string());
+    assert_eq!(coco["licenses"], serde_json::json!([]));
+    let of = |list: &str, key: &str| -> Vec<Value> {
+        let list = coco[list].as_array().unwrap();
+        list.iter().map(|entry| entry[key].clone()).collect()
+    };
+    // COCOeval takes an annotation whose id is 0 for one without a match.
+    assert_eq!(of("annotations", "id"), [1, 2, 3]);
+    assert_eq!(of("annotations", "image_id"), [1, 1, 3]);
+    assert_eq!(of("annotations", "category_id"), [1, 2, 3]);
+    assert_eq!(of("annotations", "area"), [1, 3, 1]);
+    assert_eq!(of("images", "id"), [1, 2, 3]);
+    assert_eq!(of("images", "file_name"), ["a/x.jpg", "b.jpg", "c.jpg"]);
+    assert_eq!(of("categories", "id"), [1, 2, 3]);
+    assert_eq!(of("categories", "supercategory"), ["", "", ""]);
 }
 
 #[test]
