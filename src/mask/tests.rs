@@ -187,7 +187,10 @@ fn coco_has_what_pycocotools_reads() {
     dataset.add(&map_of(&["01", "11"]), "a/x.jpg").unwrap();
     dataset.add(&map_of(&["..", ".."]), "b.jpg").unwrap();
     dataset.add(&map_of(&["2"]), "c.jpg").unwrap();
-    assert_eq!(dataset.add(&map_of(&["0"]), "").unwrap_err().code(), "input");
+    assert_eq!(
+        dataset.add(&map_of(&["0"]), "").unwrap_err().code(),
+        "input"
+    );
     let coco: Value = serde_json::from_str(&dataset.to_json().unwrap()).unwrap();
     assert!(coco["info"]["description"].is_string() && coco["info"]["version"].is_string());
     assert_eq!(coco["licenses"], serde_json::json!([]));

@@ -22,7 +22,7 @@ use crate::device::{Compute, Kind, Preference, read};
 use crate::error::{Error, Result};
 use crate::guide::Found;
 use crate::image::{MAX_CELLS, Picture, fit};
-use crate::prompt::{Class, TextBank, templates_id};
+use crate::prompt::{Class, TextBank, check_classes, templates_id};
 use crate::refine::{Context, Refinement};
 
 pub use answer::{ClassShare, Segmentation};
@@ -30,13 +30,14 @@ pub use encoded::EncodedImage;
 pub use options::{Background, EncodeOptions, Guidance, MAX_REGIONS, Options, REGIONS, Windows};
 pub use setting::Setting;
 
-use encoded::States;
+use encoded::{ModelId, States};
 use windows::Plan;
 use words::Words;
 
 /// A model on a device.
 #[derive(Debug)]
 pub struct Segmenter {
+    id: ModelId,
     manifest: Manifest,
     compute: Compute,
     vision: VisionTower,
@@ -102,6 +103,7 @@ impl Segmenter {
     ) -> Result<Self> {
         let config = &manifest.architecture;
         Ok(Self {
+            id: ModelId::unique(),
             setting: Setting::of(&manifest)?,
             vision: VisionTower::load(weights, &config.vision, config.projection, &compute.device)?,
             text: OnceLock::new(),
@@ -153,8 +155,10 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for background words that are no words.
+    /// [`Error::Input`] for classes that [`check_classes`] refuses or background words that are no
+    /// words.
     pub fn lacks(&self, classes: &[Class], options: &Options) -> Result<Vec<Part>> {
+        check_classes(classes)?;
         let mut parts = Vec::new();
         if self.text.get().is_none() && !self.knows(classes, &options.background)? {
             parts.extend([Part::Tokenizer, Part::Text]);
@@ -219,7 +223,7 @@ impl Segmenter {
             cols: (seen.0 / patch) as usize,
         };
         let plan = Plan::new(options.windows, grid, vision)?;
-        let image = EncodedImage::new(picture, seen, grid, plan);
+        let image = EncodedImage::new(self.id, picture, seen, grid, plan);
         match options.method.unwrap_or(self.setting.method) {
             // The coarsest scale: an answer soon. The others come with the words.
             Method::ClipDiy => {
@@ -248,6 +252,7 @@ impl Segmenter {
         pace: &mut impl Pace,
     ) -> Result<()> {
         options.check()?;
+        self.check_image(image)?;
         match options.method.unwrap_or(self.setting.method) {
             Method::ClipDiy => {
                 for scale in options.crops.scales() {
@@ -294,7 +299,7 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a method that has no cell features, [`Error::Cancelled`] from `pace`,
+    /// [`Error::Input`] for a picture of another model or a method that has no cell features, [`Error::Cancelled`] from `pace`,
     /// [`Error::Device`] if the device fails.
     pub async fn cell_vectors(
         &self,
@@ -305,6 +310,7 @@ impl Segmenter {
         if !method.is_dense() {
             return Err(Error::input(format!("{method} has no cell features.")));
         }
+        self.check_image(image)?;
         let cells = self.features(image, method, false, pace).await?;
         read(cells.features).await
     }
@@ -314,14 +320,23 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a vector that is not of the model's space.
+    /// [`Error::Input`] for a vector that is not of the model's space, or has no direction.
     pub fn add_names(&self, vectors: Vec<(String, Vec<f32>)>) -> Result<()> {
         let projection = self.manifest.architecture.projection;
-        if let Some((name, vector)) = vectors.iter().find(|(_, v)| v.len() != projection) {
-            return Err(Error::input(format!(
-                "the vector of {name:?} has {} numbers, but the model's have {projection}.",
-                vector.len()
-            )));
+        for (name, vector) in &vectors {
+            if vector.len() != projection {
+                return Err(Error::input(format!(
+                    "the vector of {name:?} has {} numbers, but the model's have {projection}.",
+                    vector.len()
+                )));
+            }
+            // A direction of no length, or of none that is a number, would win nowhere or everywhere.
+            let length = vector.iter().map(|v| v * v).sum::<f32>();
+            if !(length.is_finite() && length > 0.0) {
+                return Err(Error::input(format!(
+                    "the vector of {name:?} is zero or not made of numbers."
+                )));
+            }
         }
         self.bank.insert(vectors);
         Ok(())
@@ -331,9 +346,9 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for options outside their range, background words that are no words or a
-    /// refinement that the method cannot have, [`Error::Cancelled`] from `pace`,
-    /// [`Error::Device`] if the device fails.
+    /// [`Error::Input`] for a picture of another model, classes that [`check_classes`] refuses,
+    /// options outside their range, background words that are no words or a refinement that the
+    /// method cannot have, [`Error::Cancelled`] from `pace`, [`Error::Device`] if the device fails.
     pub async fn segment(
         &self,
         image: &EncodedImage,
@@ -391,6 +406,7 @@ impl Segmenter {
         partial: &mut impl FnMut(&ScoreMap),
     ) -> Result<ScoreMap> {
         options.check()?;
+        self.check_image(image)?;
         let Setting {
             method,
             residual,
@@ -423,8 +439,19 @@ impl Segmenter {
         Ok(scores)
     }
 
+    /// Refuses a picture that another model has encoded: its features mean nothing to this one.
+    fn check_image(&self, image: &EncodedImage) -> Result<()> {
+        if image.model == self.id {
+            return Ok(());
+        }
+        Err(Error::input(
+            "This picture was encoded by another model, or by this one before it was loaded again. Encode it with the model that is to segment it.",
+        ))
+    }
+
     /// What the options ask for, the bundle's own setting where they leave it open.
-    fn setting_of(&self, options: &Options) -> Setting {
+    #[must_use]
+    pub fn setting_of(&self, options: &Options) -> Setting {
         let own = &self.setting;
         let method = options.method.unwrap_or(own.method);
         let refine = match &options.refine {
