@@ -16,6 +16,7 @@ use super::quant::{Role, Scheme, Stored, q4};
 use super::words::{ReadyWords, encode_words};
 use crate::clip::{VisionConfig, WeightSource};
 use crate::error::{Error, Result};
+use crate::image::MAX_SIDE;
 
 /// The largest shard: static hosts serve it, progress is smooth and memory stays flat.
 const SHARD_BYTES: usize = 16 << 20;
@@ -134,7 +135,7 @@ impl BundleWriter {
         let tokenizer = compact(model.tokenizer());
         let picture_size = about
             .picture_size
-            .unwrap_or(model.config().vision.image_size as u32 * 3 / 2);
+            .unwrap_or((model.config().vision.image_size as u32 * 3 / 2).min(MAX_SIDE));
         Self {
             manifest: Manifest {
                 format: FORMAT,

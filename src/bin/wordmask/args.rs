@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, value_parser};
 use wordmask::bundle::Scheme;
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
 use wordmask::device::Preference;
+use wordmask::image::MAX_SIDE;
 use wordmask::prompt::{Class, parse_line};
 use wordmask::refine::Refinement;
 use wordmask::segmenter::{Guidance, REGIONS, Setting, Windows};
@@ -344,7 +345,7 @@ pub(crate) struct Import {
     #[arg(long)]
     pub(crate) from: Option<String>,
     /// Short side in pixels for dense prediction; one and a half times the trained size if left out.
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", value_parser = value_parser!(u32).range(1..=MAX_SIDE.into()))]
     pub(crate) picture_size: Option<u32>,
     /// Background words between commas or semicolons; those for photographs if left out.
     #[arg(long)]
