@@ -303,6 +303,61 @@ fn a_label_png_carries_the_colours_and_hides_the_unlabelled() {
     assert_eq!((alpha[0], alpha[2], alpha[255]), (255, 255, 0));
 }
 
+#[test]
+fn a_label_png_is_small() {
+    // Discs of three classes on unlabelled ground: what masks are like, at the size of a photograph.
+    let (width, height) = (640u32, 480u32);
+    let label = |x: u32, y: u32| {
+        let discs = [(180i64, 200i64, 120i64), (420, 260, 150), (300, 420, 90)];
+        let inside = |&(cx, cy, r): &(i64, i64, i64)| {
+            (i64::from(x) - cx).pow(2) + (i64::from(y) - cy).pow(2) < r * r
+        };
+        discs
+            .iter()
+            .position(inside)
+            .map_or(UNLABELLED, |class| class as u8)
+    };
+    let labels = (0..width * height).map(|i| label(i % width, i / width));
+    let map = LabelMap::new(width, height, labels.collect()).unwrap();
+    let file = label_png(&map, &legend()).unwrap();
+    // Palette and transparency alone are 1,024 bytes.
+    assert!(file.len() < 4096, "{} bytes", file.len());
+    assert_eq!(read_label_png(&file), Ok(map));
+}
+
+/// Optimisers of PNG files store few colours in fewer bits.
+#[test]
+fn label_pngs_of_fewer_bits_are_read() {
+    let rows = [[0u8, 1, 1, 0, 1], [1, 0, 0, 1, 1]];
+    for (depth, bits) in [
+        (::png::BitDepth::One, 1),
+        (::png::BitDepth::Two, 2),
+        (::png::BitDepth::Four, 4),
+        (::png::BitDepth::Eight, 8),
+    ] {
+        let pack = |row: &[u8; 5]| {
+            let mut packed = vec![0u8; (5 * bits as usize).div_ceil(8)];
+            for (index, sample) in row.iter().enumerate() {
+                let place = index * bits as usize;
+                packed[place / 8] |= sample << (8 - bits as usize - place % 8);
+            }
+            packed
+        };
+        let mut file = Vec::new();
+        let mut encoder = ::png::Encoder::new(&mut file, 5, 2);
+        encoder.set_color(::png::ColorType::Indexed);
+        encoder.set_depth(depth);
+        encoder.set_palette(vec![0, 0, 0, 255, 255, 255]);
+        let mut writer = encoder.write_header().unwrap();
+        writer
+            .write_image_data(&rows.iter().flat_map(pack).collect::<Vec<_>>())
+            .unwrap();
+        writer.finish().unwrap();
+        let map = read_label_png(&file).unwrap();
+        assert_eq!(map.labels(), rows.concat(), "{bits} bits");
+    }
+}
+
 proptest! {
     #[test]
     fn polygons_cover_exactly_their_pixels(map in maps()) {

@@ -5,6 +5,9 @@ mod encoded;
 mod options;
 mod pieces;
 mod setting;
+#[cfg(all(test, feature = "cli"))]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod windows;
 mod words;
 
