@@ -123,10 +123,7 @@ impl Search {
                 });
                 self.roots.push(folder);
             }
-            (None, _) => self.fail(
-                given,
-                Error::input(format!("{} is no file.", given.display())),
-            ),
+            (None, _) => self.fail(given, Error::input(format!("{given:?} is no file."))),
             (_, Err(error)) => self.fail(given, Error::io(given, &error)),
         }
     }
