@@ -96,6 +96,289 @@ fn a_bad_picture_does_not_stop_the_batch() {
     assert!(Path::new(&out).join("scene-4.labels.png").exists());
 }
 
+/// Runs `segment` on the built-in model, on the CPU.
+fn segment(given: &[&std::ffi::OsStr], out: &str, more: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wordmask"))
+        .arg("segment")
+        .args(given)
+        .args(["--device", "cpu", "--out", out])
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+/// The files below a folder, in order, their paths with `/`.
+fn files(folder: &str) -> Vec<String> {
+    fn walk(folder: &Path, below: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{below}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                walk(&entry.path(), &format!("{name}/"), found);
+            } else {
+                found.push(name);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(Path::new(folder), "", &mut found);
+    found.sort();
+    found
+}
+
+fn read_json(path: &str) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Copies a picture to these paths below the directory.
+fn copies(directory: &tempfile::TempDir, picture: &str, paths: &[&str]) {
+    for copy in paths {
+        let copy = directory.path().join(copy);
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::copy(picture, copy).unwrap();
+    }
+}
+
+#[test]
+fn results_of_pictures_of_one_name_do_not_meet() {
+    let directory = tempfile::tempdir().unwrap();
+    let picture = scene_file(&directory, 3);
+    let paths = ["in/a/frame.png", "in/b/frame.png", "in/x.jpg", "in/x.png"];
+    copies(&directory, &picture, &paths);
+    let given: Vec<String> = paths.iter().map(|p| path(&directory, p)).collect();
+    let given: Vec<_> = given.iter().map(std::ffi::OsStr::new).collect();
+    let out = path(&directory, "out");
+    let output = segment(&given, &out, &["--words", "cat", "--outputs", "labels"]);
+    assert!(output.status.success(), "{output:?}");
+    let expected = [
+        "a/frame.labels.png",
+        "b/frame.labels.png",
+        "x.jpg.labels.png",
+        "x.png.labels.png",
+    ];
+    assert_eq!(files(&out), expected);
+    // A folder and a pattern that no shell has expanded mean the same.
+    for (given, name) in [("in", "folder"), ("in/**/*.*", "pattern")] {
+        let (given, out) = (path(&directory, given), path(&directory, name));
+        let output = segment(
+            &[given.as_ref()],
+            &out,
+            &["--words", "cat", "--outputs", "labels"],
+        );
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(files(&out), expected, "{name}");
+    }
+}
+
+#[test]
+fn results_are_not_written_over_pictures() {
+    let directory = tempfile::tempdir().unwrap();
+    let picture = scene_file(&directory, 3);
+    copies(&directory, &picture, &["in/a.png", "in/a.labels.png"]);
+    let folder = path(&directory, "in");
+    let before = files(&folder);
+    let refused = |given: &[String], word: &str| {
+        let given: Vec<_> = given.iter().map(std::ffi::OsStr::new).collect();
+        let output = segment(&given, &folder, &["--words", "cat"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(word), "{said}");
+        assert_eq!(files(&folder), before);
+    };
+    refused(std::slice::from_ref(&folder), "--out");
+    let both = ["in/a.png", "in/a.labels.png"].map(|p| path(&directory, p));
+    refused(&both, "a.labels.png");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_is_not_utf8_is_a_path() {
+    use std::os::unix::ffi::OsStrExt;
+    let directory = tempfile::tempdir().unwrap();
+    let picture = scene_file(&directory, 3);
+    let name = |bytes: &[u8]| directory.path().join(std::ffi::OsStr::from_bytes(bytes));
+    std::fs::create_dir(name(b"f\xffolder")).unwrap();
+    let copy = name(b"f\xffolder/\xe4.png");
+    std::fs::copy(&picture, &copy).unwrap();
+    let kinds = "labels,overlay,json,cutouts,svg,geojson,coco";
+    for given in [copy.as_os_str(), name(b"f\xffolder").as_os_str()] {
+        let out = path(&directory, "out");
+        let output = segment(
+            &[given],
+            &out,
+            &["--words", "cat,house", "--outputs", kinds, "--json"],
+        );
+        assert!(output.status.success(), "{output:?}");
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(
+            answer["picture"]
+                .as_str()
+                .unwrap()
+                .ends_with("\u{fffd}.png")
+        );
+        for suffix in [
+            &b"labels.png"[..],
+            b"overlay.png",
+            b"json",
+            b"svg",
+            b"geojson",
+        ] {
+            let file = [b"out/\xe4.".as_slice(), suffix].concat();
+            assert!(name(&file).is_file(), "{suffix:?}");
+        }
+        let coco = read_json(&path(&directory, "out/annotations.json"));
+        assert_eq!(coco["images"][0]["file_name"], "\u{fffd}.png");
+        std::fs::remove_dir_all(out).unwrap();
+    }
+}
+
+#[test]
+fn a_batch_goes_on_where_it_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (scene_file(&directory, 3), scene_file(&directory, 4));
+    copies(&directory, &one, &["in/a/1.png"]);
+    copies(&directory, &two, &["in/b/2.png"]);
+    std::fs::write(path(&directory, "in/b/broken.png"), "no picture").unwrap();
+    std::fs::create_dir(path(&directory, "in/odd.png")).unwrap();
+    let (folder, out) = (path(&directory, "in"), path(&directory, "out"));
+    let run = |words: &str| {
+        let kinds = "labels,json,cutouts,coco";
+        let more = ["--words", words, "--outputs", kinds, "--skip-existing"];
+        let output = segment(&[folder.as_ref()], &out, &more);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        // What failed is told at the end, and does not keep the rest from being done.
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("broken.png") && said.contains("1 of 3"),
+            "{said}"
+        );
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let before = lines.lines().filter(|l| l.contains("done before")).count();
+        let coco = read_json(&path(&directory, "out/annotations.json"));
+        (before, coco)
+    };
+    let (before, first) = run("cat, house, tree");
+    assert_eq!(before, 0);
+    let named: Vec<_> = first["images"].as_array().unwrap().iter().collect();
+    assert_eq!(named.len(), 2);
+    assert_eq!(
+        (&named[0]["id"], &named[0]["file_name"]),
+        (&1.into(), &"a/1.png".into())
+    );
+    assert_eq!(
+        (&named[1]["id"], &named[1]["file_name"]),
+        (&2.into(), &"b/2.png".into())
+    );
+    assert!(!first["annotations"].as_array().unwrap().is_empty());
+
+    let (before, second) = run("cat, house, tree");
+    assert_eq!((before, second), (2, first.clone()));
+    // What is missing or damaged is made again, and so is everything for other words.
+    std::fs::remove_file(path(&directory, "out/a/1.labels.png")).unwrap();
+    let (before, third) = run("cat, house, tree");
+    assert_eq!((before, third), (1, first.clone()));
+    std::fs::write(path(&directory, "out/a/1.labels.png"), "half a file").unwrap();
+    let (before, fourth) = run("cat, house, tree");
+    assert_eq!((before, fourth), (1, first));
+    let (before, _) = run("cat, tree, house");
+    assert_eq!(before, 0);
+
+    let more = ["--words", "cat", "--skip-existing", "--outputs"];
+    for (kinds, lacks) in [("labels", "json"), ("json,coco", "labels")] {
+        let output = segment(&[folder.as_ref()], &out, &[&more[..], &[kinds]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("needs {lacks}")), "{said}");
+    }
+}
+
+#[test]
+fn words_come_from_a_file_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let picture = scene_file(&directory, 5);
+    let (list, out) = (path(&directory, "words.txt"), path(&directory, "out"));
+    let named = |contents: &[u8]| {
+        std::fs::write(&list, contents).unwrap();
+        let output = segment(
+            &[picture.as_ref()],
+            &out,
+            &["--words-file", &list, "--json"],
+        );
+        assert!(output.status.success(), "{output:?}");
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let classes = answer["classes"].as_array().unwrap().iter();
+        let names: Vec<String> = classes
+            .map(|c| c["name"].as_str().unwrap().into())
+            .collect();
+        names.join("|")
+    };
+    assert_eq!(named(b"cat\nhouse/cottage\n\ntree\n"), "cat|house|tree");
+    assert_eq!(named(b"\xef\xbb\xbfcat\r\nhouse"), "cat|house");
+    assert_eq!(named("猫，家；木".as_bytes()), "猫|家|木");
+    let base = ["segment", picture.as_str(), "--out", out.as_str()];
+    let with = |more: &[&str], code: i32, word: &str| {
+        fails(&[&base[..], more].concat(), code, word);
+    };
+    std::fs::write(&list, " \n,;").unwrap();
+    with(&["--words-file", &list], 1, "words.txt");
+    std::fs::write(&list, b"ch\xe2teau").unwrap();
+    with(&["--words-file", &list], 1, "words.txt");
+    with(&["--words-file", "/nowhere.txt"], 1, "nowhere.txt");
+    with(&["--words-file", &list, "--words", "cat"], 2, "--words");
+    with(&[], 2, "--words-file");
+}
+
+/// `wordmask … | head -1`: the reader goes away before everything is written.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let picture = scene_file(&directory, 5);
+    let out = path(&directory, "out");
+    let info: &[&str] = &["info"];
+    let segment = [
+        "segment", &picture, "--words", "cat", "--out", &out, "--device", "cpu",
+    ];
+    for args in [info, &["info", "--json"], &["--help"], &segment] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wordmask"))
+            .args(args)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+        assert!(output.stderr.is_empty(), "{args:?}: {output:?}");
+    }
+    // Nobody may read what failed, either.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wordmask"))
+        .args(["info", "/nowhere"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+/// A disk that is full must not look like success.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_wordmask"))
+        .arg("info")
+        .stdout(full)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("standard output"), "{said}");
+}
+
 #[test]
 fn bad_words_and_options_are_named() {
     let directory = tempfile::tempdir().unwrap();
@@ -125,6 +408,21 @@ fn bad_words_and_options_are_named() {
         fails(&args, code, word);
     };
     plus(&["--threshold", "2"], 1, "threshold");
+    plus(&["--threshold", "NaN"], 1, "threshold");
+    plus(
+        &["--windows", "4294967295,112"],
+        1,
+        "larger than the picture",
+    );
+    plus(
+        &["--windows", "4294967295,4294967295"],
+        1,
+        "larger than the picture",
+    );
+    plus(&["--windows", "4294967296,1"], 2, "windows");
+    plus(&["--regions", "18446744073709551615"], 1, "regions");
+    plus(&["--size", "0"], 1, "at least one pixel");
+    plus(&["--outputs", "labels,paintings"], 2, "paintings");
     plus(&["--device", "abacus"], 2, "abacus");
     plus(&["--method", "magic"], 2, "magic");
     plus(&["--refine", "polish"], 2, "polish");
@@ -186,6 +484,10 @@ fn import_then_info() {
     fails(&["import", "./nowhere", "--out", &out], 1, "laion-b16");
     fails(&["import", "b17", "--out", &out], 1, "laion-b16");
     fails(&["import", source, "--quant", "q3", "--out", &out], 2, "q3");
+    for size in ["0", "16385"] {
+        let args = ["import", source, "--picture-size", size, "--out", &out];
+        fails(&args, 2, "16384");
+    }
 }
 
 #[test]
@@ -476,6 +778,16 @@ fn classify_names_masks() {
         1,
         "8-bit PNG",
     );
+}
+
+#[test]
+fn scenes_ends_where_the_seeds_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = path(&directory, "scenes");
+    let last = u64::MAX.to_string();
+    let args = ["scenes", "--count", "2", "--seed", &last, "--out", &out];
+    fails(&args, 1, "seeds");
+    assert!(!Path::new(&out).exists());
 }
 
 #[test]

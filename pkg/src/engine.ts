@@ -134,7 +134,7 @@ export interface EngineSegmentation {
   toPng(): Uint8Array;
   overlayPng(opacity: number): Uint8Array;
   cutoutPng(index: number): Uint8Array;
-  toCoco(): string;
+  toCoco(fileName: string): string;
   toGeoJson(): string;
   toSvg(): string;
   free(): void;

@@ -17,6 +17,7 @@ export type { BitmapMask, LabelMap, Mask, PolygonMask, RleMask } from './masks.j
 export type { StoredModel } from './models.js';
 export type {
   CallOptions,
+  CocoOptions,
   DeviceChoice,
   EncodeOptions,
   ImportOptions,

@@ -48,6 +48,14 @@ export interface ImportOptions extends CallOptions, PlaceOptions {
   name?: string | undefined;
 }
 
+export interface CocoOptions {
+  /**
+   * What readers of the file look the picture up by: the name of its file, or its path below the
+   * folder of all pictures. Default: the name of the `File` that was encoded, else `picture`.
+   */
+  fileName?: string | undefined;
+}
+
 export interface EncodeOptions extends CallOptions {
   /** The length of the picture's shorter side in pixels as the network sees it. Default: chosen by the model. */
   size?: number | undefined;
@@ -259,6 +267,15 @@ export function checkPoint(
 /** The words of a call; what they mean is for the engine to judge. */
 export function checkWords(words: unknown): string[] {
   return listOf(text)(words, 'words');
+}
+
+/** The name that a picture has in a COCO file, if it is told. */
+export function checkCoco(options: unknown): string | undefined {
+  const given = ownEntries(options, 'toCoco', ['fileName']);
+  return optional(given, 'fileName', (value, name) => {
+    if (typeof value === 'string' && value !== '') return value;
+    throw new WordmaskError('input', `"${name}" must be the name of the picture's file.`);
+  });
 }
 
 /** The `opacity` of an overlay, 0 to 1. */

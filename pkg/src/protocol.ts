@@ -14,7 +14,7 @@ import type { MadeModel } from './models.js';
 import type { CheckedEncode, CheckedSegment, DeviceChoice, Progress } from './options.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
 export interface PictureData {
@@ -37,7 +37,8 @@ export type PngForm =
   | { kind: 'overlay'; opacity: number }
   | { kind: 'cutout'; index: number };
 
-export type TextFormat = 'coco' | 'geojson' | 'svg';
+/** Which text to write of a segmentation. */
+export type TextForm = { kind: 'coco'; fileName: string } | { kind: 'geojson' } | { kind: 'svg' };
 
 /**
  * Every call: what it asks, and what it answers. Handles are positive numbers that the page gives
@@ -110,7 +111,7 @@ export interface Calls {
   pixels: { request: { picture: number }; answer: Uint8Array };
   scores: { request: { segmentation: number; index: number }; answer: Float32Array };
   png: { request: { segmentation: number; form: PngForm }; answer: Uint8Array };
-  text: { request: { segmentation: number; format: TextFormat }; answer: string };
+  text: { request: { segmentation: number; form: TextForm }; answer: string };
 }
 
 export type CallKind = keyof Calls;

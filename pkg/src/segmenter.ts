@@ -13,7 +13,9 @@ import { engineMasks, type LabelMap, type Mask } from './masks.js';
 import { modelId, type StoredModel } from './models.js';
 import {
   type CallOptions,
+  type CocoOptions,
   checkClassify,
+  checkCoco,
   checkEncode,
   checkLoad,
   checkOpacity,
@@ -27,8 +29,8 @@ import {
   type SegmentOptions,
 } from './options.js';
 import { paint } from './overlay.js';
-import type { CallAnswer, CallRequest, Place, PngForm, TextFormat } from './protocol.js';
-import { decodedByBrowser, type PictureSource, pictureData } from './source.js';
+import type { CallAnswer, CallRequest, Place, PngForm, TextForm } from './protocol.js';
+import { decodedByBrowser, fileName, type PictureSource, pictureData } from './source.js';
 import { absolute, startWorker } from './start.js';
 import { turn } from './turn.js';
 
@@ -142,7 +144,7 @@ export class Segmenter {
       await home.call<'encode'>(request);
     });
     resident.settle(connection);
-    return new EncodedPicture(bridge, resident, answer);
+    return new EncodedPicture(bridge, resident, answer, fileName(source));
   }
 
   /** Ends the worker and frees everything in it. Calls that are under way reject. */
@@ -163,14 +165,16 @@ export class EncodedPicture {
   readonly #bridge: Bridge;
   readonly #resident: Resident;
   readonly #encodeMs: number;
+  readonly #fileName: string;
 
   /** @internal Made by `Segmenter.encode`. */
-  constructor(bridge: Bridge, resident: Resident, answer: CallAnswer<'encode'>) {
+  constructor(bridge: Bridge, resident: Resident, answer: CallAnswer<'encode'>, fileName: string) {
     this.#bridge = bridge;
     this.#resident = resident;
     this.width = answer.width;
     this.height = answer.height;
     this.#encodeMs = answer.milliseconds;
+    this.#fileName = fileName;
     forgotten.register(this, resident, this);
   }
 
@@ -296,7 +300,7 @@ export class EncodedPicture {
   ): Segmentation {
     resident.settle(home);
     const timing = { encodeMs: this.#encodeMs, segmentMs: answer.milliseconds };
-    return new Segmentation(resident, words, answer, timing);
+    return new Segmentation(resident, words, answer, timing, this.#fileName);
   }
 }
 
@@ -311,6 +315,7 @@ export class Segmentation {
   readonly timing: Timing;
   readonly #words: readonly string[];
   readonly #resident: Resident;
+  readonly #fileName: string;
 
   /** @internal Made by `EncodedPicture.segment`. */
   constructor(
@@ -318,9 +323,11 @@ export class Segmentation {
     words: readonly string[],
     answer: CallAnswer<'segment'>,
     timing: Timing,
+    fileName: string,
   ) {
     this.#resident = resident;
     this.#words = words;
+    this.#fileName = fileName;
     this.width = answer.width;
     this.height = answer.height;
     this.labels = answer.labels;
@@ -357,19 +364,22 @@ export class Segmentation {
     return this.#png({ kind: 'cutout', index: this.#indexOf(which) });
   }
 
-  /** The masks as COCO annotations with run-length encoding: JSON text. */
-  async toCoco(): Promise<string> {
-    return this.#text('coco');
+  /**
+   * The masks as a COCO object-detection file with one picture: JSON text. Masks without holes are
+   * polygons, those with holes run lengths.
+   */
+  async toCoco(options?: CocoOptions): Promise<string> {
+    return this.#text({ kind: 'coco', fileName: checkCoco(options) ?? this.#fileName });
   }
 
   /** The outlines as a GeoJSON feature collection in pixel coordinates: JSON text. */
   async toGeoJson(): Promise<string> {
-    return this.#text('geojson');
+    return this.#text({ kind: 'geojson' });
   }
 
   /** The outlines as the text of an SVG file. */
   async toSvg(): Promise<string> {
-    return this.#text('svg');
+    return this.#text({ kind: 'svg' });
   }
 
   /** Frees the engine's memory. `labels`, `classes` and `toImageData` stay of use. */
@@ -387,8 +397,8 @@ export class Segmentation {
     return new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'image/png' });
   }
 
-  #text(format: TextFormat): Promise<string> {
-    return this.#ask<'text'>((segmentation) => ({ kind: 'text', segmentation, format }));
+  #text(form: TextForm): Promise<string> {
+    return this.#ask<'text'>((segmentation) => ({ kind: 'text', segmentation, form }));
   }
 
   async #ask<K extends 'scores' | 'png' | 'text'>(

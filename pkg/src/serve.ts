@@ -21,7 +21,7 @@ import {
   type PngForm,
   type PublishedFile,
   protocolVersion,
-  type TextFormat,
+  type TextForm,
   type ToWorker,
 } from './protocol.js';
 import { decompress, pixelsOfRuns } from './rle.js';
@@ -186,7 +186,7 @@ class Host {
       case 'png':
         return png(found(this.#segmentations, request.segmentation), request.form);
       case 'text':
-        return text(found(this.#segmentations, request.segmentation), request.format);
+        return text(found(this.#segmentations, request.segmentation), request.form);
     }
   }
 
@@ -449,10 +449,10 @@ function png(segmentation: EngineSegmentation, form: PngForm): Uint8Array {
   }
 }
 
-function text(segmentation: EngineSegmentation, format: TextFormat): string {
-  switch (format) {
+function text(segmentation: EngineSegmentation, form: TextForm): string {
+  switch (form.kind) {
     case 'coco':
-      return segmentation.toCoco();
+      return segmentation.toCoco(form.fileName);
     case 'geojson':
       return segmentation.toGeoJson();
     case 'svg':

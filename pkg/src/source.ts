@@ -42,6 +42,11 @@ export async function pictureData(source: unknown): Promise<PictureData> {
   );
 }
 
+/** What to call a picture in files about it: the name of its own file, where it has one. */
+export function fileName(source: unknown): string {
+  return (isA(source, globalThis.File) && source.name) || 'picture';
+}
+
 /** `instanceof` for classes that do not exist everywhere. */
 function isA<T>(value: unknown, type: (new (...args: never[]) => T) | undefined): value is T {
   return typeof type === 'function' && value instanceof type;

@@ -458,8 +458,8 @@ class FakeSegmentation implements EngineSegmentation {
     return Uint8Array.of(3, index);
   }
 
-  toCoco() {
-    return '{"coco":1}';
+  toCoco(fileName: string) {
+    return `{"coco":"${fileName}"}`;
   }
 
   toGeoJson() {

@@ -158,12 +158,28 @@ test('an answer goes out in every form, by name, by word and by index', async ()
   const overlay = await result.overlay({ opacity: 0.5 });
   assert.deepEqual(new Uint8Array(await overlay.arrayBuffer()), Uint8Array.of(2, 50));
   assert.equal((await result.toPng()).size, 1);
-  assert.equal(await result.toCoco(), '{"coco":1}');
+  assert.equal(await result.toCoco(), '{"coco":"picture"}');
   assert.equal(await result.toGeoJson(), '{"geojson":1}');
   assert.equal(await result.toSvg(), '<svg/>');
   for (const which of ['dog', 'constructor', 3, -1, 0.5]) {
     await fails(result.scores(which), 'input', String(which));
   }
+});
+
+test('COCO files call a picture by its own file, unless told otherwise', async () => {
+  const segmenter = await load();
+  const coco = async (source: Blob, options?: { fileName?: string }) => {
+    const result = await (await segmenter.encode(source)).segment(['cat']);
+    return JSON.parse(await result.toCoco(options)).coco;
+  };
+  assert.equal(await coco(new File(['a'], 'Ärger.jpg')), 'Ärger.jpg');
+  assert.equal(await coco(new File(['a'], 'x.jpg'), { fileName: 'train/1.jpg' }), 'train/1.jpg');
+  assert.equal(await coco(new File(['a'], '')), 'picture');
+  assert.equal(await coco(new Blob(['a'])), 'picture');
+  for (const fileName of ['', 7, null]) {
+    await fails(coco(new Blob(['a']), { fileName } as { fileName: string }), 'input', 'fileName');
+  }
+  await fails(coco(new Blob(['a']), { filename: 'x' } as object), 'input', 'filename');
 });
 
 test('calls run one after the other, in the order in which they were made', async () => {

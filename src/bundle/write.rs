@@ -14,6 +14,7 @@ use super::manifest::{FORMAT, FileEntry, Manifest, Part, Piece, Shard, Source};
 use super::words::{ReadyWords, encode_words};
 use crate::clip::{ClipConfig, GuideConfig, VisionConfig};
 use crate::error::{Error, Result};
+use crate::image::MAX_SIDE;
 use crate::quant::{Role, Scheme, Stored, WeightSource, q4};
 
 /// The largest shard: static hosts serve it, progress is smooth and memory stays flat.
@@ -150,7 +151,7 @@ impl BundleWriter {
         let tokenizer = compact(&model.tokenizer);
         let picture_size = about
             .picture_size
-            .unwrap_or(model.config.vision.image_size as u32 * 3 / 2);
+            .unwrap_or((model.config.vision.image_size as u32 * 3 / 2).min(MAX_SIDE));
         Self {
             manifest: Manifest {
                 format: FORMAT,

@@ -166,6 +166,8 @@ fn check_count(name: &str, value: usize, most: usize) -> Result<()> {
 }
 
 fn check_eps(name: &str, eps: f64) -> Result<()> {
+    // Kernels add it in f32, where it must be a number above zero still.
+    let eps = eps as f32;
     check(eps.is_finite() && eps > 0.0, name, eps)
 }
 
@@ -228,13 +230,14 @@ pub(crate) mod tests {
     fn impossible_numbers_are_named() {
         assert_eq!(small().validate(), Ok(()));
         type Spoil = fn(&mut ClipConfig);
-        let cases: [(&str, Spoil); 6] = [
+        let cases: [(&str, Spoil); 7] = [
             ("vision.heads", |c| c.vision.heads = 7),
             ("vision.image_size", |c| c.vision.image_size = 33),
             ("text.layers", |c| c.text.layers = 0),
             ("text.vocabulary", |c| c.text.vocabulary = usize::MAX),
             ("text.end_of_text", |c| c.text.end_of_text = 600),
             ("pixel_std", |c| c.pixel_std[1] = 0.0),
+            ("text.norm_eps", |c| c.text.norm_eps = 1e-60),
         ];
         for (name, spoil) in cases {
             let mut config = small();

@@ -2,14 +2,15 @@
 
 mod self_test;
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use burn::tensor::Device;
-use burn::tensor::wgpu::wgpu;
+use burn::tensor::wgpu::{WgpuSetup, wgpu};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::kernel;
+use crate::readback::read;
 
 /// What the caller wants to run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -74,7 +75,8 @@ impl Compute {
         }
     }
 
-    /// Chooses a device.
+    /// Chooses a device. Natively, a GPU that was lost is replaced; what was on it is lost too, so
+    /// that models have to be loaded again.
     ///
     /// # Errors
     ///
@@ -95,24 +97,34 @@ impl Compute {
     }
 }
 
-/// A GPU that was opened. Burn keeps the first device for the life of the process or page, and a
-/// second attempt to open it fails.
+/// A GPU that was opened.
 #[derive(Clone)]
 struct Gpu {
     device: Device,
     name: String,
     software: bool,
+    /// Whether it has passed the self-test.
+    tested: bool,
+    /// What it was opened with. Another one is opened with the same.
+    #[cfg_attr(target_family = "wasm", expect(dead_code, reason = "see `reopen_gpu`"))]
+    setup: WgpuSetup,
 }
 
-static GPU: OnceLock<Gpu> = OnceLock::new();
+/// The GPU in use. Burn keeps every device for the life of the process or page, so one serves all
+/// models until it is lost.
+static GPU: Mutex<Option<Gpu>> = Mutex::new(None);
 
-/// Set when [`GPU`] has passed the self-test.
-static TESTED: OnceLock<()> = OnceLock::new();
+fn current_gpu() -> MutexGuard<'static, Option<Gpu>> {
+    // A GPU is put there whole, so a poisoned lock still guards a sound state.
+    GPU.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 async fn open_gpu(software_too: bool) -> Result<Compute> {
-    let gpu = match GPU.get() {
-        Some(gpu) => gpu.clone(),
+    let current = current_gpu().clone();
+    let mut gpu = match current {
         None => init_gpu().await?,
+        Some(gpu) if gpu.responds().await => gpu,
+        Some(lost) => reopen_gpu(&lost).await?,
     };
     if gpu.software && !software_too {
         return Err(Error::unsupported(format!(
@@ -120,10 +132,10 @@ async fn open_gpu(software_too: bool) -> Result<Compute> {
             gpu.name
         )));
     }
-    if TESTED.get().is_none() {
+    if !gpu.tested {
         self_test::run(&gpu.device).await?;
-        // Whoever came first has found the same.
-        let _ = TESTED.set(());
+        gpu.tested = true;
+        *current_gpu() = Some(gpu.clone());
     }
     Ok(Compute {
         device: gpu.device,
@@ -134,21 +146,136 @@ async fn open_gpu(software_too: bool) -> Result<Compute> {
 }
 
 async fn init_gpu() -> Result<Gpu> {
-    let (device, setup) = Device::wgpu_options()
-        .init_with_setup_async()
-        .await
-        // What wgpu says of it is a list of backends, which tells nobody what to do.
-        .map_err(|_| Error::unsupported("no WebGPU adapter could be opened here."))?;
-    let info = setup.adapter.get_info();
-    let name = if info.name.is_empty() {
-        "WebGPU".into()
-    } else {
-        info.name
+    let opened = Device::wgpu_options().init_with_setup_async().await;
+    // What wgpu says of it is a list of backends, which tells nobody what to do.
+    let (device, setup) = opened.map_err(|_| none_to_open())?;
+    let gpu = Gpu::new(device, setup);
+    *current_gpu() = Some(gpu.clone());
+    Ok(gpu)
+}
+
+/// Opens a GPU in place of one that was lost: reset by its driver, or unplugged.
+///
+/// Burn's own way of opening works once in a process, so the device is asked for here, as Burn
+/// does it but for experimental features, of which nothing here makes use.
+#[cfg(not(target_family = "wasm"))]
+async fn reopen_gpu(lost: &Gpu) -> Result<Gpu> {
+    let WgpuSetup {
+        instance, backend, ..
+    } = &lost.setup;
+    let wanted = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..Default::default()
     };
-    let gpu = Gpu {
+    let adapter = instance.request_adapter(&wanted).await;
+    let adapter = adapter.map_err(|_| none_to_open())?;
+    let unwanted =
+        wgpu::Features::MAPPABLE_PRIMARY_BUFFERS | wgpu::Features::all_experimental_mask();
+    let opened = adapter
+        .request_device(&wgpu::DeviceDescriptor {
+            required_features: adapter.features().difference(unwanted),
+            required_limits: adapter.limits(),
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        })
+        .await;
+    let (device, queue) = opened.map_err(|_| none_to_open())?;
+    let setup = WgpuSetup {
+        instance: instance.clone(),
+        adapter,
         device,
-        name,
-        software: info.device_type == wgpu::DeviceType::Cpu,
+        queue,
+        backend: *backend,
     };
-    Ok(GPU.get_or_init(|| gpu).clone())
+    let registered = Device::wgpu_options().setup(setup.clone()).init();
+    let device = registered.map_err(|e| Error::device(format!("the GPU was lost ({e}).")))?;
+    let gpu = Gpu::new(device, setup);
+    *current_gpu() = Some(gpu.clone());
+    Ok(gpu)
+}
+
+/// In a browser the page replaces the worker, and with it everything that was on the device.
+#[cfg(target_family = "wasm")]
+async fn reopen_gpu(_: &Gpu) -> Result<Gpu> {
+    Err(Error::device("the GPU was lost. Load the page again."))
+}
+
+fn none_to_open() -> Error {
+    Error::unsupported("no WebGPU adapter could be opened here.")
+}
+
+impl Gpu {
+    fn new(device: Device, setup: WgpuSetup) -> Self {
+        let info = setup.adapter.get_info();
+        let name = if info.name.is_empty() {
+            "WebGPU".into()
+        } else {
+            info.name
+        };
+        Self {
+            device,
+            name,
+            software: info.device_type == wgpu::DeviceType::Cpu,
+            tested: false,
+            setup,
+        }
+    }
+
+    /// Whether anything still comes back from it.
+    async fn responds(&self) -> bool {
+        read(Tensor::<1>::zeros([1], &self.device)).await.is_ok()
+    }
+}
+
+#[cfg(all(test, feature = "cli"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::Segmenter;
+    use crate::bundle::Bundle;
+    use crate::image::Picture;
+    use crate::progress::NoProgress;
+    use crate::prompt::parse_words;
+    use crate::segmenter::{EncodeOptions, Options};
+
+    fn segment(segmenter: &Segmenter) -> Result<Vec<u8>> {
+        let scene = crate::scene::generate(3);
+        let (width, height) = (scene.width as u32, scene.height as u32);
+        let picture = Picture::from_rgb(width, height, scene.rgb).unwrap();
+        let classes = parse_words(&["cat", "tree"]).unwrap();
+        let encode = EncodeOptions::default();
+        let image = block_on(segmenter.encode(picture, &encode, &mut NoProgress))?;
+        let options = Options::default();
+        let answer = block_on(segmenter.segment(&image, &classes, &options, &mut NoProgress))?;
+        Ok(answer.labels().labels().to_vec())
+    }
+
+    /// Twice, since the second device is not opened as the first was.
+    #[test]
+    fn a_gpu_that_was_lost_is_replaced() {
+        let load = || {
+            let mut bundle = Bundle::built_in().unwrap();
+            block_on(Segmenter::load(&mut bundle, Preference::WebGpu))
+        };
+        let mut segmenter = match load() {
+            Ok(segmenter) => segmenter,
+            Err(why) => return println!("not tested: {why}"),
+        };
+        let expected = segment(&segmenter).unwrap();
+        for _ in 0..2 {
+            let gpu = current_gpu().clone().unwrap();
+            gpu.setup.device.destroy();
+            let error = segment(&segmenter).unwrap_err();
+            assert_eq!(error.code(), "device");
+            assert!(
+                error.to_string().contains("Load the model again"),
+                "{error}"
+            );
+            segmenter = load().unwrap();
+            assert_ne!(segmenter.compute().device, gpu.device);
+            assert!(segment(&segmenter).unwrap() == expected);
+        }
+    }
 }

@@ -4,13 +4,30 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::files::Files;
-use super::model::{
-    CLIP_MEAN, CLIP_STD, Heads, LayoutInfo, NORM_EPS, Naming, Tower, Weights, assemble,
-};
+use super::model::{Heads, LayoutInfo, NORM_EPS, Naming, Tower, Weights, assemble, check_stated};
+use super::pixels::ImageProcessor;
 use super::tensors::Tensors;
-use super::{HF_CONFIG, Published, read_config, tokenizer};
+use super::{HF_CONFIG, OPEN_CLIP_CONFIG, Published, read_config, tokenizer};
 use crate::error::{Error, Result};
 use crate::kernel::Activation;
+
+/// `CLIPConfig`'s default of `logit_scale_init_value`, which a model without a `logit_scale` has: a
+/// fourteenth of what CLIPs are trained to, as a logarithm.
+const LOGIT_SCALE: f32 = 2.6592;
+
+/// A tower of which nothing is said.
+static NOT_DESCRIBED: TowerJson = TowerJson {
+    num_attention_heads: None,
+    hidden_act: None,
+    layer_norm_eps: None,
+    hidden_size: None,
+    intermediate_size: None,
+    num_hidden_layers: None,
+    image_size: None,
+    patch_size: None,
+    vocab_size: None,
+    max_position_embeddings: None,
+};
 
 /// What `config.json` describes.
 pub(super) enum Described {
@@ -21,27 +38,41 @@ pub(super) enum Described {
     Nothing,
 }
 
-/// The parts of `config.json` that the shapes of the tensors do not tell.
+/// What of `config.json` matters here. As in `CLIPConfig`, a tower that is not described has the
+/// defaults of its own configuration.
 #[derive(Debug, Deserialize)]
 pub(super) struct ConfigJson {
-    vision_config: TowerJson,
-    text_config: TowerJson,
-    // Old files have these too; where they are, they hold, with the defaults for what they lack.
+    #[serde(default)]
+    vision_config: Option<TowerJson>,
+    #[serde(default)]
+    text_config: Option<TowerJson>,
+    // Old files have these beside those or in their place; where they are, they hold, with the
+    // defaults for what they lack.
     #[serde(default)]
     vision_config_dict: Option<TowerJson>,
     #[serde(default)]
     text_config_dict: Option<TowerJson>,
+    #[serde(default)]
+    projection_dim: Option<usize>,
+    #[serde(default)]
+    logit_scale_init_value: Option<f32>,
 }
 
-/// The defaults for what a file leaves out are those of `CLIPConfig`.
-#[derive(Debug, Deserialize)]
+/// The defaults for what a file leaves out are those of `CLIPVisionConfig` and `CLIPTextConfig`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct TowerJson {
-    #[serde(default)]
     num_attention_heads: Option<usize>,
-    #[serde(default)]
     hidden_act: Option<String>,
-    #[serde(default)]
     layer_norm_eps: Option<f64>,
+    // What the weights tell, too.
+    hidden_size: Option<usize>,
+    intermediate_size: Option<usize>,
+    num_hidden_layers: Option<usize>,
+    image_size: Option<usize>,
+    patch_size: Option<usize>,
+    vocab_size: Option<usize>,
+    max_position_embeddings: Option<usize>,
 }
 
 impl TowerJson {
@@ -70,15 +101,17 @@ pub(super) fn described(files: &dyn Files, names: &[String]) -> Result<Described
     }
     let json: Value = read_config(files, HF_CONFIG)?;
     let kind = json.get("model_type").and_then(Value::as_str);
-    let two_towers = json.get("vision_config").is_some() && json.get("text_config").is_some();
+    let tower = |name: &str| {
+        let keys = [format!("{name}_config"), format!("{name}_config_dict")];
+        keys.iter()
+            .any(|key| json.get(key).is_some_and(|v| !v.is_null()))
+    };
+    let two_towers = tower("vision") && tower("text");
     let other = match (kind, two_towers) {
-        (Some("clip") | None, true) => match serde_json::from_value(json) {
+        (Some("clip"), _) | (None, true) => match serde_json::from_value(json) {
             Ok(config) => return Ok(Described::Clip(Box::new(config))),
             Err(e) => Error::model(format!("{HF_CONFIG} is not that of a CLIPModel ({e}).")),
         },
-        (Some("clip"), false) => Error::model(format!(
-            "{HF_CONFIG} does not describe both towers (vision_config and text_config)."
-        )),
         (Some(half @ ("clip_vision_model" | "clip_text_model")), _) => Error::unsupported(format!(
             "{HF_CONFIG} describes a {half:?}, half a CLIP. Both towers are needed: import the whole CLIP."
         )),
@@ -90,51 +123,135 @@ pub(super) fn described(files: &dyn Files, names: &[String]) -> Result<Described
     Ok(Described::Other(other))
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct PixelsJson {
-    image_mean: Option<[f32; 3]>,
-    image_std: Option<[f32; 3]>,
-}
-
 /// Newer files keep the picture's part beside the tokenizer's.
 #[derive(Debug, Default, Deserialize)]
 struct ProcessorJson {
     #[serde(default)]
-    image_processor: Option<PixelsJson>,
+    image_processor: Option<ImageProcessor>,
 }
 
-fn pixels(files: &dyn Files, names: &[String]) -> Result<PixelsJson> {
-    let there = |name: &&str| names.iter().any(|n| n == name);
-    if let Some(name) = Some("preprocessor_config.json").filter(there) {
-        return read_config(files, name);
+const PREPROCESSOR: &str = "preprocessor_config.json";
+const PROCESSOR: &str = "processor_config.json";
+
+/// What is done to pictures, and the file that says so.
+fn image_processor(files: &dyn Files, names: &[String]) -> Result<(&'static str, ImageProcessor)> {
+    let there = |name: &str| names.iter().any(|n| n == name);
+    if there(PREPROCESSOR) {
+        return Ok((PREPROCESSOR, read_config(files, PREPROCESSOR)?));
     }
-    if let Some(name) = Some("processor_config.json").filter(there) {
-        let processor: ProcessorJson = read_config(files, name)?;
-        return Ok(processor.image_processor.unwrap_or_default());
-    }
-    Ok(PixelsJson::default())
+    let processor: ProcessorJson = if there(PROCESSOR) {
+        read_config(files, PROCESSOR)?
+    } else {
+        ProcessorJson::default()
+    };
+    Ok((PROCESSOR, processor.image_processor.unwrap_or_default()))
 }
 
-pub(super) fn open(
+/// That OpenCLIP's description, where it lies beside, asks for the same non-linearity: one of the
+/// two is wrong then, and nothing else tells which.
+fn check_twin(files: &dyn Files, names: &[String], vision: Tower) -> Result<()> {
+    if !names.iter().any(|name| name == OPEN_CLIP_CONFIG) {
+        return Ok(());
+    }
+    let twin: Value = read_config(files, OPEN_CLIP_CONFIG)?;
+    let model = &twin["model_cfg"];
+    // timm's towers have a non-linearity of their own.
+    let comparable =
+        model["vision_cfg"].is_object() && !model["vision_cfg"]["timm_model_name"].is_string();
+    let quick = model["quick_gelu"].as_bool().unwrap_or(false);
+    if !comparable || quick == (vision.activation == Activation::QuickGelu) {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "{HF_CONFIG} and {OPEN_CLIP_CONFIG} disagree: one says quick_gelu, the other gelu. Take the wrong one away."
+    )))
+}
+
+pub(super) fn open<'a>(
     files: &dyn Files,
     names: &[String],
-    config: &ConfigJson,
+    config: &'a ConfigJson,
     tensors: Tensors,
 ) -> Result<Published> {
-    let vision = config.vision_config_dict.as_ref();
-    let text = config.text_config_dict.as_ref();
-    let pixels = pixels(files, names)?;
+    let either = |dict: &'a Option<TowerJson>, plain: &'a Option<TowerJson>| {
+        dict.as_ref().or(plain.as_ref()).unwrap_or(&NOT_DESCRIBED)
+    };
+    let vision = either(&config.vision_config_dict, &config.vision_config);
+    let text = either(&config.text_config_dict, &config.text_config);
+    let (pixels_file, pixels) = image_processor(files, names)?;
+    let statistics = pixels.statistics(pixels_file)?;
     let facts = LayoutInfo {
         layout: "Hugging Face",
-        vision: vision.unwrap_or(&config.vision_config).tower(12)?,
-        text: text.unwrap_or(&config.text_config).tower(8)?,
-        pixel_mean: pixels.image_mean.unwrap_or(CLIP_MEAN),
-        pixel_std: pixels.image_std.unwrap_or(CLIP_STD),
+        vision: vision.tower(12)?,
+        text: text.tower(8)?,
+        pixel_mean: statistics.mean,
+        pixel_std: statistics.std,
+        logit_scale: Some(config.logit_scale_init_value.unwrap_or(LOGIT_SCALE)),
         // `eos_token_id` cannot be asked: early files name a wrong one.
         highest_id: false,
     };
+    check_twin(files, names, facts.vision)?;
     let tensors = tensors.rooted_at("vision_model.embeddings.class_embedding");
     let weights = Weights::new(tensors, Naming::HuggingFace);
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
-    assemble(weights, &facts, tokenizer)
+    let published = assemble(weights, &facts, tokenizer)?;
+    let found = published.config();
+    pixels.check_size(pixels_file, found.vision.image_size)?;
+    check_stated(
+        HF_CONFIG,
+        &[
+            (
+                "the vision tower's hidden_size",
+                vision.hidden_size,
+                found.vision.width,
+            ),
+            (
+                "the vision tower's intermediate_size",
+                vision.intermediate_size,
+                found.vision.mlp,
+            ),
+            (
+                "the vision tower's num_hidden_layers",
+                vision.num_hidden_layers,
+                found.vision.layers,
+            ),
+            (
+                "the vision tower's image_size",
+                vision.image_size,
+                found.vision.image_size,
+            ),
+            (
+                "the vision tower's patch_size",
+                vision.patch_size,
+                found.vision.patch,
+            ),
+            (
+                "the text tower's hidden_size",
+                text.hidden_size,
+                found.text.width,
+            ),
+            (
+                "the text tower's intermediate_size",
+                text.intermediate_size,
+                found.text.mlp,
+            ),
+            (
+                "the text tower's num_hidden_layers",
+                text.num_hidden_layers,
+                found.text.layers,
+            ),
+            (
+                "the text tower's vocab_size",
+                text.vocab_size,
+                found.text.vocabulary,
+            ),
+            (
+                "the text tower's max_position_embeddings",
+                text.max_position_embeddings,
+                found.text.context,
+            ),
+            ("projection_dim", config.projection_dim, found.projection),
+        ],
+    )?;
+    Ok(published)
 }

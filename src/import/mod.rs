@@ -36,6 +36,7 @@ mod model;
 mod open_clip;
 #[cfg(feature = "cli")]
 mod openai;
+mod pixels;
 mod safetensors_file;
 mod tensors;
 #[cfg(test)]

@@ -173,6 +173,19 @@ impl Weights {
             .0)
     }
 
+    /// The logarithm of the logit scale.
+    fn logit_scale(&self, otherwise: Option<f32>) -> Result<f32> {
+        let name = "logit_scale";
+        let shape = match (self.shape(name), otherwise) {
+            (Err(_), Some(otherwise)) => return Ok(otherwise),
+            (shape, _) => shape?,
+        };
+        match self.values(name, &shape)?[..] {
+            [logit_scale] => Ok(logit_scale),
+            _ => Err(self.bad_shape(name)),
+        }
+    }
+
     fn layers(&self, tower: &str) -> usize {
         let there = |i: &usize| {
             let name = format!("{tower}.encoder.layers.{i}.layer_norm1.weight");
@@ -236,9 +249,30 @@ pub(super) struct LayoutInfo {
     pub(super) text: Tower,
     pub(super) pixel_mean: [f32; 3],
     pub(super) pixel_std: [f32; 3],
+    /// What `logit_scale` is where the weights have none, if the layout has a default.
+    pub(super) logit_scale: Option<f32>,
     /// Whether the text tower is read at the highest id, which then must be the one that ends a
     /// text.
     pub(super) highest_id: bool,
+}
+
+/// Numbers that a description states although the weights tell them: where the two disagree, files
+/// of two models were mixed, or the description means a part of the weights only.
+///
+/// # Errors
+///
+/// [`Error::Model`] that names the first that differs.
+pub(super) fn check_stated(file: &str, stated: &[(&str, Option<usize>, usize)]) -> Result<()> {
+    for (what, stated, found) in stated {
+        if let Some(stated) = stated
+            && stated != found
+        {
+            return Err(Error::model(format!(
+                "{file} says {what} = {stated}, but the weights have {found}. These are files of two models; put the right ones together."
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Puts a model together and checks that it is whole.
@@ -279,10 +313,7 @@ fn architecture(weights: &Weights, facts: &LayoutInfo, tokenizer: &[u8]) -> Resu
     let (context, _) = weights.matrix("text_model.embeddings.position_embedding.weight")?;
     let (text_mlp, _) = weights.matrix("text_model.encoder.layers.0.mlp.fc1.weight")?;
     let (projection, _) = weights.matrix("visual_projection.weight")?;
-    let logit_scale = weights.values("logit_scale", &weights.shape("logit_scale")?)?;
-    let [logit_scale] = logit_scale[..] else {
-        return Err(weights.bad_shape("logit_scale"));
-    };
+    let logit_scale = weights.logit_scale(facts.logit_scale)?;
     Ok(ClipConfig {
         vision: VisionConfig {
             image_size: side.saturating_mul(patch),

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::files::Files;
 use super::model::{
-    CLIP_MEAN, CLIP_STD, Heads, LayoutInfo, NORM_EPS, Naming, Take, Tower, Weights, assemble,
+    Heads, LayoutInfo, NORM_EPS, Naming, Take, Tower, Weights, assemble, check_stated,
 };
+use super::pixels::{PreprocessConfig, sides};
 use super::tensors::Tensors;
 use super::{OPEN_CLIP_CONFIG, Published, read_config, tokenizer};
 use crate::error::{Error, Result};
@@ -76,7 +77,7 @@ fn in_block(name: &str, tower: &str) -> Option<(String, Take)> {
 struct ConfigJson {
     model_cfg: ModelJson,
     #[serde(default)]
-    preprocess_cfg: PixelsJson,
+    preprocess_cfg: PreprocessConfig,
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,40 +88,75 @@ struct ModelJson {
     text_cfg: Map<String, Value>,
     #[serde(default)]
     multimodal_cfg: Option<Value>,
+    #[serde(default)]
+    embed_dim: Option<usize>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct PixelsJson {
-    #[serde(default)]
-    mean: Option<[f32; 3]>,
-    #[serde(default)]
-    std: Option<[f32; 3]>,
-}
+/// Settings of a model that change nothing of what the towers compute.
+const HARMLESS_OF_MODEL: [&str; 6] = [
+    "cast_dtype",
+    "custom_text",
+    "init_logit_bias",
+    "init_logit_scale",
+    "nonscalar_logit_scale",
+    "output_dict",
+];
 
-/// Settings that make a tower compute something else, for either tower: their names, and what
-/// may stand there all the same.
-const OTHERWISE: [(&str, &[&str]); 20] = [
-    ("timm_model_name", &[]),
-    ("hf_model_name", &[]),
-    ("attentional_pool", &[]),
-    ("no_ln_pre", &[]),
-    ("embed_cls", &[]),
-    ("no_causal_mask", &[]),
-    ("proj_bias", &[]),
-    ("ls_init_value", &[]),
-    ("qk_norm", &[]),
-    ("scaled_cosine_attn", &[]),
-    ("scale_heads", &[]),
-    ("scale_attn_inner", &[]),
-    ("scale_attn", &[]),
-    ("scale_fc", &[]),
-    ("act_kwargs", &[]),
+/// Settings of a tower that are read here, that the weights tell as well, or that change nothing of
+/// what a tower like CLIP's computes: of a single token, the last norm is the same before the pooling
+/// and after. All others are refused where they are on, those not known yet too.
+const HARMLESS: [&str; 20] = [
+    "attn_pooler_heads",
+    "attn_pooler_queries",
+    "context_length",
+    "correct_cls_mask",
+    "eos_id",
+    "final_ln_after_pool",
+    "head_width",
+    "heads",
+    "hf_tokenizer_name",
+    "image_size",
+    "layers",
+    "mlp_ratio",
+    "norm_kwargs",
+    "output_tokens",
+    "pad_id",
+    "patch_dropout",
+    "patch_size",
+    "text_mask",
+    "vocab_size",
+    "width",
+];
+
+/// What begins so matters only with the name of a model of that library, which is refused.
+const OF_OTHER_LIBRARIES: [(&str, &str); 2] =
+    [("timm_", "timm_model_name"), ("hf_", "hf_model_name")];
+
+/// Settings that may be on with these values.
+const WITH_VALUES: [(&str, &[&str]); 4] = [
     ("pool_type", &["tok", "argmax", "eos"]),
     ("proj_type", &["linear"]),
     ("pos_embed_type", &["learnable", "sin_cos_2d"]),
     ("block_type", &["default", "custom"]),
-    ("use_pad_mask", &[]),
 ];
+
+fn is_harmless(setting: &str, value: &Value) -> bool {
+    let off = match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    };
+    let foreign = OF_OTHER_LIBRARIES
+        .iter()
+        .any(|(begins, name)| setting.starts_with(begins) && setting != *name);
+    let allowed = |(name, values): &(&str, &[&str])| {
+        *name == setting && value.as_str().is_some_and(|v| values.contains(&v))
+    };
+    off || foreign || HARMLESS.contains(&setting) || WITH_VALUES.iter().any(allowed)
+}
 
 /// Refuses a tower that is not CLIP's.
 fn check_plain(tower: &str, config: &Map<String, Value>) -> Result<()> {
@@ -132,18 +168,28 @@ fn check_plain(tower: &str, config: &Map<String, Value>) -> Result<()> {
     if config.get("layers").is_some_and(Value::is_array) {
         return refuse("the layers of a ResNet".into());
     }
-    for (setting, allowed) in OTHERWISE {
-        let off = match config.get(setting) {
-            None | Some(Value::Null | Value::Bool(false)) => true,
-            Some(Value::String(text)) => text.is_empty() || allowed.contains(&text.as_str()),
-            Some(Value::Object(map)) => map.is_empty(),
-            Some(_) => false,
-        };
-        if !off {
-            return refuse(format!("{setting} = {}", config[setting]));
-        }
+    match config
+        .iter()
+        .find(|(setting, value)| !is_harmless(setting, value))
+    {
+        Some((setting, value)) => refuse(format!("{setting} = {value}")),
+        None => check_norm(tower, config),
     }
-    Ok(())
+}
+
+/// That nothing but the ε of the layer norms is set.
+fn check_norm(tower: &str, config: &Map<String, Value>) -> Result<()> {
+    let norm = config.get("norm_kwargs").and_then(Value::as_object);
+    match norm
+        .into_iter()
+        .flatten()
+        .find(|(setting, _)| *setting != "eps")
+    {
+        None => Ok(()),
+        Some((setting, value)) => Err(Error::unsupported(format!(
+            "{OPEN_CLIP_CONFIG} describes layer norms of the {tower} tower with {setting} = {value}. Only CLIP's own can be imported."
+        ))),
+    }
 }
 
 fn norm_eps(tower: &Map<String, Value>) -> f64 {
@@ -172,9 +218,21 @@ pub(super) fn naming(tensors: &Tensors) -> Naming {
 pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Result<Published> {
     let config: ConfigJson = read_config(files, OPEN_CLIP_CONFIG)?;
     let model = config.model_cfg;
-    if model.multimodal_cfg.is_some_and(|cfg| !cfg.is_null()) {
+    if model
+        .multimodal_cfg
+        .as_ref()
+        .is_some_and(|cfg| !cfg.is_null())
+    {
         return Err(Error::unsupported(format!(
             "{OPEN_CLIP_CONFIG} describes a CoCa, which cannot be imported. Only CLIP can."
+        )));
+    }
+    let others = &mut model.others.iter();
+    if let Some((setting, value)) = others.find(|(setting, value)| {
+        !HARMLESS_OF_MODEL.contains(&setting.as_str()) && !is_harmless(setting, value)
+    }) {
+        return Err(Error::unsupported(format!(
+            "{OPEN_CLIP_CONFIG} describes a model with {setting} = {value}. Only CLIP itself can be imported."
         )));
     }
     check_plain("vision", &model.vision_cfg)?;
@@ -184,6 +242,7 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
     } else {
         Activation::Gelu
     };
+    let statistics = config.preprocess_cfg.statistics(OPEN_CLIP_CONFIG)?;
     let facts = LayoutInfo {
         layout: "OpenCLIP",
         vision: Tower {
@@ -196,13 +255,60 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
             activation,
             norm_eps: norm_eps(&model.text_cfg),
         },
-        pixel_mean: config.preprocess_cfg.mean.unwrap_or(CLIP_MEAN),
-        pixel_std: config.preprocess_cfg.std.unwrap_or(CLIP_STD),
+        pixel_mean: statistics.mean,
+        pixel_std: statistics.std,
+        // OpenCLIP does not load weights without one.
+        logit_scale: None,
         highest_id: model.text_cfg.get("pool_type").and_then(Value::as_str) != Some("eos"),
     };
     let tensors = tensors.rooted_at("visual.class_embedding");
     let naming = naming(&tensors);
     let weights = Weights::new(tensors, naming);
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
-    assemble(weights, &facts, tokenizer)
+    let published = assemble(weights, &facts, tokenizer)?;
+    let found = published.config();
+    config
+        .preprocess_cfg
+        .check_size(OPEN_CLIP_CONFIG, found.vision.image_size)?;
+    let vision = |setting| sides(model.vision_cfg.get(setting))[0];
+    let text = |setting| sides(model.text_cfg.get(setting))[0];
+    check_stated(
+        OPEN_CLIP_CONFIG,
+        &[
+            (
+                "the vision tower's width",
+                vision("width"),
+                found.vision.width,
+            ),
+            (
+                "the vision tower's layers",
+                vision("layers"),
+                found.vision.layers,
+            ),
+            (
+                "the vision tower's image_size",
+                vision("image_size"),
+                found.vision.image_size,
+            ),
+            (
+                "the vision tower's patch_size",
+                vision("patch_size"),
+                found.vision.patch,
+            ),
+            ("the text tower's width", text("width"), found.text.width),
+            ("the text tower's layers", text("layers"), found.text.layers),
+            (
+                "the text tower's context_length",
+                text("context_length"),
+                found.text.context,
+            ),
+            (
+                "the text tower's vocab_size",
+                text("vocab_size"),
+                found.text.vocabulary,
+            ),
+            ("embed_dim", model.embed_dim, found.projection),
+        ],
+    )?;
+    Ok(published)
 }

@@ -35,6 +35,7 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
         text: tower,
         pixel_mean: CLIP_MEAN,
         pixel_std: CLIP_STD,
+        logit_scale: None,
         highest_id: true,
     };
     let naming = open_clip::naming(&tensors);

@@ -51,6 +51,7 @@ pub(super) fn open(name: &str, file: Box<dyn ReadAt>) -> Result<Tensors> {
                 Dtype::F32 => Number::F32,
                 Dtype::F16 => Number::F16,
                 Dtype::BF16 => Number::Bf16,
+                Dtype::F64 => Number::F64,
                 other => Number::Other(format!("{other:?}")),
             },
             shape: info.shape.clone(),

@@ -17,6 +17,8 @@ pub(super) enum Number {
     F32,
     F16,
     Bf16,
+    /// Rounded to f32, as PyTorch does when it loads them into a model of f32.
+    F64,
     /// A type that no weight of a CLIP has, by its name in the file.
     Other(String),
 }
@@ -26,6 +28,7 @@ impl Number {
         match self {
             Self::F32 => Some(4),
             Self::F16 | Self::Bf16 => Some(2),
+            Self::F64 => Some(8),
             Self::Other(_) => None,
         }
     }
@@ -251,7 +254,7 @@ fn unreadable(file: &str, name: &str, number: &Number) -> Error {
         _ => "numbers",
     };
     Error::unsupported(format!(
-        "{file} holds {name} as {number}; only f32, f16 and bf16 can be read."
+        "{file} holds {name} as {number}; only f32, f16, bf16 and f64 can be read."
     ))
 }
 
@@ -286,6 +289,10 @@ fn convert(number: &Number, bytes: &[u8], values: &mut Vec<f32>) {
         }
         Number::F16 => values.extend(pairs.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
         Number::Bf16 => values.extend(pairs.iter().map(|b| bf16::from_le_bytes(*b).to_f32())),
+        Number::F64 => {
+            let (eights, _) = bytes.as_chunks::<8>();
+            values.extend(eights.iter().map(|b| f64::from_le_bytes(*b) as f32));
+        }
         Number::Other(_) => {}
     }
 }

@@ -354,6 +354,16 @@ fn another_kind_of_model_is_named() {
         ("vision", "attentional_pool", json!("parallel")),
         ("vision", "ls_init_value", json!(1e-5)),
         ("vision", "act_kwargs", json!({"approximate": "tanh"})),
+        // The last tokens' mean instead of the class token: as large, and something else.
+        ("vision", "global_average_pool", json!(true)),
+        ("vision", "input_patchnorm", json!(true)),
+        (
+            "vision",
+            "norm_kwargs",
+            json!({"elementwise_affine": false}),
+        ),
+        ("vision", "setting_of_2027", json!(1)),
+        ("text", "tokenizer_kwargs", json!({"clean": "canonicalize"})),
         ("text", "hf_model_name", json!("roberta-base")),
         ("text", "no_causal_mask", json!(true)),
         ("text", "pool_type", json!("last")),
@@ -363,10 +373,10 @@ fn another_kind_of_model_is_named() {
         edit_json(&mut files, "open_clip_config.json", |config| {
             config["model_cfg"][format!("{tower}_cfg")][setting] = value;
         });
-        let named = if setting == "layers" {
-            "ResNet"
-        } else {
-            setting
+        let named = match setting {
+            "layers" => "ResNet",
+            "norm_kwargs" => "elementwise_affine",
+            setting => setting,
         };
         assert_refused(
             &files,
@@ -385,10 +395,196 @@ fn another_kind_of_model_is_named() {
         vision["timm_model_name"] = Value::Null;
         vision["no_ln_pre"] = json!(false);
         vision["pool_type"] = json!("tok");
+        vision["timm_drop"] = json!(0.1);
+        vision["patch_dropout"] = json!(0.5);
+        vision["output_tokens"] = json!(true);
+        config["model_cfg"]["init_logit_scale"] = json!(2.3);
+        config["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = json!("");
         config["model_cfg"]["quick_gelu"] = json!(true);
     });
     let tame = Published::open(&tame).unwrap();
     assert_eq!(tame.config().vision.activation, Activation::QuickGelu);
+}
+
+/// What `CLIPConfig` of transformers makes of a description that lacks parts.
+#[test]
+fn a_description_may_lack_what_has_a_default() {
+    let with = |edit: &dyn Fn(&mut Value)| {
+        let mut files = copy("gelu-clip");
+        edit_json(&mut files, "config.json", |config| edit(config));
+        files
+    };
+    let reference = open("gelu-clip");
+    // Old files have a `_dict` in place of the other.
+    let dicts = with(&|config| {
+        let config = config.as_object_mut().unwrap();
+        for tower in ["vision_config", "text_config"] {
+            let described = config.remove(tower).unwrap();
+            config.insert(format!("{tower}_dict"), described);
+        }
+        config.remove("model_type");
+    });
+    assert_eq!(
+        Published::open(&dicts).unwrap().config(),
+        reference.config()
+    );
+    // What a `_dict` does not say has its default, whatever stands in the other.
+    let short = with(&|config| {
+        config["text_config_dict"] = json!({"num_attention_heads": 4});
+        config["text_config"]["layer_norm_eps"] = json!(0.5);
+    });
+    let text = Published::open(&short).unwrap().config().text.clone();
+    assert_eq!((text.heads, text.norm_eps), (4, 1e-5));
+    assert_eq!(text.activation, Activation::QuickGelu);
+    // A tower of which nothing is said is that of `CLIPTextConfig`: eight heads, quick GELU.
+    let silent = with(&|config| {
+        config.as_object_mut().unwrap().remove("text_config");
+        config["vision_config_dict"] = Value::Null;
+    });
+    let config = Published::open(&silent).unwrap().config().clone();
+    assert_eq!((config.text.heads, config.text.norm_eps), (8, 1e-5));
+    assert_eq!(config.vision, reference.config().vision);
+}
+
+#[test]
+fn a_logit_scale_may_be_missing_or_of_another_type() {
+    let with = |edit: &dyn Fn(&mut Vec<Stored>)| {
+        let mut files = copy("gelu-clip");
+        edit_tensors(&mut files, WEIGHTS, edit);
+        files
+    };
+    let scale = |files: &MemoryFiles| Published::open(files).unwrap().config().logit_scale;
+    let double = with(&|stored| {
+        let scale = find(stored, "logit_scale");
+        scale.1 = Dtype::F64;
+        scale.3 = 4.6052f64.to_le_bytes().to_vec();
+    });
+    assert!((scale(&double) - 100.0).abs() < 0.01);
+    // A model of transformers has what its configuration says then, and a twelfth of it by default.
+    let mut missing = with(&|stored| stored.retain(|(name, ..)| name != "logit_scale"));
+    assert!((scale(&missing) - 3.0f32.exp()).abs() < 1e-4);
+    edit_json(&mut missing, "config.json", |config| {
+        config
+            .as_object_mut()
+            .unwrap()
+            .remove("logit_scale_init_value");
+    });
+    assert!((scale(&missing) - 2.6592f32.exp()).abs() < 1e-4);
+    let mut open_clip = copy("layouts/open-clip");
+    edit_tensors(&mut open_clip, OPEN_CLIP, |stored| {
+        stored.retain(|(name, ..)| name != "logit_scale");
+    });
+    assert_refused(&open_clip, "model", &["logit_scale"]);
+}
+
+#[test]
+fn pictures_that_are_prepared_otherwise_are_refused() {
+    const FILE: &str = "preprocessor_config.json";
+    let with = |setting: &str, value: Value| {
+        let mut files = copy("gelu-clip");
+        edit_json(&mut files, FILE, |config| config[setting] = value);
+        files
+    };
+    for (setting, value) in [
+        ("do_normalize", json!(false)),
+        ("do_rescale", json!(false)),
+        ("rescale_factor", json!(1.0)),
+        ("do_flip_channel_order", json!(true)),
+        ("resample", json!(2)),
+        ("resample", json!("bilinear")),
+    ] {
+        assert_refused(&with(setting, value), "unsupported", &[FILE, setting]);
+    }
+    for value in [json!(16), json!({"height": 32, "width": 16})] {
+        assert_refused(
+            &with("crop_size", value),
+            "model",
+            &[FILE, "crop_size", "16", "32"],
+        );
+    }
+    let mut files = with("image_processor_type", json!("ViTImageProcessor"));
+    assert!(Published::open(&files).is_ok());
+    edit_json(&mut files, FILE, |config| {
+        config["image_mean"] = Value::Null;
+    });
+    assert_refused(
+        &files,
+        "unsupported",
+        &[FILE, "ViTImageProcessor", "image_mean"],
+    );
+    for (setting, value) in [
+        ("rescale_factor", json!(0.003_921_568_627_450_98)),
+        ("crop_size", json!({"height": 32, "width": 32})),
+        ("resample", Value::Null),
+        ("do_convert_rgb", json!(true)),
+    ] {
+        assert!(Published::open(&with(setting, value)).is_ok(), "{setting}");
+    }
+    // Nothing is cropped, and a shortest edge is no whole size.
+    let mut files = with("do_center_crop", json!(false));
+    edit_json(&mut files, FILE, |config| {
+        config["crop_size"] = json!(16);
+        config["size"] = json!({"shortest_edge": 16});
+    });
+    assert!(Published::open(&files).is_ok());
+    edit_json(&mut files, FILE, |config| {
+        config["size"] = json!({"height": 16, "width": 16});
+    });
+    assert_refused(&files, "model", &[FILE, "size = 16"]);
+    let grey = Published::open(&with("image_mean", json!(0.25))).unwrap();
+    assert_eq!(grey.config().pixel_mean, [0.25; 3]);
+
+    const CONFIG: &str = "open_clip_config.json";
+    for (setting, value, code) in [
+        ("mode", json!("L"), "unsupported"),
+        ("interpolation", json!("bilinear"), "unsupported"),
+        ("size", json!([16, 32]), "model"),
+    ] {
+        let mut files = copy("layouts/open-clip");
+        edit_json(&mut files, CONFIG, |config| {
+            config["preprocess_cfg"][setting] = value;
+        });
+        assert_refused(&files, code, &[CONFIG, setting]);
+    }
+}
+
+/// A description of another model than the weights', which would be read at half its depth or with
+/// another number of heads.
+#[test]
+fn a_description_of_another_model_is_refused() {
+    for (tower, setting) in [
+        ("vision_config", "num_hidden_layers"),
+        ("vision_config", "hidden_size"),
+        ("vision_config", "image_size"),
+        ("vision_config", "patch_size"),
+        ("text_config", "num_hidden_layers"),
+        ("text_config", "max_position_embeddings"),
+        ("text_config", "vocab_size"),
+    ] {
+        let mut files = copy("gelu-clip");
+        edit_json(&mut files, "config.json", |config| {
+            config[tower][setting] = json!(1000);
+        });
+        assert_refused(&files, "model", &["config.json", setting, "1000"]);
+    }
+    for (tower, setting) in [("vision_cfg", "layers"), ("text_cfg", "context_length")] {
+        let mut files = copy("layouts/open-clip");
+        edit_json(&mut files, "open_clip_config.json", |config| {
+            config["model_cfg"][tower][setting] = json!(1000);
+        });
+        assert_refused(&files, "model", &["open_clip_config.json", setting, "1000"]);
+    }
+    // Side by side, the two descriptions are of one model.
+    let mut both = copy("gelu-clip");
+    let mut other = copy("layouts/open-clip");
+    edit_json(&mut other, "open_clip_config.json", |config| {
+        config["model_cfg"]["quick_gelu"] = json!(true);
+    });
+    both.insert(
+        "open_clip_config.json",
+        contents(&other, "open_clip_config.json"),
+    );
+    assert_refused(&both, "model", &["quick_gelu", "open_clip_config.json"]);
 }
 
 #[test]
@@ -549,17 +745,18 @@ fn damaged_headers_are_refused() {
 }
 
 #[test]
-fn the_three_kinds_of_numbers_are_read() {
+fn the_four_kinds_of_numbers_are_read() {
     let numbers = [1.5f32, -2.0, 0.0, 65504.0, 0.25, 3.0];
     let bytes = |dtype: Dtype| -> Vec<u8> {
         let of = |n: &f32| match dtype {
             Dtype::F16 => half::f16::from_f32(*n).to_le_bytes().to_vec(),
             Dtype::BF16 => half::bf16::from_f32(*n).to_le_bytes().to_vec(),
+            Dtype::F64 => f64::from(*n).to_le_bytes().to_vec(),
             _ => n.to_le_bytes().to_vec(),
         };
         numbers.iter().flat_map(of).collect()
     };
-    let stored = [Dtype::F32, Dtype::F16, Dtype::BF16]
+    let stored = [Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::F64]
         .map(|dtype| (format!("{dtype:?}"), dtype, vec![3, 2], bytes(dtype)));
     let tensors = open_bytes(safetensors_of(&stored)).unwrap();
     assert_eq!(tensors.values("F32").unwrap(), numbers);
@@ -567,7 +764,9 @@ fn the_three_kinds_of_numbers_are_read() {
     assert_eq!(tensors.values("BF16").unwrap()[..3], numbers[..3]);
     assert_eq!(tensors.rows("F16", 1..2).unwrap(), numbers[2..4]);
     assert!(tensors.rows("F16", 1..4).is_err());
-    assert!(tensors.values("F64").is_err());
+    assert_eq!(tensors.values("F64").unwrap(), numbers);
+    assert_eq!(tensors.rows("F64", 1..2).unwrap(), numbers[2..4]);
+    assert!(tensors.values("F8").is_err());
 }
 
 #[test]

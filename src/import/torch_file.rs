@@ -331,6 +331,7 @@ impl<'a> Machine<'a> {
             "torch.FloatStorage" => Number::F32,
             "torch.HalfStorage" => Number::F16,
             "torch.BFloat16Storage" => Number::Bf16,
+            "torch.DoubleStorage" => Number::F64,
             other => Number::Other(other.chars().skip("torch.".len()).take(40).collect()),
         };
         if key.len() > LONGEST_NAME {

@@ -5,25 +5,48 @@ use serde::Serialize;
 use super::{LabelMap, Legend, Polygon, Rle, polygons};
 use crate::{Error, Result};
 
-#[derive(Serialize)]
-struct Dataset<'a> {
-    images: [Image<'a>; 1],
+/// A COCO object-detection file in the making: one legend, any number of pictures.
+///
+/// It has what readers of COCO's own files rely on: `info` and `licenses`, ids that begin at 1
+/// (category ids are the class index plus one), and one annotation for each class that has pixels
+/// in a picture. A class without holes is written as polygons; one with holes, which COCO's
+/// polygons cannot say, as run lengths, uncompressed as in COCO's own files. `iscrowd` is 0 in
+/// both: evaluation leaves out what is 1. Area and box are those of the pixels.
+#[derive(Debug, Clone)]
+pub struct CocoDataset {
+    legend: Legend,
+    images: Vec<Image>,
     annotations: Vec<Annotation>,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    info: Info,
+    licenses: [(); 0],
+    images: &'a [Image],
+    annotations: &'a [Annotation],
     categories: Vec<Category<'a>>,
 }
 
 #[derive(Serialize)]
-struct Image<'a> {
-    id: u32,
-    width: u32,
-    height: u32,
-    file_name: &'a str,
+struct Info {
+    description: &'static str,
+    version: &'static str,
+    contributor: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Clone, Serialize)]
+struct Image {
+    id: usize,
+    width: u32,
+    height: u32,
+    file_name: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
 struct Annotation {
     id: usize,
-    image_id: u32,
+    image_id: usize,
     category_id: u32,
     segmentation: Segmentation,
     area: u64,
@@ -31,14 +54,15 @@ struct Annotation {
     iscrowd: u8,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 enum Segmentation {
     /// One flat list `x, y, x, y, ...` for each region.
     Polygons(Vec<Vec<u32>>),
     Runs {
+        /// Height, then width.
         size: [u32; 2],
-        counts: String,
+        counts: Vec<u32>,
     },
 }
 
@@ -46,53 +70,99 @@ enum Segmentation {
 struct Category<'a> {
     id: u32,
     name: &'a str,
-    supercategory: &'a str,
+    supercategory: &'static str,
 }
 
-const IMAGE_ID: u32 = 1;
+impl CocoDataset {
+    /// A file without pictures, its categories the entries of the legend.
+    #[must_use]
+    pub fn new(legend: Legend) -> Self {
+        Self {
+            legend,
+            images: Vec::new(),
+            annotations: Vec::new(),
+        }
+    }
 
-/// The label map as the text of a COCO object-detection file: one image, one category for each
-/// entry of the legend, one annotation for each class that has pixels.
-///
-/// Category ids are the class index plus one, since COCO's begin at 1. A class without holes is
-/// written as polygons (`iscrowd` 0); one with holes, which COCO's polygons cannot say, as
-/// compressed run lengths (`iscrowd` 1). Area and box are those of the pixels.
-///
-/// # Errors
-/// [`Error::Input`] if the map uses a class that the legend lacks or has 2³² pixels or more;
-/// [`Error::OutOfMemory`].
-pub fn to_coco(map: &LabelMap, legend: &Legend, file_name: &str) -> Result<String> {
-    let regions = polygons(map)?;
-    let present = map.present_in(legend)?;
-    let annotations = (1usize..).zip(present).map(|(id, (class, _, _))| {
-        let regions = regions.get(&class).map_or(&[][..], Vec::as_slice);
-        annotate(map, class, id, regions)
-    });
-    let categories = (1u32..).zip(legend.entries()).map(|(id, entry)| Category {
-        id,
-        name: &entry.name,
-        supercategory: "",
-    });
-    let dataset = Dataset {
-        images: [Image {
-            id: IMAGE_ID,
+    /// Adds a picture with its masks. `file_name` is what readers look the picture up by: its name
+    /// or its path below the folder of all pictures, with `/` between folders.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the name is empty, if the map uses a class that the legend lacks or has
+    /// 2³² pixels or more; [`Error::OutOfMemory`].
+    pub fn add(&mut self, map: &LabelMap, file_name: &str) -> Result<()> {
+        if file_name.is_empty() {
+            return Err(Error::input(
+                "a picture in a COCO file needs a file name; give the one that it is stored under",
+            ));
+        }
+        let regions = polygons(map)?;
+        let image_id = self.images.len() + 1;
+        let mut annotations = Vec::new();
+        for (class, _, _) in map.present_in(&self.legend)? {
+            let id = self.annotations.len() + annotations.len() + 1;
+            let regions = regions.get(&class).map_or(&[][..], Vec::as_slice);
+            annotations.push(annotate(map, class, [id, image_id], regions)?);
+        }
+        self.annotations.append(&mut annotations);
+        self.images.push(Image {
+            id: image_id,
             width: map.width,
             height: map.height,
-            file_name,
-        }],
-        annotations: annotations.collect::<Result<_>>()?,
-        categories: categories.collect(),
-    };
-    serde_json::to_string(&dataset).map_err(|error| Error::internal(format!("COCO: {error}")))
+            file_name: file_name.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String> {
+        let categories = (1u32..).zip(self.legend.entries());
+        let file = File {
+            info: Info {
+                description: "Masks for words",
+                version: env!("CARGO_PKG_VERSION"),
+                contributor: "wordmask",
+            },
+            licenses: [],
+            images: &self.images,
+            annotations: &self.annotations,
+            categories: categories
+                .map(|(id, entry)| Category {
+                    id,
+                    name: &entry.name,
+                    supercategory: "",
+                })
+                .collect(),
+        };
+        serde_json::to_string(&file).map_err(|error| Error::internal(format!("COCO: {error}")))
+    }
 }
 
-fn annotate(map: &LabelMap, class: u8, id: usize, regions: &[Polygon]) -> Result<Annotation> {
+/// The label map as the text of a COCO object-detection file with one image; see [`CocoDataset`].
+///
+/// # Errors
+/// Those of [`CocoDataset::add`].
+pub fn to_coco(map: &LabelMap, legend: &Legend, file_name: &str) -> Result<String> {
+    let mut dataset = CocoDataset::new(legend.clone());
+    dataset.add(map, file_name)?;
+    dataset.to_json()
+}
+
+fn annotate(
+    map: &LabelMap,
+    class: u8,
+    [id, image_id]: [usize; 2],
+    regions: &[Polygon],
+) -> Result<Annotation> {
     let runs = Rle::of_class(map, class)?;
     let has_holes = regions.iter().any(|region| !region.holes.is_empty());
     let segmentation = if has_holes {
         Segmentation::Runs {
             size: [map.height, map.width],
-            counts: runs.to_coco_string(),
+            counts: runs.counts().to_vec(),
         }
     } else {
         let flat = |region: &Polygon| region.exterior.iter().flatten().copied().collect();
@@ -100,11 +170,11 @@ fn annotate(map: &LabelMap, class: u8, id: usize, regions: &[Polygon]) -> Result
     };
     Ok(Annotation {
         id,
-        image_id: IMAGE_ID,
+        image_id,
         category_id: u32::from(class) + 1,
         segmentation,
         area: runs.area(),
         bbox: runs.bounding_box(),
-        iscrowd: u8::from(has_holes),
+        iscrowd: 0,
     })
 }

@@ -11,7 +11,7 @@ mod png;
 mod rle;
 mod svg;
 
-pub use coco::to_coco;
+pub use coco::{CocoDataset, to_coco};
 pub use contour::{Point, Polygon, Ring, polygons};
 pub use geojson::to_geojson;
 pub use legend::{Entry, Legend, color};

@@ -161,16 +161,15 @@ fn coco_says_polygons_where_it_can_and_runs_where_it_must() {
     assert_eq!(coco["categories"][2]["name"], "__proto__ 🐈");
     let annotations = coco["annotations"].as_array().unwrap();
     assert_eq!(annotations.len(), 2);
-    assert_eq!(annotations[0]["iscrowd"], 1);
+    // Evaluation leaves out what is a crowd, so a hole must not make one.
+    assert_eq!(annotations[0]["iscrowd"], 0);
     assert_eq!(annotations[0]["category_id"], 1);
     assert_eq!(annotations[0]["area"], 8);
+    assert_eq!(annotations[0]["bbox"], serde_json::json!([0, 0, 3, 3]));
     assert_eq!(
-        annotations[0]["segmentation"]["size"],
-        serde_json::json!([3, 5])
+        annotations[0]["segmentation"],
+        serde_json::json!({"size": [3, 5], "counts": [0, 4, 1, 4, 6]})
     );
-    let counts = annotations[0]["segmentation"]["counts"].as_str().unwrap();
-    let rle = Rle::from_coco_string(5, 3, counts).unwrap();
-    assert_eq!(rle, Rle::of_class(&map, 0).unwrap());
     assert_eq!(annotations[1]["iscrowd"], 0);
     assert_eq!(annotations[1]["category_id"], 3);
     assert_eq!(
@@ -178,6 +177,36 @@ fn coco_says_polygons_where_it_can_and_runs_where_it_must() {
         serde_json::json!([[4, 0, 5, 0, 5, 3, 4, 3]])
     );
     assert_eq!(annotations[1]["bbox"], serde_json::json!([4, 0, 1, 3]));
+}
+
+/// The keys that pycocotools 2.0.10 reads without asking whether they are there (`coco.py`:
+/// `createIndex`, `info`, `loadRes`, `getCatIds`, `annToRLE`) and that `cocoeval.py` matches by.
+#[test]
+fn coco_has_what_pycocotools_reads() {
+    let mut dataset = CocoDataset::new(legend());
+    dataset.add(&map_of(&["01", "11"]), "a/x.jpg").unwrap();
+    dataset.add(&map_of(&["..", ".."]), "b.jpg").unwrap();
+    dataset.add(&map_of(&["2"]), "c.jpg").unwrap();
+    assert_eq!(
+        dataset.add(&map_of(&["0"]), "").unwrap_err().code(),
+        "input"
+    );
+    let coco: Value = serde_json::from_str(&dataset.to_json().unwrap()).unwrap();
+    assert!(coco["info"]["description"].is_string() && coco["info"]["version"].is_string());
+    assert_eq!(coco["licenses"], serde_json::json!([]));
+    let of = |list: &str, key: &str| -> Vec<Value> {
+        let list = coco[list].as_array().unwrap();
+        list.iter().map(|entry| entry[key].clone()).collect()
+    };
+    // COCOeval takes an annotation whose id is 0 for one without a match.
+    assert_eq!(of("annotations", "id"), [1, 2, 3]);
+    assert_eq!(of("annotations", "image_id"), [1, 1, 3]);
+    assert_eq!(of("annotations", "category_id"), [1, 2, 3]);
+    assert_eq!(of("annotations", "area"), [1, 3, 1]);
+    assert_eq!(of("images", "id"), [1, 2, 3]);
+    assert_eq!(of("images", "file_name"), ["a/x.jpg", "b.jpg", "c.jpg"]);
+    assert_eq!(of("categories", "id"), [1, 2, 3]);
+    assert_eq!(of("categories", "supercategory"), ["", "", ""]);
 }
 
 #[test]
@@ -272,6 +301,61 @@ fn a_label_png_carries_the_colors_and_hides_the_unlabelled() {
     let (palette, alpha) = colors.unwrap();
     assert_eq!(palette[6..9], color(2));
     assert_eq!((alpha[0], alpha[2], alpha[255]), (255, 255, 0));
+}
+
+#[test]
+fn a_label_png_is_small() {
+    // Discs of three classes on unlabelled ground: what masks are like, at the size of a photograph.
+    let (width, height) = (640u32, 480u32);
+    let label = |x: u32, y: u32| {
+        let discs = [(180i64, 200i64, 120i64), (420, 260, 150), (300, 420, 90)];
+        let inside = |&(cx, cy, r): &(i64, i64, i64)| {
+            (i64::from(x) - cx).pow(2) + (i64::from(y) - cy).pow(2) < r * r
+        };
+        discs
+            .iter()
+            .position(inside)
+            .map_or(UNLABELLED, |class| class as u8)
+    };
+    let labels = (0..width * height).map(|i| label(i % width, i / width));
+    let map = LabelMap::new(width, height, labels.collect()).unwrap();
+    let file = label_png(&map, &legend()).unwrap();
+    // Palette and transparency alone are 1,024 bytes.
+    assert!(file.len() < 4096, "{} bytes", file.len());
+    assert_eq!(read_label_png(&file), Ok(map));
+}
+
+/// Optimisers of PNG files store few colours in fewer bits.
+#[test]
+fn label_pngs_of_fewer_bits_are_read() {
+    let rows = [[0u8, 1, 1, 0, 1], [1, 0, 0, 1, 1]];
+    for (depth, bits) in [
+        (::png::BitDepth::One, 1),
+        (::png::BitDepth::Two, 2),
+        (::png::BitDepth::Four, 4),
+        (::png::BitDepth::Eight, 8),
+    ] {
+        let pack = |row: &[u8; 5]| {
+            let mut packed = vec![0u8; (5 * bits as usize).div_ceil(8)];
+            for (index, sample) in row.iter().enumerate() {
+                let place = index * bits as usize;
+                packed[place / 8] |= sample << (8 - bits as usize - place % 8);
+            }
+            packed
+        };
+        let mut file = Vec::new();
+        let mut encoder = ::png::Encoder::new(&mut file, 5, 2);
+        encoder.set_color(::png::ColorType::Indexed);
+        encoder.set_depth(depth);
+        encoder.set_palette(vec![0, 0, 0, 255, 255, 255]);
+        let mut writer = encoder.write_header().unwrap();
+        writer
+            .write_image_data(&rows.iter().flat_map(pack).collect::<Vec<_>>())
+            .unwrap();
+        writer.finish().unwrap();
+        let map = read_label_png(&file).unwrap();
+        assert_eq!(map.labels(), rows.concat(), "{bits} bits");
+    }
 }
 
 proptest! {

@@ -14,4 +14,7 @@ pub use bank::TextBank;
 pub use common::common_words;
 pub use coverage::choose;
 pub use templates::{fill, templates, templates_id};
-pub use words::{Class, MAX_CLASSES, MAX_NAME_CHARACTERS, MAX_NAMES, parse_line, parse_words};
+pub use words::{
+    Class, MAX_CLASSES, MAX_NAME_CHARACTERS, MAX_NAMES, check_classes, parse_line, parse_words,
+    split_words,
+};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::mask::UNLABELLED;
 use crate::{Error, Result};
 
 /// The longest name, in characters. CLIP reads 77 tokens, and a token is a few letters.
@@ -50,17 +51,52 @@ pub fn parse_words(words: &[impl AsRef<str>]) -> Result<Vec<Class>> {
     Ok(classes)
 }
 
-/// Makes classes of one line as typed on a terminal: words between commas or line breaks. Nothing
-/// between two commas is no word.
+/// Whether words end here, as on the page (`www/src/state.ts`): commas and semicolons, those of
+/// Chinese and Japanese too, and line breaks.
+fn is_separator(character: char) -> bool {
+    matches!(character, ',' | ';' | '，' | '、' | '；' | '\n' | '\r')
+}
+
+/// The words of a text as people type it, on a terminal or in a file: between commas, semicolons,
+/// those of Chinese and Japanese too, or line breaks. What is empty is no word.
+pub fn split_words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(is_separator)
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+}
+
+/// Makes classes of the words of a text; see [`split_words`].
 ///
 /// # Errors
 /// As [`parse_words`].
 pub fn parse_line(line: &str) -> Result<Vec<Class>> {
-    let words: Vec<&str> = line
-        .split([',', '\n'])
-        .filter(|word| !word.trim().is_empty())
-        .collect();
-    parse_words(&words)
+    parse_words(&split_words(line).collect::<Vec<_>>())
+}
+
+/// Checks classes that were not made by [`parse_words`], but put together by a caller.
+///
+/// # Errors
+/// [`Error::Input`] if there are none, more than a label map can tell apart, or one without a name.
+pub fn check_classes(classes: &[Class]) -> Result<()> {
+    if classes.is_empty() {
+        return Err(Error::input(
+            "There are no classes to look for. Give at least one, such as “cat”.",
+        ));
+    }
+    if classes.len() > usize::from(UNLABELLED) {
+        return Err(Error::input(format!(
+            "{} classes are too many; a label map tells at most {UNLABELLED} apart.",
+            classes.len()
+        )));
+    }
+    match classes.iter().position(|class| class.names.is_empty()) {
+        None => Ok(()),
+        Some(index) => Err(Error::input(format!(
+            "Class {} of {} has no name. Give it one or leave it out.",
+            index + 1,
+            classes.len()
+        ))),
+    }
 }
 
 fn parse_class(word: &str) -> Result<Class> {
@@ -180,6 +216,23 @@ mod tests {
     }
 
     #[test]
+    fn text_is_split_as_on_the_page() {
+        #[derive(serde::Deserialize)]
+        struct Case {
+            typed: String,
+            words: Vec<String>,
+        }
+        // `www/test/state.test.ts` reads the same table.
+        let table = include_str!("../../tests/fixtures/words.json");
+        let table: Vec<Case> = serde_json::from_str(table).unwrap();
+        for Case { typed, words } in table {
+            let found = parse_line(&typed).unwrap_or_default();
+            let found: Vec<String> = found.iter().map(|class| class.names.join("/")).collect();
+            assert_eq!(found, words, "{typed:?}");
+        }
+    }
+
+    #[test]
     fn strange_but_honest_names_pass() {
         let words = ["__proto__", "constructor", "<script>", "🐈‍⬛", "a, b", "\"'&"];
         let classes = parse_words(&words).unwrap();
@@ -197,6 +250,19 @@ mod tests {
         assert!(refusal(&["cat", "  "]).contains("empty"));
         assert!(refusal(&["tv//monitor"]).contains("tv//monitor"));
         assert_eq!(parse_line(" ,\n,").unwrap_err().code(), "input");
+    }
+
+    #[test]
+    fn classes_of_a_callers_own_are_checked() {
+        let class = |names: &[&str]| Class {
+            name: "x".into(),
+            names: names.iter().map(|&n| n.to_owned()).collect(),
+        };
+        let refusal = |classes: &[Class]| check_classes(classes).unwrap_err().to_string();
+        assert!(refusal(&[]).contains("no classes"));
+        assert!(refusal(&[class(&["a"]), class(&[])]).contains("Class 2 of 2"));
+        assert!(refusal(&vec![class(&["a"]); 256]).contains("256"));
+        assert_eq!(check_classes(&vec![class(&["a"]); 255]), Ok(()));
     }
 
     #[test]

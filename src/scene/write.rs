@@ -33,7 +33,8 @@ struct Line<'a> {
 /// `progress` is called with the number of scenes that are done.
 ///
 /// # Errors
-/// [`Error::Io`] where a folder or file cannot be written.
+/// [`Error::Input`] for more seeds than there are, [`Error::Io`] where a folder or file cannot be
+/// written.
 pub fn write_dataset(
     out: &Path,
     seed: u64,
@@ -41,6 +42,11 @@ pub fn write_dataset(
     views: u32,
     progress: &mut dyn FnMut(u32),
 ) -> Result<()> {
+    let seeds = seed..seed.checked_add(u64::from(count)).ok_or_else(|| {
+        Error::input(format!(
+            "there are no {count} seeds from {seed} on; begin at a smaller one."
+        ))
+    })?;
     let [pictures, masks, instances] =
         ["pictures", "masks", "instances"].map(|name| out.join(name));
     for folder in [&pictures, &masks, &instances] {
@@ -48,8 +54,8 @@ pub fn write_dataset(
     }
     let list = out.join("scenes.jsonl");
     let mut lines = BufWriter::new(File::create(&list).map_err(|e| cannot_write(&list, &e))?);
-    for i in 0..count {
-        let scene = generate(seed + u64::from(i));
+    for (i, seed) in (0u32..).zip(seeds) {
+        let scene = generate(seed);
         let file = format!("{i:06}.png");
         save(&pictures.join(&file), &scene.rgb, &scene, ColorType::Rgb8)?;
         save(&masks.join(&file), &scene.truth, &scene, ColorType::L8)?;

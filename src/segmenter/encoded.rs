@@ -1,6 +1,7 @@
 //! A picture that the vision tower has read, and what was made of it so far.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Tensor;
@@ -19,12 +20,27 @@ pub(super) type Embeddings = Arc<Vec<Vec<f32>>>;
 /// What the blocks put out for each window: all of them, or the last one only.
 pub(super) type HiddenStates = Arc<Vec<Vec<Tensor<3>>>>;
 
+/// Tells one loaded model from every other of the process, the same bundle loaded twice included:
+/// its tensors may lie on another device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ModelId(u64);
+
+impl ModelId {
+    /// One that no other model has.
+    pub(super) fn unique() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// A picture ready for words.
 ///
 /// Each method adds what it needs on first use and finds it again the next time, so a word never
 /// runs the vision tower twice.
 #[derive(Debug)]
 pub struct EncodedImage {
+    /// The model that it was encoded by, and is of use to.
+    pub(super) model: ModelId,
     pub(super) picture: Arc<Picture>,
     /// Width and height that the dense methods see.
     pub(super) input_size: (u32, u32),
@@ -48,8 +64,15 @@ pub(super) struct Cache {
 }
 
 impl EncodedImage {
-    pub(super) fn new(picture: Picture, input_size: (u32, u32), grid: Grid, plan: Plan) -> Self {
+    pub(super) fn new(
+        model: ModelId,
+        picture: Picture,
+        input_size: (u32, u32),
+        grid: Grid,
+        plan: Plan,
+    ) -> Self {
         Self {
+            model,
             picture: Arc::new(picture),
             input_size,
             grid,

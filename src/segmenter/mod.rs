@@ -5,6 +5,9 @@ mod encoded;
 mod options;
 mod pieces;
 mod pipeline;
+#[cfg(all(test, feature = "cli"))]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod windows;
 mod words;
 
@@ -23,7 +26,7 @@ use crate::foreground::Found;
 use crate::image::{MAX_CELLS, Picture, fit};
 use crate::mask::{LabelMap, UNLABELLED};
 use crate::progress::{Progress, SubProgress};
-use crate::prompt::{Class, TextBank, templates_id};
+use crate::prompt::{Class, TextBank, check_classes, templates_id};
 use crate::quant::{Scheme, WeightSource};
 use crate::readback::read;
 use crate::refine::{Context, Refinement, refine, refine_for_labels};
@@ -33,7 +36,7 @@ pub use encoded::EncodedImage;
 pub use options::{Background, EncodeOptions, Guidance, MAX_REGIONS, Options, REGIONS, Windows};
 pub use pipeline::Pipeline;
 
-use encoded::HiddenStates;
+use encoded::{HiddenStates, ModelId};
 use windows::Plan;
 use words::Words;
 
@@ -52,6 +55,7 @@ use words::Words;
 /// ```
 #[derive(Debug)]
 pub struct Segmenter {
+    id: ModelId,
     manifest: Manifest,
     compute: Compute,
     vision: VisionTower,
@@ -117,6 +121,7 @@ impl Segmenter {
     ) -> Result<Self> {
         let config = &manifest.architecture;
         Ok(Self {
+            id: ModelId::unique(),
             pipeline: Pipeline::of(&manifest)?,
             vision: VisionTower::load(weights, &config.vision, config.projection, &compute.device)?,
             text: OnceLock::new(),
@@ -168,8 +173,10 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for background words that are no words.
+    /// [`Error::Input`] for classes that [`check_classes`] refuses or background words that are no
+    /// words.
     pub fn missing_parts(&self, classes: &[Class], options: &Options) -> Result<Vec<Part>> {
+        check_classes(classes)?;
         let mut parts = Vec::new();
         if self.text.get().is_none() && !self.knows(classes, &options.background)? {
             parts.extend([Part::Tokenizer, Part::Text]);
@@ -234,7 +241,7 @@ impl Segmenter {
             cols: (input_size.0 / patch) as usize,
         };
         let plan = Plan::new(options.windows, grid, vision)?;
-        let image = EncodedImage::new(picture, input_size, grid, plan);
+        let image = EncodedImage::new(self.id, picture, input_size, grid, plan);
         match options.method.unwrap_or(self.pipeline.method) {
             // The coarsest scale: an answer soon. The others come with the words.
             Method::ClipDiy => {
@@ -264,6 +271,7 @@ impl Segmenter {
         progress: &mut impl Progress,
     ) -> Result<()> {
         options.check()?;
+        self.check_image(image)?;
         match options.method.unwrap_or(self.pipeline.method) {
             Method::ClipDiy => {
                 for scale in options.crops.scales() {
@@ -314,7 +322,7 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a method that has no cell features, [`Error::Cancelled`] from `progress`,
+    /// [`Error::Input`] for a picture of another model or a method that has no cell features, [`Error::Cancelled`] from `progress`,
     /// [`Error::Device`] if the device fails.
     pub async fn cell_vectors(
         &self,
@@ -325,6 +333,7 @@ impl Segmenter {
         if !method.is_dense() {
             return Err(Error::input(format!("{method} has no cell features.")));
         }
+        self.check_image(image)?;
         let cells = self.features(image, method, false, progress).await?;
         read(cells.features).await
     }
@@ -334,14 +343,23 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a vector that is not of the model's space.
+    /// [`Error::Input`] for a vector that is not of the model's space, or has no direction.
     pub fn add_names(&self, vectors: Vec<(String, Vec<f32>)>) -> Result<()> {
         let projection = self.manifest.architecture.projection;
-        if let Some((name, vector)) = vectors.iter().find(|(_, v)| v.len() != projection) {
-            return Err(Error::input(format!(
-                "the vector of {name:?} has {} numbers, but the model's have {projection}.",
-                vector.len()
-            )));
+        for (name, vector) in &vectors {
+            if vector.len() != projection {
+                return Err(Error::input(format!(
+                    "the vector of {name:?} has {} numbers, but the model's have {projection}.",
+                    vector.len()
+                )));
+            }
+            // A direction of no length, or of none that is a number, would win nowhere or everywhere.
+            let length = vector.iter().map(|v| v * v).sum::<f32>();
+            if !(length.is_finite() && length > 0.0) {
+                return Err(Error::input(format!(
+                    "the vector of {name:?} is zero or not made of numbers."
+                )));
+            }
         }
         self.bank.insert(vectors);
         Ok(())
@@ -351,9 +369,9 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for options outside their range, background words that are no words or a
-    /// refinement that the method cannot have, [`Error::Cancelled`] from `progress`,
-    /// [`Error::Device`] if the device fails.
+    /// [`Error::Input`] for a picture of another model, classes that [`check_classes`] refuses,
+    /// options outside their range, background words that are no words or a refinement that the
+    /// method cannot have, [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
     pub async fn segment(
         &self,
         image: &EncodedImage,
@@ -454,6 +472,7 @@ impl Segmenter {
         partial: &mut impl FnMut(&ScoreMap),
     ) -> Result<Unrefined> {
         options.check()?;
+        self.check_image(image)?;
         let Pipeline {
             method,
             residual,
@@ -483,8 +502,19 @@ impl Segmenter {
         })
     }
 
+    /// Refuses a picture that another model has encoded: its features mean nothing to this one.
+    fn check_image(&self, image: &EncodedImage) -> Result<()> {
+        if image.model == self.id {
+            return Ok(());
+        }
+        Err(Error::input(
+            "This picture was encoded by another model, or by this one before it was loaded again. Encode it with the model that is to segment it.",
+        ))
+    }
+
     /// What the options ask for, the bundle's own setting where they leave it open.
-    fn pipeline_for(&self, options: &Options) -> Pipeline {
+    #[must_use]
+    pub fn pipeline_for(&self, options: &Options) -> Pipeline {
         let own = &self.pipeline;
         let method = options.method.unwrap_or(own.method);
         let refine = match &options.refine {

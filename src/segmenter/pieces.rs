@@ -16,7 +16,7 @@ use crate::foreground::spectral;
 use crate::image::Picture;
 use crate::mask::Rle;
 use crate::progress::{Progress, SubProgress};
-use crate::prompt::Class;
+use crate::prompt::{Class, check_classes};
 use crate::proposal::{Proposals, propose};
 use crate::readback::read;
 
@@ -183,7 +183,8 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a mask of another size than the picture or without pixels,
+    /// [`Error::Input`] for a picture of another model, classes that [`check_classes`] refuses, or a
+    /// mask of another size than the picture or without pixels,
     /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
     pub async fn classify(
         &self,
@@ -192,6 +193,8 @@ impl Segmenter {
         classes: &[Class],
         progress: &mut impl Progress,
     ) -> Result<Vec<Vec<f32>>> {
+        self.check_image(image)?;
+        check_classes(classes)?;
         for (index, mask) in masks.iter().enumerate() {
             two_stage::check_mask(mask, &image.picture)
                 .map_err(|e| Error::input(format!("Mask {}: {e}", index + 1)))?;
@@ -225,8 +228,9 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a pixel outside the picture.
+    /// [`Error::Input`] for a picture of another model or a pixel outside it.
     pub fn region_at(&self, image: &EncodedImage, x: u32, y: u32) -> Result<Rle> {
+        self.check_image(image)?;
         let picture = &image.picture;
         if x >= picture.width() || y >= picture.height() {
             return Err(Error::input(format!(

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// The most numbers in the attention maps of one layer: 128 MiB of f32, what any WebGPU can bind
 /// as one buffer.
-const MAX_ATTENTION: usize = 1 << 25;
+const MAX_ATTENTION: u64 = 1 << 25;
 
 /// Windows of one size that cover a grid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Plan {
         };
         match windows {
             Windows::Whole => Ok(slide(grid.rows.max(grid.cols), 1)),
-            Windows::Auto if config.heads * (1 + grid.cells()).pow(2) <= MAX_ATTENTION => {
+            Windows::Auto if attention(config, grid) <= MAX_ATTENTION => {
                 Ok(slide(grid.rows.max(grid.cols), 1))
             }
             // Half a window's side apart, as the evaluation protocol of SCLIP does.
@@ -98,6 +98,12 @@ impl Plan {
     }
 }
 
+/// Numbers in the attention maps of one layer, or the largest number if that is larger.
+fn attention(config: &VisionConfig, grid: Grid) -> u64 {
+    let tokens = (grid.cells() as u64).saturating_add(1);
+    tokens.saturating_pow(2).saturating_mul(config.heads as u64)
+}
+
 /// Size and stride in cells.
 fn check(size: u32, stride: u32, grid: Grid, patch: u32) -> Result<(usize, usize)> {
     if size == 0 || stride == 0 {
@@ -105,12 +111,14 @@ fn check(size: u32, stride: u32, grid: Grid, patch: u32) -> Result<(usize, usize
             "Windows need a size and a stride of at least one pixel.",
         ));
     }
-    let cells = |pixels: u32| ((pixels + patch / 2) / patch).max(1) as usize;
-    let (size, stride) = (cells(size), cells(stride));
+    let cells = |pixels: u32| {
+        let rounded = (u64::from(pixels) + u64::from(patch / 2)) / u64::from(patch);
+        usize::try_from(rounded).unwrap_or(usize::MAX).max(1)
+    };
+    let (pixels, size, stride) = (size, cells(size), cells(stride));
     if size > grid.rows || size > grid.cols {
         return Err(Error::input(format!(
-            "A window of {} pixels is larger than the picture, which is seen at {}×{}. Choose a smaller window or a larger picture size.",
-            size * patch as usize,
+            "A window of {pixels} pixels is larger than the picture, which is seen at {}×{}. Choose a smaller window or a larger picture size.",
             grid.cols * patch as usize,
             grid.rows * patch as usize,
         )));
@@ -158,6 +166,10 @@ mod tests {
             (0, patch),
             (patch, 0),
             (patch, 3 * patch),
+            // Rounded to patches in 32 bits, these would be none.
+            (u32::MAX, patch),
+            (patch, u32::MAX),
+            (u32::MAX, u32::MAX),
         ] {
             assert_eq!(plan(size, stride).unwrap_err().code(), "input");
         }

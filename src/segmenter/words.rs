@@ -4,7 +4,7 @@ use super::Segmenter;
 use super::options::Background;
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::prompt::{Class, PHOTO_BACKGROUND, choose, parse_words, photo_lexicon};
+use crate::prompt::{Class, PHOTO_BACKGROUND, check_classes, choose, parse_words, photo_lexicon};
 
 /// A background word this close to one of the user's, by their cosine, would take its pixels.
 const TOO_CLOSE: f32 = 0.9;
@@ -75,6 +75,7 @@ impl Segmenter {
         background: &Background,
         progress: &mut impl Progress,
     ) -> Result<Words> {
+        check_classes(classes)?;
         let mut names: Vec<usize> = classes.iter().map(|c| c.names.len()).collect();
         let asked: Vec<&str> = classes
             .iter()

@@ -430,10 +430,10 @@ impl Segmentation {
         self.result.cutout_png(index).map_err(throw)
     }
 
-    /// COCO's JSON.
+    /// COCO's JSON, the picture under this name.
     #[wasm_bindgen(js_name = toCoco)]
-    pub fn to_coco(&self) -> Result<String, JsValue> {
-        self.result.to_coco("picture").map_err(throw)
+    pub fn to_coco(&self, file_name: &str) -> Result<String, JsValue> {
+        self.result.to_coco(file_name).map_err(throw)
     }
 
     /// GeoJSON in pixels.

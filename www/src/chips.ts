@@ -1,6 +1,6 @@
 /** The words as chips, the field that adds to them, and the suggestions below. */
 import { css, element, make } from './dom.js';
-import { type Store, shorten } from './state.js';
+import { SEPARATOR, type Store, shorten } from './state.js';
 
 /** How many suggestions are offered at once. */
 const SUGGESTIONS = 8;
@@ -83,7 +83,7 @@ export function createChips(store: Store): Chips {
     if (typed?.isComposing) return;
     // A choice from the list comes without an input type, or as a replacement.
     const chosen = typed === null || typed.inputType === 'insertReplacementText';
-    if (chosen || /[,;\n，、；]/u.test(input.value)) commit();
+    if (chosen || SEPARATOR.test(input.value)) commit();
   });
   // Leaving the field keeps what was typed: a phone has no visible Enter.
   input.addEventListener('change', commit);

@@ -92,11 +92,14 @@ export const initialState: State = {
   view: { opacity: 0.55, original: false, hidden: new Set(), highlight: null },
 };
 
-/** Splits typed or pasted text at commas (also CJK ones), semicolons and line ends; drops what is empty. */
+/** What ends a word, as on the command line (`src/prompt/words.rs`): commas and semicolons, also CJK ones, and line ends. */
+export const SEPARATOR = /[,;\n\r，、；]/u;
+
+/** Splits typed or pasted text at separators; drops what is empty. */
 export function parseWords(text: string): string[] {
   return text
     .normalize('NFC')
-    .split(/[,;\n\r，、；]+/u)
+    .split(SEPARATOR)
     .map((word) => word.replace(/\s+/gu, ' ').trim())
     .filter((word) => word !== '');
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Method, Methods } from 'wordmask';
+import splits from '../../tests/fixtures/words.json';
 import {
   type Action,
   addWords,
@@ -21,11 +22,9 @@ import {
 
 const after = (...actions: Action[]): State => actions.reduce(reduce, initialState);
 
-test('words are split at commas, semicolons and lines, and trimmed', () => {
-  assert.deepEqual(parseWords('a, b ,c'), ['a', 'b', 'c']);
-  assert.deepEqual(parseWords(' big   cat\nsofa;tv/monitor'), ['big cat', 'sofa', 'tv/monitor']);
-  assert.deepEqual(parseWords('猫，犬、鳥'), ['猫', '犬', '鳥']);
-  assert.deepEqual(parseWords(' , ;\n'), []);
+test('words are split as on the command line', () => {
+  // The tests of `src/prompt/words.rs` read the same table.
+  for (const { typed, words } of splits) assert.deepEqual(parseWords(typed), words, typed);
 });
 
 test('composed and decomposed letters make the same word', () => {

@@ -3,14 +3,18 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, value_parser};
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
 use wordmask::device::Preference;
+use wordmask::image::MAX_SIDE;
+use wordmask::prompt::{Class, parse_line};
 use wordmask::quant::Scheme;
 use wordmask::refine::Refinement;
 use wordmask::segmenter::{Guidance, Pipeline, REGIONS, Windows};
 use wordmask::{Error, Result};
+
+use crate::outputs::Output;
 
 /// Type words, get a mask for each.
 #[derive(Debug, Parser)]
@@ -141,17 +145,55 @@ pub(crate) struct How {
     pub(crate) regions: usize,
 }
 
+/// The words, in one of two ways.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Words {
+    /// Words between commas or semicolons; several names of one class between slashes: "cat,
+    /// tv/monitor".
+    #[arg(long)]
+    words: Option<String>,
+    /// A file of words: as for --words, or a line for each.
+    #[arg(long, value_name = "FILE")]
+    words_file: Option<PathBuf>,
+}
+
+impl Words {
+    /// The classes that are meant.
+    pub(crate) fn classes(&self) -> Result<Vec<Class>> {
+        let Some(path) = &self.words_file else {
+            return parse_line(self.words.as_deref().unwrap_or_default());
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+        // Some editors begin a file with a mark of its encoding.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        parse_line(text).map_err(|e| Error::input(format!("{}: {e}", path.display())))
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Segment {
-    /// JPEG, PNG or WebP files.
+    /// JPEG, PNG or WebP files, folders of them, or patterns in quotation marks, such as
+    /// "photos/**/*.jpg".
     #[arg(required = true, value_name = "PICTURE")]
     pub(crate) pictures: Vec<PathBuf>,
-    /// Words between commas; several names of one class between slashes: "cat, tv/monitor".
-    #[arg(long)]
-    pub(crate) words: String,
-    /// Where the files go; made if it is not there.
+    #[command(flatten)]
+    pub(crate) words: Words,
+    /// Where the files go, in folders like those of the pictures; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "masks")]
     pub(crate) out: PathBuf,
+    /// What to write, between commas.
+    #[arg(
+        long,
+        value_name = "KINDS",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "labels,overlay,json"
+    )]
+    pub(crate) outputs: Vec<Output>,
+    /// Leave out pictures that were segmented before in the same way, and go on after a stop.
+    #[arg(long)]
+    pub(crate) skip_existing: bool,
     /// maskclip, clearclip, sclip, naclip, pearl, scclip, clip-diy or two-stage; the device's
     /// default if left out.
     #[arg(long)]
@@ -179,9 +221,8 @@ pub(crate) struct Segment {
 pub(crate) struct Classify {
     /// A JPEG, PNG or WebP file.
     pub(crate) picture: PathBuf,
-    /// Words between commas; several names of one class between slashes.
-    #[arg(long)]
-    pub(crate) words: String,
+    #[command(flatten)]
+    pub(crate) words: Words,
     /// An 8-bit PNG of the picture's size, grey or palette: each number but 255 is a mask.
     #[arg(long, value_name = "PNG")]
     pub(crate) masks: PathBuf,
@@ -304,10 +345,10 @@ pub(crate) struct Import {
     #[arg(long)]
     pub(crate) from: Option<String>,
     /// Short side in pixels for dense prediction; one and a half times the trained size if left out.
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", value_parser = value_parser!(u32).range(1..=MAX_SIDE.into()))]
     pub(crate) picture_size: Option<u32>,
-    /// Background words between commas; those for photographs if left out.
-    #[arg(long, value_delimiter = ',')]
+    /// Background words between commas or semicolons; those for photographs if left out.
+    #[arg(long)]
     pub(crate) background: Vec<String>,
     /// Words to embed now, so that they cost nothing later: common, for 1 500 things and grounds
     /// that photographs show, none, or words between commas.

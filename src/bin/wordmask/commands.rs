@@ -1,119 +1,22 @@
 //! The commands, each a few calls into the library.
 
 use std::path::Path;
-use std::time::Instant;
 
 use pollster::block_on;
 use serde::Serialize;
 use wordmask::bundle::Bundle;
-use wordmask::device::Kind;
 use wordmask::eval::datasets::{Dataset, DatasetKind, parse_classes};
 use wordmask::eval::{Evaluation, Report, TestSet};
 use wordmask::image::Picture;
 use wordmask::mask::{LabelMap, Rle, read_label_png};
 use wordmask::progress::NoProgress;
-use wordmask::prompt::{Class, parse_line};
+use wordmask::prompt::parse_line;
 use wordmask::scene::write_dataset;
-use wordmask::segmenter::{Background, ClassShare, EncodeOptions, Options};
-use wordmask::{Error, Result, Segmentation, Segmenter};
+use wordmask::segmenter::{Background, EncodeOptions, Options};
+use wordmask::{Error, Result, Segmenter};
 
-use crate::args::{Classify, Eval, How, Info, Model, Scenes, Segment};
+use crate::args::{Classify, Eval, How, Info, Model, Scenes};
 use crate::progress::bar;
-use crate::report;
-
-pub(crate) fn segment(args: &Segment) -> Result<()> {
-    let classes = parse_line(&args.words)?;
-    let options = Options {
-        method: args.method,
-        residual: args.residual,
-        refine: args.refine.as_ref().map(|steps| steps.0.clone()),
-        background: background(&args.background)?,
-        ..options(&args.how)
-    };
-    let encode = EncodeOptions {
-        method: args.method,
-        ..encode_options(&args.model)
-    };
-    let segmenter = load(&args.model)?;
-    make_directory(&args.out)?;
-    let bar = bar(args.pictures.len() as u64, "segmenting");
-    let mut failures = 0;
-    for path in &args.pictures {
-        match segment_one(&segmenter, path, &classes, (&encode, &options), args) {
-            Ok(answer) if args.json => println!("{}", json(&answer)?),
-            Ok(answer) => bar.suspend(|| println!("{answer}")),
-            Err(error) => {
-                failures += 1;
-                bar.suspend(|| report(&error.clone().context(path.display()), args.json));
-            }
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    if failures > 0 {
-        return Err(Error::input(format!(
-            "{failures} of {} pictures failed.",
-            args.pictures.len()
-        )));
-    }
-    Ok(())
-}
-
-/// What is told of a picture.
-#[derive(Serialize)]
-struct Answer<'a> {
-    picture: &'a Path,
-    width: u32,
-    height: u32,
-    device: Kind,
-    seconds: f64,
-    classes: Vec<ClassShare>,
-}
-
-impl std::fmt::Display for Answer<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:", self.picture.display())?;
-        for class in &self.classes {
-            write!(f, " {} {:.1} %", class.name, 100.0 * class.fraction)?;
-        }
-        write!(f, " ({:.2} s)", self.seconds)
-    }
-}
-
-fn segment_one<'a>(
-    segmenter: &Segmenter,
-    path: &'a Path,
-    classes: &[Class],
-    (encode, options): (&EncodeOptions, &Options),
-    args: &Segment,
-) -> Result<Answer<'a>> {
-    let start = Instant::now();
-    let image = block_on(segmenter.encode(read_picture(path)?, encode, &mut NoProgress))?;
-    let result = block_on(segmenter.segment(&image, classes, options, &mut NoProgress))?;
-    let answer = Answer {
-        picture: path,
-        width: result.labels().width(),
-        height: result.labels().height(),
-        device: segmenter.compute().kind,
-        seconds: start.elapsed().as_secs_f64(),
-        classes: result.classes().to_vec(),
-    };
-    save(&result, &answer, path, &args.out)?;
-    Ok(answer)
-}
-
-fn save(result: &Segmentation, answer: &Answer<'_>, path: &Path, out: &Path) -> Result<()> {
-    let stem = path
-        .file_stem()
-        .map_or("picture".into(), |s| s.to_string_lossy().into_owned());
-    let write = |suffix: &str, contents: &[u8]| {
-        let path = out.join(format!("{stem}.{suffix}"));
-        std::fs::write(&path, contents).map_err(|e| Error::io(&path, e))
-    };
-    write("labels.png", &result.label_png()?)?;
-    write("overlay.png", &result.overlay_png(0.55)?)?;
-    write("json", format!("{}\n", json(answer)?).as_bytes())
-}
 
 /// The names of one mask, most likely first.
 #[derive(Serialize)]
@@ -140,7 +43,7 @@ impl std::fmt::Display for Named<'_> {
 }
 
 pub(crate) fn classify(args: &Classify) -> Result<()> {
-    let classes = parse_line(&args.words)?;
+    let classes = args.words.classes()?;
     let map = read_labels(&args.masks)?;
     let present: Vec<(u8, u64)> = map.present().collect();
     let masks = present
@@ -318,7 +221,7 @@ fn bundle(directory: Option<&Path>) -> Result<Bundle> {
     }
 }
 
-fn load(model: &Model) -> Result<Segmenter> {
+pub(crate) fn load(model: &Model) -> Result<Segmenter> {
     let mut bundle = bundle(model.model.as_deref())?;
     let segmenter = block_on(Segmenter::load(&mut bundle, model.device))?;
     if let Some(note) = &segmenter.compute().note {
@@ -327,7 +230,7 @@ fn load(model: &Model) -> Result<Segmenter> {
     Ok(segmenter)
 }
 
-fn options(how: &How) -> Options {
+pub(crate) fn options(how: &How) -> Options {
     Options {
         threshold: how.threshold,
         crops: how.crops,
@@ -337,7 +240,7 @@ fn options(how: &How) -> Options {
     }
 }
 
-fn encode_options(model: &Model) -> EncodeOptions {
+pub(crate) fn encode_options(model: &Model) -> EncodeOptions {
     EncodeOptions {
         size: model.size,
         method: None,
@@ -345,7 +248,7 @@ fn encode_options(model: &Model) -> EncodeOptions {
     }
 }
 
-fn background(text: &str) -> Result<Background> {
+pub(crate) fn background(text: &str) -> Result<Background> {
     Ok(match text {
         "auto" => Background::Auto,
         "none" => Background::None,
@@ -358,7 +261,7 @@ fn background(text: &str) -> Result<Background> {
     })
 }
 
-fn read_picture(path: &Path) -> Result<Picture> {
+pub(crate) fn read_picture(path: &Path) -> Result<Picture> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     Picture::decode(&bytes)
 }
@@ -368,7 +271,7 @@ fn read_labels(path: &Path) -> Result<LabelMap> {
     read_label_png(&bytes).map_err(|e| e.context(path.display()))
 }
 
-fn make_directory(path: &Path) -> Result<()> {
+pub(crate) fn make_directory(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|e| Error::io(path, e))
 }
 

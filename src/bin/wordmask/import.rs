@@ -45,7 +45,7 @@ pub(crate) fn import(args: &Import) -> Result<()> {
         stored.fidelity.check(scheme)?;
     }
     let mut manifest = stored.manifest;
-    let words = words_to_embed(&args.words, &args.background)?;
+    let words = words_to_embed(&args.words, &manifest.background)?;
     if !words.is_empty() {
         let ready = embed(&stored.segmenter, &words)?;
         add_words(&args.out, &mut manifest, &ready)?;
@@ -179,7 +179,7 @@ impl Origin {
                 ..source
             },
             picture_size: args.picture_size.or(entry.map(|e| e.picture_size)),
-            background: args.background.clone(),
+            background: background_words(&args.background)?,
             setting: args.setting.as_ref().map(ToString::to_string),
         };
         Ok(Self {
@@ -287,6 +287,14 @@ impl<'a> Report<'a> {
             println!("  {:.5}  {}", tensor.relative, tensor.name);
         }
     }
+}
+
+fn background_words(given: &[String]) -> Result<Vec<String>> {
+    if given.is_empty() {
+        return Ok(Vec::new());
+    }
+    let classes = parse_line(&given.join(","))?;
+    Ok(classes.into_iter().flat_map(|class| class.names).collect())
 }
 
 fn words_to_embed(words: &str, background: &[String]) -> Result<Vec<String>> {

@@ -1,9 +1,16 @@
 //! The command line: thin, no logic.
 
+// First: its macros stand for those of the standard library in all that follows.
+#[macro_use]
+mod stdio;
+
 mod args;
 mod commands;
 mod import;
+mod inputs;
+mod outputs;
 mod progress;
+mod segment;
 
 use std::process::ExitCode;
 
@@ -15,7 +22,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let json = args.command.json();
     let done = match args.command {
-        Command::Segment(segment) => commands::segment(&segment),
+        Command::Segment(segment) => segment::segment(&segment),
         Command::Classify(classify) => commands::classify(&classify),
         Command::Eval(eval) => commands::eval(&eval),
         Command::Scenes(scenes) => commands::scenes(&scenes),

@@ -32,8 +32,13 @@ impl CpuBlock {
     /// Whether the kernels compute such a block well.
     ///
     /// They hold one scale a channel, so that 4-bit weights, which have one for every 32, are rounded
-    /// once more. Where f32 is quick enough there is no need for that.
+    /// once more. Where f32 is quick enough there is no need for that. Sums over more inputs than
+    /// [`LinearPacker::LARGEST_INPUT`] would not fit their 32 bits.
     pub(super) fn fits(weights: &BlockWeights) -> bool {
+        let (width, hidden) = (weights.norm1.gamma.len(), weights.fc1.bias.len());
+        if width.max(hidden) > LinearPacker::LARGEST_INPUT {
+            return false;
+        }
         let narrow = weights.norm1.gamma.len() < NARROW;
         !(narrow && weights.matrices().any(|m| matches!(m, Stored::Q4(_))))
     }

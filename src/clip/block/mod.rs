@@ -356,3 +356,46 @@ fn layer_norm(weights: &NormWeights, epsilon: f64, device: &Device) -> LayerNorm
     norm.beta = Some(Param::from_tensor(vector(&weights.beta, device)));
     norm
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::quant::Stored;
+
+    /// Weights that are all alike, matrices in 8 bits.
+    struct Constant;
+
+    impl WeightSource for Constant {
+        fn values(&mut self, _: &str, shape: &[usize]) -> Result<Vec<f32>> {
+            Ok(vec![0.01; shape.iter().product()])
+        }
+
+        fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Stored> {
+            Ok(Stored::new(
+                &self.values(name, &shape)?,
+                shape[1],
+                Scheme::Q8,
+            ))
+        }
+    }
+
+    #[test]
+    fn a_block_too_wide_for_the_kernels_is_plain_burn() {
+        let device = Device::flex();
+        for (mlp, on_kernels) in [(65_536, true), (65_537, false)] {
+            let shape = BlockShape {
+                width: 8,
+                heads: 1,
+                mlp,
+                activation: Activation::Gelu,
+                norm_eps: 1e-5,
+            };
+            let block = Block::load(&mut Constant, "block", shape, &device).unwrap();
+            assert_eq!(matches!(block, Block::Cpu(_)), on_kernels, "{mlp}");
+            let x = block.forward(Tensor::ones([1, 2, 8], &device), false);
+            let x: Vec<f32> = x.into_data().try_to_vec().unwrap();
+            assert!(x.iter().all(|x| x.is_finite()), "{mlp}: {x:?}");
+        }
+    }
+}

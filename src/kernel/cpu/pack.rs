@@ -20,8 +20,6 @@ use super::layout::{ActivationBits, CHUNK, PANEL, STEP, Step, padded};
 const GROUP_LIMIT: f32 = 128.0;
 const GROUP_AIM: f32 = GROUP_LIMIT - 2.0;
 
-/// More inputs could make a sum leave 32 bits: 255 · 127 · 65,536 < 2³¹.
-const LARGEST_INPUT: usize = 65_536;
 
 /// The weights of a linear layer in 8 bits, with its bias.
 #[derive(Debug, Clone)]
@@ -57,16 +55,20 @@ pub struct LinearPacker {
 }
 
 impl LinearPacker {
+    /// The most inputs that a layer may have. With more, a sum could leave 32 bits:
+    /// 255 · 127 · 65,536 < 2³¹.
+    pub const LARGEST_INPUT: usize = 65_536;
+
     /// For so many inputs and as many outputs as there are biases, and for rows of this precision.
     ///
     /// # Panics
     ///
-    /// If there are no inputs, no outputs, or more than 65,536 inputs.
+    /// If there are no inputs, no outputs, or more than [`Self::LARGEST_INPUT`] inputs.
     #[must_use]
     pub fn new(input: usize, bias: &[f32], bits: ActivationBits) -> Self {
         assert!(!bias.is_empty(), "a linear layer without outputs");
         assert!(
-            0 < input && input <= LARGEST_INPUT,
+            0 < input && input <= Self::LARGEST_INPUT,
             "a linear layer of {input} inputs"
         );
         let panels = bias.len().div_ceil(PANEL);

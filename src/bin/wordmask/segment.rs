@@ -1,0 +1,266 @@
+//! `wordmask segment`: pictures one after the other; what fails is told at the end.
+
+use std::path::Path;
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+use pollster::block_on;
+use serde::Serialize;
+use serde_json::{Value, json};
+use wordmask::bundle::{FileEntry, manifest_json};
+use wordmask::device::Kind;
+use wordmask::progress::NoProgress;
+use wordmask::prompt::Class;
+use wordmask::segmenter::{ClassShare, EncodeOptions, Options, Windows};
+use wordmask::{Error, Result, Segmenter};
+
+use crate::args::Segment;
+use crate::commands::{
+    background, encode_options, json, load, make_directory, options, read_picture,
+};
+use crate::inputs::{Failure, Input, Inputs};
+use crate::outputs::{Output, Outputs};
+use crate::progress::bar;
+
+pub(crate) fn segment(args: &Segment) -> Result<()> {
+    let classes = args.words.classes()?;
+    let options = Options {
+        method: args.method,
+        residual: args.residual,
+        refine: args.refine.as_ref().map(|steps| steps.0.clone()),
+        background: background(&args.background)?,
+        ..options(&args.how)
+    };
+    let encode = EncodeOptions {
+        method: args.method,
+        ..encode_options(&args.model)
+    };
+    let outputs = Outputs::new(&args.out, &args.outputs, &classes)?;
+    check_skipping(args, &outputs)?;
+    let inputs = Inputs::find(&args.pictures, &args.out, outputs.reserved())?;
+    outputs.check(&inputs.pictures)?;
+    let segmenter = load(&args.model)?;
+    make_directory(&args.out)?;
+    let total = inputs.pictures.len() + inputs.failures.len();
+    let mut batch = Batch {
+        settings: settings(&segmenter, &classes, &encode, &options)?,
+        segmenter,
+        classes: &classes,
+        encode,
+        options,
+        args,
+        outputs,
+        failures: inputs.failures,
+        bar: bar(inputs.pictures.len() as u64, "segmenting"),
+    };
+    for picture in &inputs.pictures {
+        batch.take(picture);
+    }
+    batch.finish(total)
+}
+
+/// The JSON file is what tells that a picture is done, and how; COCO's annotations come from labels.
+fn check_skipping(args: &Segment, outputs: &Outputs<'_>) -> Result<()> {
+    let lacks = |kind| args.skip_existing && !outputs.has(kind);
+    if lacks(Output::Json) {
+        return Err(Error::input(
+            "--skip-existing needs json among the --outputs: that file tells which pictures are done, and how.",
+        ));
+    }
+    if outputs.has(Output::Coco) && lacks(Output::Labels) {
+        return Err(Error::input(
+            "--skip-existing with coco needs labels among the --outputs: the masks of skipped pictures are read from them.",
+        ));
+    }
+    Ok(())
+}
+
+/// Everything that an answer depends on, beside the picture.
+fn settings(
+    segmenter: &Segmenter,
+    classes: &[Class],
+    encode: &EncodeOptions,
+    options: &Options,
+) -> Result<Value> {
+    let manifest = segmenter.manifest();
+    let bytes = manifest_json(manifest)?;
+    let words: Vec<String> = classes.iter().map(|class| class.names.join("/")).collect();
+    let windows = match encode.windows {
+        Windows::Auto => "auto".to_owned(),
+        Windows::Whole => "whole".to_owned(),
+        Windows::Slide { size, stride } => format!("{size},{stride}"),
+    };
+    let setting = segmenter.setting_of(options);
+    let settings = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "model": { "name": manifest.name, "sha256": FileEntry::of("", bytes.as_bytes()).sha256 },
+        "words": words,
+        "method": setting.to_string(),
+        "background": options.background.to_string(),
+        "threshold": options.threshold,
+        "crops": u32::from(options.crops),
+        "guidance": options.guidance,
+        "regions": options.regions,
+        "size": encode.size.unwrap_or(manifest.picture_size),
+        "windows": windows,
+    });
+    // As it will be read again: a number has not the same digits in f32 and f64.
+    let read = serde_json::from_str(&settings.to_string());
+    read.map_err(|e| Error::internal(format!("settings: {e}")))
+}
+
+/// What is told of a picture, on standard output and in its JSON file.
+#[derive(Serialize)]
+struct Answer<'a> {
+    /// Lossy where the path is not UTF-8, which JSON has to be.
+    picture: String,
+    width: u32,
+    height: u32,
+    device: Kind,
+    seconds: f64,
+    classes: Vec<ClassShare>,
+    settings: &'a Value,
+}
+
+impl std::fmt::Display for Answer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:", self.picture)?;
+        for class in &self.classes {
+            write!(f, " {} {:.1} %", class.name, 100.0 * class.fraction)?;
+        }
+        write!(f, " ({:.2} s)", self.seconds)
+    }
+}
+
+struct Batch<'a> {
+    segmenter: Segmenter,
+    classes: &'a [Class],
+    encode: EncodeOptions,
+    options: Options,
+    settings: Value,
+    args: &'a Segment,
+    outputs: Outputs<'a>,
+    failures: Vec<Failure>,
+    bar: ProgressBar,
+}
+
+impl Batch<'_> {
+    fn take(&mut self, picture: &Input) {
+        let mut taken = self.skip_or_segment(picture);
+        if let Err(Error::Device(_)) = taken {
+            // A device that was lost does not come back; another can be opened, once for a picture.
+            taken = self.reload().and_then(|()| self.skip_or_segment(picture));
+        }
+        if let Err(error) = taken {
+            self.failures.push(Failure {
+                path: picture.path.clone(),
+                error,
+            });
+        }
+        self.bar.inc(1);
+    }
+
+    fn reload(&mut self) -> Result<()> {
+        self.segmenter = load(&self.args.model)?;
+        Ok(())
+    }
+
+    fn skip_or_segment(&mut self, picture: &Input) -> Result<()> {
+        if self.args.skip_existing && self.is_done(picture)? {
+            return Ok(());
+        }
+        self.segment(picture)
+    }
+
+    /// Whether an earlier run has done this picture with the same settings; its masks are taken then.
+    fn is_done(&mut self, picture: &Input) -> Result<bool> {
+        let Some(record) = self.outputs.record(picture) else {
+            return Ok(false);
+        };
+        let pixels = |class: usize| record["classes"][class]["pixels"].as_u64();
+        let same = record["settings"] == self.settings
+            && record["picture"] == picture.path.to_string_lossy().as_ref()
+            && self
+                .outputs
+                .exist(picture, |class| pixels(class) != Some(0));
+        if !same || !self.outputs.annotate_again(picture)? {
+            return Ok(false);
+        }
+        self.tell(
+            &record.to_string(),
+            format_args!("{}: done before", picture.path.display()),
+        );
+        Ok(true)
+    }
+
+    fn segment(&mut self, picture: &Input) -> Result<()> {
+        let start = Instant::now();
+        let pixels = read_picture(&picture.path)?;
+        let segmenter = &self.segmenter;
+        let image = block_on(segmenter.encode(pixels, &self.encode, &mut NoProgress))?;
+        let result =
+            block_on(segmenter.segment(&image, self.classes, &self.options, &mut NoProgress))?;
+        let answer = Answer {
+            picture: picture.path.to_string_lossy().into_owned(),
+            width: result.labels().width(),
+            height: result.labels().height(),
+            device: segmenter.compute().kind,
+            seconds: start.elapsed().as_secs_f64(),
+            classes: result.classes().to_vec(),
+            settings: &self.settings,
+        };
+        let record = json(&answer)?;
+        let line = answer.to_string();
+        self.outputs.save(picture, &result)?;
+        self.outputs.save_record(picture, &record)?;
+        self.outputs.annotate(picture, result.labels())?;
+        self.tell(&record, format_args!("{line}"));
+        Ok(())
+    }
+
+    /// Tells of a picture: an object for machines, a line for people.
+    fn tell(&self, record: &str, line: std::fmt::Arguments<'_>) {
+        if self.args.json {
+            println!("{record}");
+        } else {
+            self.bar.suspend(|| println!("{line}"));
+        }
+    }
+
+    /// Writes what is of all pictures together, and tells what failed of so many.
+    fn finish(self, total: usize) -> Result<()> {
+        self.bar.finish_and_clear();
+        self.outputs.finish()?;
+        for failure in &self.failures {
+            report(failure, self.args.json);
+        }
+        match self.failures.len() {
+            0 => Ok(()),
+            failed => Err(Error::input(format!(
+                "{failed} of {total} pictures failed."
+            ))),
+        }
+    }
+}
+
+/// Tells of a failure: a sentence for people, an object for machines.
+fn report(failure: &Failure, as_json: bool) {
+    let Failure { path, error } = failure;
+    let message = about(path, error);
+    if as_json {
+        let picture = path.to_string_lossy();
+        let error = json!({ "code": error.code(), "message": message });
+        eprintln!("{}", json!({ "error": error, "picture": picture }));
+    } else {
+        eprintln!("wordmask: {message}");
+    }
+}
+
+/// What went wrong, with the file that it is about, once.
+fn about(path: &Path, error: &Error) -> String {
+    let (path, message) = (path.display().to_string(), error.to_string());
+    if message.starts_with(&path) {
+        return message;
+    }
+    format!("{path}: {message}")
+}

@@ -1,0 +1,191 @@
+//! What a caller may ask by mistake, of every public method: an error of the caller's, never a panic.
+
+use pollster::block_on;
+
+use super::*;
+use crate::bundle::Bundle;
+use crate::mask::{LabelMap, Rle};
+use crate::progress::NoProgress;
+use crate::prompt::parse_words;
+
+fn load() -> Segmenter {
+    let mut bundle = Bundle::built_in().unwrap();
+    block_on(Segmenter::load(&mut bundle, Preference::Cpu)).unwrap()
+}
+
+fn picture() -> Picture {
+    Picture::from_rgb(48, 40, (0..48 * 40 * 3).map(|i| (i % 251) as u8).collect()).unwrap()
+}
+
+fn encode(segmenter: &Segmenter) -> EncodedImage {
+    let options = EncodeOptions::default();
+    block_on(segmenter.encode(picture(), &options, &mut NoProgress)).unwrap()
+}
+
+fn mask(width: u32, height: u32, inside: u8) -> Rle {
+    let labels = vec![inside; (width * height) as usize];
+    Rle::of_class(&LabelMap::new(width, height, labels).unwrap(), 1).unwrap()
+}
+
+/// That it is the caller's error, and its sentence.
+#[track_caller]
+fn refusal<T>(result: Result<T>) -> String {
+    let error = result.err().expect("it was accepted");
+    assert_eq!(error.code(), "input", "{error}");
+    error.to_string()
+}
+
+#[test]
+fn a_picture_of_another_model_is_refused_everywhere() {
+    // The same bundle twice: the two may lie on different devices.
+    let (one, other) = (load(), load());
+    let image = encode(&one);
+    let classes = parse_words(&["cat", "tree"]).unwrap();
+    let (options, progress) = (Options::default(), &mut NoProgress);
+    let masks = [mask(48, 40, 1)];
+    for said in [
+        refusal(block_on(
+            other.segment(&image, &classes, &options, progress),
+        )),
+        refusal(block_on(other.prepare(&image, &options, progress))),
+        refusal(block_on(other.classify(&image, &masks, &classes, progress))),
+        refusal(block_on(other.cell_vectors(
+            &image,
+            Method::MaskClip,
+            progress,
+        ))),
+        refusal(other.region_at(&image, 0, 0)),
+    ] {
+        assert!(said.contains("another model"), "{said}");
+    }
+    assert!(block_on(one.segment(&image, &classes, &options, progress)).is_ok());
+}
+
+#[test]
+fn classes_that_are_none_are_refused() {
+    let segmenter = load();
+    let image = encode(&segmenter);
+    let (options, progress) = (Options::default(), &mut NoProgress);
+    let nameless = Class {
+        name: "x".into(),
+        names: Vec::new(),
+    };
+    let many = vec![parse_words(&["cat"]).unwrap().remove(0); 256];
+    for (classes, word) in [
+        (Vec::new(), "no classes"),
+        (vec![nameless], "no name"),
+        (many, "256"),
+    ] {
+        for said in [
+            refusal(block_on(
+                segmenter.segment(&image, &classes, &options, progress),
+            )),
+            refusal(block_on(segmenter.classify(
+                &image,
+                &[mask(48, 40, 1)],
+                &classes,
+                progress,
+            ))),
+            refusal(block_on(segmenter.classify(
+                &image,
+                &[],
+                &classes,
+                progress,
+            ))),
+            refusal(segmenter.missing_parts(&classes, &options)),
+        ] {
+            assert!(said.contains(word), "{said}");
+        }
+    }
+    let classes = parse_words(&["cat"]).unwrap();
+    let background = Options {
+        background: Background::Words(Vec::new()),
+        ..Options::default()
+    };
+    refusal(block_on(segmenter.segment(
+        &image,
+        &classes,
+        &background,
+        progress,
+    )));
+    // One class alone is sure of every mask; no masks have no names; no names have no vectors.
+    let certain = block_on(segmenter.classify(&image, &[mask(48, 40, 1)], &classes, progress));
+    assert_eq!(certain, Ok(vec![vec![1.0]]));
+    assert_eq!(
+        block_on(segmenter.classify(&image, &[], &classes, progress)),
+        Ok(vec![])
+    );
+    assert_eq!(block_on(segmenter.embed_names(&[], progress)), Ok(vec![]));
+}
+
+#[test]
+fn numbers_out_of_range_are_refused() {
+    let segmenter = load();
+    let image = encode(&segmenter);
+    let classes = parse_words(&["cat", "tree"]).unwrap();
+    let progress = &mut NoProgress;
+    for threshold in [f32::NAN, f32::INFINITY, -0.1, 1.1] {
+        let options = Options {
+            threshold,
+            ..Options::default()
+        };
+        refusal(block_on(
+            segmenter.segment(&image, &classes, &options, progress),
+        ));
+    }
+    for regions in [0, MAX_REGIONS + 1, usize::MAX] {
+        let options = Options {
+            regions,
+            ..Options::default()
+        };
+        refusal(block_on(segmenter.prepare(&image, &options, progress)));
+    }
+    for windows in [
+        Windows::Slide { size: 0, stride: 8 },
+        Windows::Slide { size: 8, stride: 0 },
+        Windows::Slide {
+            size: u32::MAX,
+            stride: 8,
+        },
+        Windows::Slide {
+            size: 16,
+            stride: u32::MAX,
+        },
+    ] {
+        let options = EncodeOptions {
+            windows,
+            ..EncodeOptions::default()
+        };
+        refusal(block_on(segmenter.encode(picture(), &options, progress)));
+    }
+    let sized = |size| EncodeOptions {
+        size: Some(size),
+        ..EncodeOptions::default()
+    };
+    refusal(block_on(segmenter.encode(picture(), &sized(0), progress)));
+    for masks in [[mask(40, 48, 1)], [mask(48, 40, 0)], [mask(1, 1, 1)]] {
+        refusal(block_on(
+            segmenter.classify(&image, &masks, &classes, progress),
+        ));
+    }
+    for (x, y) in [(48, 0), (0, 40), (u32::MAX, u32::MAX)] {
+        refusal(segmenter.region_at(&image, x, y));
+    }
+    let projection = segmenter.manifest().architecture.projection;
+    for vector in [
+        vec![],
+        vec![1.0; projection + 1],
+        vec![0.0; projection],
+        vec![f32::NAN; projection],
+        vec![f32::MAX; projection],
+    ] {
+        refusal(segmenter.add_names(vec![("x".into(), vector)]));
+    }
+    let answer =
+        block_on(segmenter.segment(&image, &classes, &Options::default(), progress)).unwrap();
+    refusal(answer.scores(2));
+    refusal(answer.cutout_png(2));
+    refusal(answer.cutout_png(usize::MAX));
+    refusal(answer.overlay_png(f32::NAN));
+    refusal(answer.to_coco(""));
+}
