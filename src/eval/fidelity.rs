@@ -70,7 +70,7 @@ impl DenseProbe {
         let pace = &mut Unpaced;
         let options = EncodeOptions::default();
         let image = segmenter.encode(picture, &options, pace).await?;
-        let cells = segmenter.cell_vectors(&image, Method::MaskClip, pace);
+        let cells = segmenter.cell_vectors(&image, Method::MaskClip, false, pace);
         self.cells.push(cells.await?);
         Ok(image)
     }

@@ -23,6 +23,8 @@ use crate::error::{Error, Result};
 use crate::guide::Found;
 use crate::image::{MAX_CELLS, Picture, fit};
 use crate::prompt::{Class, TextBank, templates_id};
+#[cfg(feature = "cli")]
+use crate::prompt::{embed_with, imagenet_templates};
 use crate::refine::{Context, Refinement};
 
 pub use answer::{ClassShare, Segmentation};
@@ -276,17 +278,42 @@ impl Segmenter {
     /// [`TextBank::embed`].
     pub async fn embed_names(&self, names: &[&str], pace: &mut impl Pace) -> Result<Vec<Vec<f32>>> {
         if !self.bank.knows(names.iter().copied()) {
-            let text = self.text.get().ok_or_else(|| {
-                Error::model("The text tower, which these words need, has not been loaded.")
-            })?;
-            let TextHalf { tokenizer, tower } = text;
+            let TextHalf { tokenizer, tower } = self.text_half()?;
             self.bank.embed(names, tokenizer, tower, pace).await?;
         }
         self.bank.vectors(names)
     }
 
+    /// The unit vectors of names by CLIP's 80 `ImageNet` templates alone, as published evaluations
+    /// embed them; for each the text tower is asked, whether its vector by all templates is ready
+    /// or not.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[names, projection]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if the text tower is not there; those of [`TextBank::embed`].
+    #[cfg(feature = "cli")]
+    pub async fn embed_names_imagenet(
+        &self,
+        names: &[&str],
+        pace: &mut impl Pace,
+    ) -> Result<Vec<Vec<f32>>> {
+        let TextHalf { tokenizer, tower } = self.text_half()?;
+        embed_with(imagenet_templates(), names, tokenizer, tower, pace).await
+    }
+
+    fn text_half(&self) -> Result<&TextHalf> {
+        self.text.get().ok_or_else(|| {
+            Error::model("The text tower, which these words need, has not been loaded.")
+        })
+    }
+
     /// A direction for each cell by a dense method, as it is compared with words: unit vectors, or
-    /// where windows overlap the mean of several.
+    /// where windows overlap the mean of several. `residual` keeps the last block's residuals and
+    /// feed-forward part in `maskclip`.
     ///
     /// # Shapes
     ///
@@ -300,12 +327,13 @@ impl Segmenter {
         &self,
         image: &EncodedImage,
         method: Method,
+        residual: bool,
         pace: &mut impl Pace,
     ) -> Result<Vec<f32>> {
         if !method.is_dense() {
             return Err(Error::input(format!("{method} has no cell features.")));
         }
-        let cells = self.features(image, method, false, pace).await?;
+        let cells = self.features(image, method, residual, pace).await?;
         read(cells.features).await
     }
 

@@ -1,6 +1,6 @@
 //! A method with its refinements.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bundle::Manifest;
 use crate::dense::Method;
@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::refine::Refinement;
 
 /// A method with its refinements, as people write it: `pearl+tlp+pamr`, `maskclip+residual`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Setting {
     /// The method.
     pub method: Method,
@@ -88,6 +88,14 @@ impl std::fmt::Display for Setting {
 impl From<Setting> for String {
     fn from(setting: Setting) -> Self {
         setting.to_string()
+    }
+}
+
+impl TryFrom<String> for Setting {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
     }
 }
 
