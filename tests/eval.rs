@@ -317,18 +317,35 @@ fn label_maps_give_the_reported_numbers() {
     let saved = folder.path("saved");
     let args = folder.eval(&["--save", &saved, "--save-what", "labels"]);
     let report = succeeds(&str_args(&args)).remove(0);
-    let (mut right, mut all) = (0u64, 0u64);
+    let mut pairs = Vec::new();
     for seed in 0..PICTURES {
         let bytes = fs::read(format!("{saved}/maskclip/{seed}.labels.png")).unwrap();
         let labels = wordmask::mask::read_label_png(&bytes).unwrap();
         let truth = image::open(folder.path(&format!("testannot/{seed}.png"))).unwrap();
-        for (label, truth) in labels.labels().iter().zip(truth.to_luma8().iter()) {
-            all += u64::from(*truth < 11);
-            right += u64::from(*truth < 11 && label == truth);
-        }
+        let truth = truth.to_luma8().into_raw();
+        pairs.extend(truth.into_iter().zip(labels.labels().to_vec()));
     }
-    let accuracy = right as f64 / all as f64;
-    assert!((number(&report, "pixel_accuracy") - accuracy).abs() < 1e-12);
+    pairs.retain(|(truth, _)| *truth < 11);
+    let count = |is: &dyn Fn(&(u8, u8)) -> bool| pairs.iter().filter(|p| is(p)).count() as f64;
+    let (mut ious, mut accuracies) = (Vec::new(), Vec::new());
+    for class in 0..11 {
+        let hit = count(&|p| *p == (class, class));
+        let union = count(&|p| p.0 == class || p.1 == class);
+        let pixels = count(&|p| p.0 == class);
+        ious.extend((union > 0.0).then(|| hit / union));
+        accuracies.extend((pixels > 0.0).then(|| hit / pixels));
+    }
+    let mean = |numbers: &[f64]| numbers.iter().sum::<f64>() / numbers.len() as f64;
+    for (key, wanted) in [
+        ("miou", mean(&ious)),
+        ("macc", mean(&accuracies)),
+        (
+            "pixel_accuracy",
+            count(&|p| p.0 == p.1) / pairs.len() as f64,
+        ),
+    ] {
+        assert!((number(&report, key) - wanted).abs() < 1e-12, "{key}");
+    }
     assert!(!Path::new(&format!("{saved}/maskclip/0.overlay.png")).exists());
 }
 

@@ -78,6 +78,8 @@ impl Evaluation<'_> {
             listing: self.set.listing()?,
         };
         let mut state = self.open_state(&plan)?;
+        // A state that cannot be written is known before there is something to lose.
+        self.save_state(&mut state, &plan)?;
         let measured = self.measure_all(&plan, &mut state, &mut progress).await;
         // Whatever ended it, what was measured is not lost.
         self.save_state(&mut state, &plan)?;
@@ -104,9 +106,9 @@ impl Evaluation<'_> {
         let words = self.protocol.embed(self.segmenter, self.set).await?;
         for index in failed {
             let failure = self.measure(index, &plan.pairs, &words, &mut state.rows);
-            if failure.await?.is_none() {
-                state.failures.retain(|failure| failure.index != index);
-            }
+            let failure = failure.await?;
+            state.failures.retain(|failure| failure.index != index);
+            state.failures.extend(failure);
         }
         while let Some(&index) = indices.get(state.done) {
             let failure = self.measure(index, &plan.pairs, &words, &mut state.rows);

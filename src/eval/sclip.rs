@@ -287,13 +287,9 @@ impl Sclip {
     fn decide(&self, plane: &Plane, size: (usize, usize)) -> Vec<u8> {
         let mut kept = vec![true; self.names.len()];
         if self.area_threshold > 0.0 {
-            // Counted before pixels are rejected for being unlikely, as published.
-            let unrejected = Self {
-                prob_threshold: 0.0,
-                ..self.clone()
-            };
             let mut pixels = vec![0u64; self.names.len()];
-            for label in unrejected.most_likely(plane, size, &kept) {
+            // Counted before pixels are rejected for being unlikely, as published.
+            for label in self.most_likely(plane, size, &kept, 0.0) {
                 pixels[usize::from(label)] += 1;
             }
             let all: u64 = pixels.iter().skip(1).sum();
@@ -301,12 +297,18 @@ impl Sclip {
                 *kept = pixels as f32 > self.area_threshold * all as f32;
             }
         }
-        self.most_likely(plane, size, &kept)
+        self.most_likely(plane, size, &kept, self.prob_threshold)
     }
 
-    /// The most likely class of each pixel among those kept, the background where that is too
-    /// unlikely. Classes that are not kept still take part in the softmax.
-    fn most_likely(&self, plane: &Plane, size: (usize, usize), kept: &[bool]) -> Vec<u8> {
+    /// The most likely class of each pixel among those kept, the background where that is less
+    /// likely than the threshold. Classes that are not kept still take part in the softmax.
+    fn most_likely(
+        &self,
+        plane: &Plane,
+        size: (usize, usize),
+        kept: &[bool],
+        threshold: f32,
+    ) -> Vec<u8> {
         let (width, height) = size;
         let mut labels = vec![0; width * height];
         let mut best = vec![0.0f32; width];
@@ -327,9 +329,9 @@ impl Sclip {
                     }
                 }
             }
-            if self.prob_threshold > 0.0 {
+            if threshold > 0.0 {
                 for (label, share) in line.iter_mut().zip(plane.probabilities(&best, rows)) {
-                    if share < self.prob_threshold {
+                    if share < threshold {
                         *label = 0;
                     }
                 }
@@ -448,14 +450,17 @@ impl Plane {
     /// name, `[names, width]`: interpolated bilinearly, `align_corners` false.
     fn for_each_row(&self, (width, height): (usize, usize), mut visit: impl FnMut(usize, &[f32])) {
         let (across, down) = (axis(self.width, width), axis(self.height, height));
+        let mut line = vec![0.0; self.width];
         let mut rows = vec![0.0; self.names * width];
         for (y, (top, bottom, below)) in down.into_iter().enumerate() {
             let planes = self.values.chunks_exact(self.width * self.height);
             for (row, plane) in rows.chunks_exact_mut(width).zip(planes) {
                 let (upper, lower) = (&plane[top * self.width..], &plane[bottom * self.width..]);
+                for ((place, upper), lower) in line.iter_mut().zip(upper).zip(lower) {
+                    *place = (1.0 - below) * upper + below * lower;
+                }
                 for (score, (left, right, beyond)) in row.iter_mut().zip(&across) {
-                    let mix = |line: &[f32]| (1.0 - beyond) * line[*left] + beyond * line[*right];
-                    *score = (1.0 - below) * mix(upper) + below * mix(lower);
+                    *score = (1.0 - beyond) * line[*left] + beyond * line[*right];
                 }
             }
             visit(y, &rows);

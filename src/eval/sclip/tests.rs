@@ -142,6 +142,25 @@ fn pictures_are_resized_as_mmcv_rounds() {
     assert_eq!(resized(6600, 100, 336), (2048, 31));
 }
 
+/// OpenCV: `cv2.resize(numpy.uint8([[0, 10, 20, 30, 200, 210, 220, 230]]), (2, 1))` = 15, 215 reads
+/// two neighbours, where an antialiased kernel reads all four.
+#[test]
+fn pictures_are_resized_without_antialiasing() {
+    let resized = |values: &[u8], width| {
+        let rgb = values.iter().flat_map(|value| [*value; 3]).collect();
+        let picture = Picture::from_rgb(values.len() as u32, 1, rgb).unwrap();
+        let resized = picture.resize_bilinear(width, 1).unwrap();
+        resized
+            .rgb()
+            .iter()
+            .copied()
+            .step_by(3)
+            .collect::<Vec<u8>>()
+    };
+    assert_eq!(resized(&[0, 10, 20, 30, 200, 210, 220, 230], 2), [15, 215]);
+    assert_eq!(resized(&[0, 100], 4), [0, 25, 75, 100]);
+}
+
 #[test]
 fn published_values_are_those_of_the_configurations() {
     let published = |kind| {
