@@ -142,8 +142,8 @@ fn pictures_are_resized_as_mmcv_rounds() {
     assert_eq!(resized(6600, 100, 336), (2048, 31));
 }
 
-/// OpenCV: `cv2.resize(numpy.uint8([[0, 10, 20, 30, 200, 210, 220, 230]]), (2, 1))` = 15, 215 reads
-/// two neighbours, where an antialiased kernel reads all four.
+/// A fourth of the size, each pixel lies between two and reads those; an antialiased kernel reads
+/// all that it covers.
 #[test]
 fn pictures_are_resized_without_antialiasing() {
     let resized = |values: &[u8], width| {
