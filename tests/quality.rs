@@ -7,7 +7,7 @@ use pollster::block_on;
 use wordmask::Segmenter;
 use wordmask::bundle::Bundle;
 use wordmask::device::Preference;
-use wordmask::eval::{Evaluation, TestSet};
+use wordmask::eval::{Evaluation, Own, Protocol, Shard, TestSet};
 use wordmask::image::Picture;
 use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_words;
@@ -35,11 +35,15 @@ fn mean_iou_on_held_out_scenes() {
         segmenter: &segmenter,
         set: &TestSet::scenes(7, 100).unwrap(),
         settings: vec![segmenter.default_pipeline().clone()],
-        backgrounds: vec![Background::Auto],
-        options: Options::default(),
-        encode: EncodeOptions::default(),
+        protocol: Protocol::Own(Own {
+            backgrounds: vec![Background::Auto],
+            options: Options::default(),
+            encode: EncodeOptions::default(),
+        }),
+        shard: Shard::WHOLE,
         state: None,
         save: None,
+        class_file: None,
     };
     let report = block_on(evaluation.run(|_| ())).unwrap().remove(0);
     println!(

@@ -70,7 +70,7 @@ impl DenseProbe {
         let progress = &mut NoProgress;
         let options = EncodeOptions::default();
         let image = segmenter.encode(picture, &options, progress).await?;
-        let cells = segmenter.cell_vectors(&image, Method::MaskClip, progress);
+        let cells = segmenter.cell_vectors(&image, Method::MaskClip, false, progress);
         self.cells.push(cells.await?);
         Ok(image)
     }

@@ -41,7 +41,7 @@ impl std::str::FromStr for Preference {
 }
 
 /// The two kinds of device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// WebGPU in a browser, or what wgpu finds natively.

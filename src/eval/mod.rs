@@ -1,10 +1,23 @@
 //! Measuring: label maps against the truth.
 
+mod conditions;
 mod confusion;
 pub mod datasets;
+mod protocol;
+mod report;
 mod run;
+mod save;
+mod sclip;
 mod set;
+mod shard;
+mod state;
 
+pub use conditions::Conditions;
 pub use confusion::Confusion;
-pub use run::{ClassIou, Evaluation, Report};
+pub use protocol::{Own, Protocol};
+pub use report::{ClassIou, Failure, Report};
+pub use run::Evaluation;
+pub use save::Save;
+pub use sclip::Sclip;
 pub use set::TestSet;
+pub use shard::Shard;

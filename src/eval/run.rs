@@ -1,24 +1,23 @@
 //! Measuring settings side by side, each picture encoded once for all of them.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::Confusion;
+use super::conditions::digest;
 use super::datasets::Sample;
+use super::protocol::{Protocol, Words};
+use super::save::Answer;
 use super::set::TestSet;
+use super::state::{Row, State};
+use super::{ClassIou, Conditions, Confusion, Failure, Report, Save, Shard};
+use crate::bundle::manifest_json;
 use crate::dense::Method;
-use crate::device::Kind;
 use crate::error::{Error, Result};
-use crate::image::Picture;
-use crate::mask::{LabelMap, Legend, UNLABELLED, overlay_png};
-use crate::progress::NoProgress;
-use crate::prompt::Class;
-use crate::segmenter::{
-    Background, EncodeOptions, EncodedImage, Guidance, Options, Pipeline, Segmenter,
-};
+use crate::mask::UNLABELLED;
+use crate::segmenter::{Background, Pipeline, Segmenter};
 
 /// Pictures between two writes of the state.
 const SAVE_EVERY: usize = 10;
@@ -32,348 +31,341 @@ pub struct Evaluation<'a> {
     pub set: &'a TestSet,
     /// Methods and refinements.
     pub settings: Vec<Pipeline>,
-    /// Backgrounds to measure each setting with. Without a background class, pixels that are
-    /// background in truth are not counted.
-    pub backgrounds: Vec<Background>,
-    /// Everything else; its method, refinements and background are not looked at.
-    pub options: Options,
-    /// How pictures are encoded; its method is not looked at.
-    pub encode: EncodeOptions,
+    /// How pictures are answered.
+    pub protocol: Protocol,
+    /// Which part of the pictures.
+    pub shard: Shard,
     /// A file to go on from when an evaluation was stopped, kept up to date.
     pub state: Option<PathBuf>,
-    /// Where overlays go, if they are wanted.
-    pub save: Option<PathBuf>,
+    /// Which answers to keep, if any.
+    pub save: Option<Save>,
+    /// The file that the names of the classes came from, if any; only to be told.
+    pub class_file: Option<PathBuf>,
 }
 
-/// What was measured of one setting with one background.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// Method and refinements.
-    pub setting: Pipeline,
-    /// The background: auto, none or its words.
-    pub background: String,
-    /// The pictures.
-    pub set: String,
-    /// The model's name.
-    pub model: String,
-    /// Where it ran.
-    pub device: Kind,
-    /// Number of pictures.
-    pub pictures: usize,
-    /// Mean intersection over union over the classes, and the background if there is one.
-    pub miou: f64,
-    /// Share of pixels answered rightly.
-    pub pixel_accuracy: f64,
-    /// Intersection over union by class.
-    pub iou: Vec<ClassIou>,
-    /// Mean wall-clock time to encode a picture and segment it, words known.
-    pub seconds_per_picture: f64,
+/// A row of the table of results.
+struct Pair {
+    setting: Pipeline,
+    background: Background,
+    /// Whether the background is a class that is counted, the one before all others.
+    counts_background: bool,
+    /// The name of its folder.
+    folder: String,
 }
 
-/// One class of a report.
-#[derive(Debug, Clone, Serialize)]
-pub struct ClassIou {
-    /// Its name.
-    pub name: String,
-    /// `None` if no picture has it and no answer claimed it.
-    pub iou: Option<f64>,
-}
-
-/// What is known after some pictures.
-#[derive(Debug, Serialize, Deserialize)]
-struct State {
-    /// What the numbers belong to; a state of anything else is refused.
-    of: String,
-    done: usize,
-    rows: Vec<Row>,
-}
-
-/// One setting with one background.
-#[derive(Debug, Serialize, Deserialize)]
-struct Row {
-    confusion: Confusion,
-    seconds: f64,
+/// What stays the same from picture to picture.
+struct Plan {
+    pairs: Vec<Pair>,
+    /// See [`TestSet::listing`].
+    listing: Vec<String>,
 }
 
 /// Method and residual flag: what a picture is prepared for.
 type Prepared = (Method, bool);
 
 impl Evaluation<'_> {
-    /// Measures, calling `progress` with the number of pictures done.
+    /// Measures, calling `progress` with the number of pictures done. A picture that cannot be used
+    /// is told of in the reports, which are then of the others.
     ///
     /// # Errors
     ///
-    /// Those of [`Segmenter`] and of the pictures' files; [`Error::Input`] for a state that
-    /// belongs to another evaluation; [`Error::Io`] where a file cannot be written.
+    /// [`Error::Input`] for settings that the protocol cannot measure, one that is given twice, or
+    /// a state that belongs to another evaluation; those of [`Segmenter`]; [`Error::Io`] where a
+    /// file cannot be written.
     pub async fn run(&self, mut progress: impl FnMut(usize)) -> Result<Vec<Report>> {
-        let classes = self.set.classes()?;
-        let mut state = self.open_state(&classes)?;
-        progress(state.done);
-        while state.done < self.set.len() {
-            let sample = self.set.read(state.done)?;
-            if state.done == 0 {
-                self.embed_words(&sample, &classes).await?;
-            }
-            self.measure(&sample, state.done, &classes, &mut state.rows)
-                .await?;
-            state.done += 1;
-            if state.done % SAVE_EVERY == 0 || state.done == self.set.len() {
-                self.save_state(&state)?;
-            }
-            progress(state.done);
-        }
-        let rows = self.pairs().zip(&state.rows);
+        let plan = Plan {
+            pairs: self.pairs()?,
+            listing: self.set.listing()?,
+        };
+        let mut state = self.open_state(&plan)?;
+        // A state that cannot be written is known before there is something to lose.
+        self.save_state(&mut state, &plan)?;
+        let measured = self.measure_all(&plan, &mut state, &mut progress).await;
+        // Whatever ended it, what was measured is not lost.
+        self.save_state(&mut state, &plan)?;
+        measured?;
+        let conditions = self.conditions(&plan, &[])?;
+        let rows = plan.pairs.iter().zip(&state.rows);
         Ok(rows
-            .map(|((setting, background), row)| self.report(setting, background, row, &classes))
+            .map(|(pair, row)| self.report(pair, row, &state, &conditions))
             .collect())
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&Pipeline, &Background)> {
-        self.settings
-            .iter()
-            .flat_map(|setting| self.backgrounds.iter().map(move |b| (setting, b)))
-    }
-
-    /// Words are embedded once; no picture's time should hold that.
-    async fn embed_words(&self, sample: &Sample, classes: &[Class]) -> Result<()> {
-        let image = self.encode(sample, false).await?;
-        for background in &self.backgrounds {
-            let options = Options {
-                method: Some(Method::MaskClip),
-                background: background.clone(),
-                ..Options::default()
-            };
-            self.segmenter
-                .segment(&image, classes, &options, &mut NoProgress)
-                .await?;
+    async fn measure_all(
+        &self,
+        plan: &Plan,
+        state: &mut State,
+        progress: &mut impl FnMut(usize),
+    ) -> Result<()> {
+        let indices: Vec<usize> = self.shard.indices(self.set.len()).collect();
+        progress(state.done);
+        let failed: Vec<usize> = state.failures.iter().map(|f| f.index).collect();
+        if failed.is_empty() && state.done >= indices.len() {
+            return Ok(());
+        }
+        let words = self.protocol.embed(self.segmenter, self.set).await?;
+        for index in failed {
+            let failure = self.measure(index, &plan.pairs, &words, &mut state.rows);
+            let failure = failure.await?;
+            state.failures.retain(|failure| failure.index != index);
+            state.failures.extend(failure);
+        }
+        while let Some(&index) = indices.get(state.done) {
+            let failure = self.measure(index, &plan.pairs, &words, &mut state.rows);
+            state.failures.extend(failure.await?);
+            state.done += 1;
+            if state.done.is_multiple_of(SAVE_EVERY) {
+                self.save_state(state, plan)?;
+            }
+            progress(state.done);
         }
         Ok(())
     }
 
-    async fn encode(&self, sample: &Sample, all_states: bool) -> Result<EncodedImage> {
-        let method = if all_states {
-            Method::ScClip
-        } else {
-            Method::MaskClip
+    /// Every setting with every background.
+    fn pairs(&self) -> Result<Vec<Pair>> {
+        self.protocol.check(&self.settings)?;
+        let backgrounds = self.protocol.backgrounds();
+        refuse_twice(&self.settings)?;
+        refuse_twice(&backgrounds)?;
+        let pair = |setting: &Pipeline, (place, background): (usize, &Background)| Pair {
+            setting: setting.clone(),
+            background: background.clone(),
+            counts_background: self.set.has_background() && *background != Background::None,
+            folder: match background {
+                _ if backgrounds.len() == 1 => setting.to_string(),
+                Background::Words(_) => format!("{setting}.background-{}", place + 1),
+                named => format!("{setting}.background-{named}"),
+            },
         };
-        let options = EncodeOptions {
-            method: Some(method),
-            ..self.encode
-        };
-        self.segmenter
-            .encode(sample.picture.clone(), &options, &mut NoProgress)
-            .await
+        Ok(self
+            .settings
+            .iter()
+            .flat_map(|setting| {
+                backgrounds
+                    .iter()
+                    .enumerate()
+                    .map(move |b| pair(setting, b))
+            })
+            .collect())
     }
 
+    /// Measures a picture. Returns why it cannot be used, if it cannot; nothing of it is counted
+    /// then.
     async fn measure(
         &self,
-        sample: &Sample,
         index: usize,
-        classes: &[Class],
+        pairs: &[Pair],
+        words: &Words,
         rows: &mut [Row],
-    ) -> Result<()> {
-        let start = Instant::now();
-        let all_states = self.settings.iter().any(|s| s.method.needs_hidden_states());
-        let image = self.encode(sample, all_states).await?;
-        let encoding = start.elapsed().as_secs_f64();
-        let mut preparing: HashMap<Prepared, f64> = HashMap::new();
-        for ((setting, background), row) in self.pairs().zip(rows) {
-            let options = self.options_of(setting, background);
-            let key = (setting.method, setting.residual);
-            let start = Instant::now();
-            self.segmenter
-                .prepare(&image, &options, &mut NoProgress)
-                .await?;
-            let prepared = *preparing
-                .entry(key)
-                .or_insert_with(|| start.elapsed().as_secs_f64());
-            let start = Instant::now();
-            let answer = self
-                .segmenter
-                .label(&image, classes, &options, &mut NoProgress)
-                .await?;
-            row.seconds += prepared + start.elapsed().as_secs_f64();
-            if uses_cells(setting.method, &options) {
-                row.seconds += encoding;
+    ) -> Result<Option<Failure>> {
+        let seen = match self.set.read(index) {
+            Ok(sample) => {
+                let start = Instant::now();
+                let view = self.protocol.see(self.segmenter, &sample, &self.settings);
+                let view = view.await;
+                view.map(|view| (sample, view, start.elapsed().as_secs_f64()))
             }
-            let (truth, labels) = self.comparable(background, sample, &answer);
-            row.confusion.add(&truth, &labels)?;
-            self.save_overlay(
-                index,
+            Err(error) => Err(error),
+        };
+        let (sample, view, encoding) = match seen {
+            Ok(seen) => seen,
+            // The picture's or its truth's fault. Those of the model or the device end the run.
+            Err(error @ (Error::Input(_) | Error::Io(_) | Error::OutOfMemory(_))) => {
+                return Ok(Some(Failure {
+                    index,
+                    picture: self.set.id(index),
+                    message: error.to_string(),
+                }));
+            }
+            Err(error) => return Err(error),
+        };
+        let mut preparing: HashMap<Prepared, f64> = HashMap::new();
+        let mut answers = Vec::with_capacity(pairs.len());
+        for pair in pairs {
+            let Pair {
                 setting,
                 background,
-                &sample.picture,
-                classes,
-                &answer,
-            )?;
+                ..
+            } = pair;
+            let start = Instant::now();
+            self.protocol
+                .prepare(self.segmenter, &view, setting, background)
+                .await?;
+            let prepared = *preparing
+                .entry((setting.method, setting.residual))
+                .or_insert_with(|| start.elapsed().as_secs_f64());
+            let start = Instant::now();
+            let asked = (&sample, &view);
+            let answer = self
+                .protocol
+                .answer(
+                    self.segmenter,
+                    asked,
+                    words,
+                    setting,
+                    background,
+                    pair.counts_background,
+                )
+                .await?;
+            let mut seconds = prepared + start.elapsed().as_secs_f64();
+            if self.protocol.uses_cells(setting.method) {
+                seconds += encoding;
+            }
+            self.save_answer(index, pair, &sample, &answer)?;
+            answers.push((answer, seconds));
         }
-        Ok(())
+        // Counted together, so that no row has a picture that another lacks.
+        for ((answer, seconds), (pair, row)) in answers.iter().zip(pairs.iter().zip(rows)) {
+            row.confusion
+                .add(&self.truth(pair, &sample), &answer.labels)?;
+            row.seconds += seconds;
+        }
+        Ok(None)
     }
 
-    fn options_of(&self, setting: &Pipeline, background: &Background) -> Options {
-        Options {
-            method: Some(setting.method),
-            residual: setting.residual,
-            refine: Some(setting.refine.clone()),
-            background: background.clone(),
-            ..self.options.clone()
+    /// The truth in the numbers of the answer: with a background class that is 0 and classes
+    /// follow, without one classes begin at 0 and true background is not counted.
+    fn truth(&self, pair: &Pair, sample: &Sample) -> Vec<u8> {
+        if !self.set.has_background() || pair.counts_background {
+            return sample.truth.clone();
         }
+        // 0 becomes 255, which is not counted; 255 stays outside every class too.
+        let thing = |&truth: &u8| match truth {
+            UNLABELLED => UNLABELLED,
+            truth => truth.wrapping_sub(1),
+        };
+        sample.truth.iter().map(thing).collect()
     }
 
-    /// Truth and answer in the same numbers: with a background class that is 0 and classes follow,
-    /// without one classes begin at 0 and true background is not counted.
-    fn comparable(
-        &self,
-        background: &Background,
-        sample: &Sample,
-        answer: &LabelMap,
-    ) -> (Vec<u8>, Vec<u8>) {
-        let labels = answer.labels();
-        if !self.set.has_background() {
-            return (sample.truth.clone(), labels.to_vec());
-        }
-        if *background == Background::None {
-            // 0 becomes 255, which is not counted; 255 stays outside every class too.
-            let things = |&t: &u8| {
-                if t == UNLABELLED {
-                    t
-                } else {
-                    t.wrapping_sub(1)
-                }
-            };
-            return (sample.truth.iter().map(things).collect(), labels.to_vec());
-        }
-        let with_background = |&l: &u8| if l == UNLABELLED { 0 } else { l + 1 };
-        (
-            sample.truth.clone(),
-            labels.iter().map(with_background).collect(),
-        )
-    }
-
-    /// Number of classes of the confusion matrix.
-    fn counted(&self, background: &Background, classes: usize) -> usize {
-        classes + usize::from(self.set.has_background() && *background != Background::None)
-    }
-
-    fn save_overlay(
+    fn save_answer(
         &self,
         index: usize,
-        setting: &Pipeline,
-        background: &Background,
-        picture: &Picture,
-        classes: &[Class],
-        answer: &LabelMap,
+        pair: &Pair,
+        sample: &Sample,
+        answer: &Answer,
     ) -> Result<()> {
-        let Some(folder) = &self.save else {
+        let Some(save) = &self.save else {
             return Ok(());
         };
-        let mut name = format!("{}.{setting}", self.set.id(index));
-        if self.backgrounds.len() > 1 && *background == Background::None {
-            name.push_str(".no-background");
-        }
-        let path = folder.join(name + ".png");
-        let legend = Legend::of_names(classes.iter().map(|class| class.name.as_str()))?;
-        write_file(&path, &overlay_png(answer, &legend, picture, 0.55)?)
-    }
-
-    /// What tells this evaluation from others.
-    fn fingerprint(&self) -> String {
-        let names: Vec<String> = self.pairs().map(|(s, b)| format!("{s}/{b}")).collect();
-        format!(
-            "{} pictures of {}, {} on {:?}, {:?}, threshold {}, {:?}, {:?}, {} regions: {}",
-            self.set.len(),
-            self.set.name(),
-            self.segmenter.manifest().name,
-            self.segmenter.compute().kind,
-            self.encode,
-            self.options.threshold,
-            self.options.crops,
-            self.options.guidance,
-            self.options.regions,
-            names.join("; ")
+        let classes = self.set.classes();
+        let names: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
+        save.write(
+            &pair.folder,
+            &self.set.id(index),
+            &sample.picture,
+            answer,
+            &names,
         )
     }
 
-    fn open_state(&self, classes: &[Class]) -> Result<State> {
-        let fresh = || State {
-            of: self.fingerprint(),
-            done: 0,
-            rows: self
-                .pairs()
-                .map(|(_, background)| Row {
-                    confusion: Confusion::new(self.counted(background, classes.len())),
-                    seconds: 0.0,
-                })
-                .collect(),
-        };
-        let Some(path) = self.state.as_deref().filter(|path| path.exists()) else {
-            return Ok(fresh());
-        };
-        let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-        let state: State = serde_json::from_slice(&text).map_err(|e| not_ours(path, &e))?;
-        if state.of != self.fingerprint() {
-            return Err(not_ours(path, &"it is of other settings or pictures"));
+    /// Everything that the numbers depend on. The files of `failures`, which gave none, are not
+    /// among the pictures' files, so that they can be put right.
+    fn conditions(&self, plan: &Plan, failures: &[Failure]) -> Result<Conditions> {
+        let manifest = self.segmenter.manifest();
+        let lines = plan.listing.iter().enumerate();
+        let used = lines.filter(|(index, _)| failures.iter().all(|f| f.index != *index));
+        let mut conditions = Conditions::default();
+        conditions.set("version", env!("CARGO_PKG_VERSION"));
+        conditions.set("model", manifest.name.as_str());
+        conditions.set("model_sha256", digest([manifest_json(manifest)?.as_str()]));
+        conditions.set("device", json!(self.segmenter.compute().kind));
+        conditions.set("set", self.set.name());
+        conditions.set("pictures", plan.listing.len());
+        conditions.set("files_sha256", digest(used.map(|(_, line)| line.as_str())));
+        conditions.set("protocol", self.protocol.name());
+        conditions.set("names", json!(self.protocol.names(self.set)));
+        conditions.set("options", self.protocol.options(self.segmenter));
+        let rows = plan
+            .pairs
+            .iter()
+            .map(|pair| json!([pair.setting, pair.background.to_string()]));
+        conditions.set("settings", rows.collect::<Value>());
+        if let TestSet::Dataset(dataset) = self.set {
+            conditions.set("folder", dataset.dir().display().to_string());
+            conditions.set("truth", dataset.truth_files());
         }
+        if let Some(file) = &self.class_file {
+            conditions.set("class_file", file.display().to_string());
+        }
+        Ok(conditions)
+    }
+
+    fn open_state(&self, plan: &Plan) -> Result<State> {
+        let classes = self.set.classes().len();
+        let row = |pair: &Pair| Row {
+            confusion: Confusion::new(classes + usize::from(pair.counts_background)),
+            seconds: 0.0,
+        };
+        let mut fresh = State {
+            conditions: self.conditions(plan, &[])?,
+            shard: self.shard,
+            done: 0,
+            failures: Vec::new(),
+            rows: plan.pairs.iter().map(row).collect(),
+        };
+        let Some(path) = &self.state else {
+            return Ok(fresh);
+        };
+        let Some(state) = State::read(path)? else {
+            return Ok(fresh);
+        };
+        fresh.conditions = self.conditions(plan, &state.failures)?;
+        state.check_like(&fresh, path)?;
         Ok(state)
     }
 
-    fn save_state(&self, state: &State) -> Result<()> {
+    fn save_state(&self, state: &mut State, plan: &Plan) -> Result<()> {
         let Some(path) = &self.state else {
             return Ok(());
         };
-        let text = serde_json::to_vec(state)
-            .map_err(|e| Error::internal(format!("no JSON for a state: {e}")))?;
-        // Written beside and moved, so that a stop in between leaves the old state whole.
-        let beside = path.with_extension("part");
-        write_file(&beside, &text)?;
-        std::fs::rename(&beside, path).map_err(|e| Error::io(path, e))
+        state.conditions = self.conditions(plan, &state.failures)?;
+        state.write(path)
     }
 
-    fn report(
-        &self,
-        setting: &Pipeline,
-        background: &Background,
-        row: &Row,
-        classes: &[Class],
-    ) -> Report {
-        let with_background = row.confusion.iou().len() > classes.len();
-        let names = with_background
-            .then_some("background")
+    fn report(&self, pair: &Pair, row: &Row, state: &State, conditions: &Conditions) -> Report {
+        let classes = self.set.classes();
+        let background = pair.counts_background.then_some("background");
+        let names = background
             .into_iter()
             .chain(classes.iter().map(|c| c.name.as_str()));
+        let class = |name: &str| ClassIou {
+            name: name.into(),
+            iou: None,
+            accuracy: None,
+        };
+        let pictures = state.done.saturating_sub(state.failures.len());
         Report {
-            setting: setting.clone(),
-            background: background.to_string(),
+            setting: pair.setting.clone(),
+            background: pair.background.to_string(),
             set: self.set.name(),
             model: self.segmenter.manifest().name.clone(),
             device: self.segmenter.compute().kind,
-            pictures: self.set.len(),
-            miou: row.confusion.mean_iou(),
-            pixel_accuracy: row.confusion.pixel_accuracy(),
-            iou: names
-                .zip(row.confusion.iou())
-                .map(|(name, iou)| ClassIou {
-                    name: name.into(),
-                    iou,
-                })
-                .collect(),
-            seconds_per_picture: row.seconds / self.set.len() as f64,
+            pictures,
+            shard: self.shard,
+            miou: 0.0,
+            macc: 0.0,
+            pixel_accuracy: 0.0,
+            iou: names.map(class).collect(),
+            seconds_per_picture: row.seconds / pictures.max(1) as f64,
+            failures: state.failures.clone(),
+            conditions: conditions.clone(),
+            confusion: row.confusion.clone(),
         }
+        .with_confusion(row.confusion.clone())
     }
 }
 
-/// Whether the method, or what guides it, reads the cells of the whole picture.
-fn uses_cells(method: Method, options: &Options) -> bool {
-    method.is_dense() || (method == Method::ClipDiy && options.guidance == Guidance::Features)
-}
-
-fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
-    std::fs::write(path, contents).map_err(|e| Error::io(path, e))
-}
-
-fn not_ours(path: &Path, why: &dyn std::fmt::Display) -> Error {
-    Error::input(format!(
-        "{} is no state to go on from: {why}. Remove it or name another file.",
-        path.display()
-    ))
+/// Of two equal ones, the second would measure nothing new.
+fn refuse_twice<T: PartialEq + std::fmt::Display>(things: &[T]) -> Result<()> {
+    let twice = things
+        .iter()
+        .enumerate()
+        .find(|(place, thing)| things[..*place].contains(thing));
+    match twice {
+        Some((_, thing)) => Err(Error::input(format!(
+            "“{thing}” is to be measured twice. Leave one out."
+        ))),
+        None => Ok(()),
+    }
 }

@@ -1,10 +1,11 @@
 //! What is measured with: pictures with known truth.
 
-use super::datasets::{Dataset, Sample};
+use super::datasets::{Dataset, DatasetKind, Sample};
 use crate::error::{Error, Result};
 use crate::image::Picture;
-use crate::prompt::{Class, parse_words};
+use crate::prompt::Class;
 use crate::scene::{THINGS, TRAINING_SEEDS, generate};
+use crate::segmenter::Background;
 
 /// Pictures with known truth.
 #[derive(Debug)]
@@ -60,16 +61,49 @@ impl TestSet {
     }
 
     /// The classes to ask for, the background not among them.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`parse_words`].
-    pub fn classes(&self) -> Result<Vec<Class>> {
-        let words: Vec<String> = match self {
-            Self::Scenes { .. } => THINGS.iter().map(|kind| kind.name.to_owned()).collect(),
-            Self::Dataset(dataset) => dataset.classes().iter().map(|c| c.join("/")).collect(),
+    #[must_use]
+    pub fn classes(&self) -> Vec<Class> {
+        let class = |names: Vec<String>| Class {
+            name: names.first().cloned().unwrap_or_default(),
+            names,
         };
-        parse_words(&words)
+        match self {
+            Self::Scenes { .. } => THINGS.map(|kind| class(vec![kind.name.to_owned()])).into(),
+            Self::Dataset(dataset) => dataset.names().classes.iter().cloned().map(class).collect(),
+        }
+    }
+
+    /// The background that the protocol of the pictures has: none for data sets in which it is no
+    /// class; else the names that a class list has for it, or the model's own.
+    #[must_use]
+    pub fn background(&self) -> Background {
+        if !self.has_background() {
+            return Background::None;
+        }
+        let listed = match self {
+            Self::Scenes { .. } => None,
+            Self::Dataset(dataset) => dataset.names().background.clone(),
+        };
+        match listed {
+            // A line that only says what it is for names nothing to look for.
+            Some(names)
+                if !names
+                    .iter()
+                    .all(|name| name.eq_ignore_ascii_case("background")) =>
+            {
+                Background::Words(names)
+            }
+            _ => Background::Auto,
+        }
+    }
+
+    /// Which data set it is, if it is one.
+    #[must_use]
+    pub fn kind(&self) -> Option<DatasetKind> {
+        match self {
+            Self::Scenes { .. } => None,
+            Self::Dataset(dataset) => Some(dataset.kind()),
+        }
     }
 
     /// Whether the truth has a background class.
@@ -87,6 +121,18 @@ impl TestSet {
         match self {
             Self::Scenes { seed, .. } => format!("scene-{}", seed + index as u64),
             Self::Dataset(dataset) => dataset.id(index).replace(['/', '\\'], "-"),
+        }
+    }
+
+    /// A line for each picture that tells it from others; see [`Dataset::listing`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Dataset::listing`].
+    pub fn listing(&self) -> Result<Vec<String>> {
+        match self {
+            Self::Scenes { .. } => Ok((0..self.len()).map(|index| self.id(index)).collect()),
+            Self::Dataset(dataset) => dataset.listing(),
         }
     }
 

@@ -29,7 +29,16 @@ pub fn read_dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
     Ok((width, height))
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
+/// Which way up a decoded picture is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Orient {
+    /// As its EXIF data say.
+    Upright,
+    /// As its pixels are stored.
+    Stored,
+}
+
+pub(super) fn decode(bytes: &[u8], orient: Orient) -> Result<Picture> {
     let format = Format::of(bytes)?;
     if !format.is_complete(bytes) {
         return Err(cut_short(format));
@@ -38,7 +47,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
     let mut decoder = open(&bytes, format)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
-    let orientation = orientation_of(&mut decoder, &bytes, format);
+    let orientation = match orient {
+        Orient::Upright => orientation_of(&mut decoder, &bytes, format),
+        Orient::Stored => Orientation::NoTransforms,
+    };
     let color = decoder.color_type();
     let length = usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX);
     let mut stored = allocate(length)?;

@@ -57,6 +57,18 @@ fn shrink(columns: f64, rows: f64, max_cells: f64, max_side: f64) -> (f64, f64) 
 }
 
 pub(super) fn resize(picture: &Picture, width: u32, height: u32) -> Result<Picture> {
+    // Catmull-Rom is the bicubic kernel with a = -0.5, as PIL's `bicubic_filter` (Resample.c).
+    let antialiased = ResizeAlg::Convolution(FilterType::CatmullRom);
+    resize_with(picture, width, height, antialiased)
+}
+
+#[cfg(feature = "cli")]
+pub(super) fn resize_bilinear(picture: &Picture, width: u32, height: u32) -> Result<Picture> {
+    let between_neighbours = ResizeAlg::Interpolation(FilterType::Bilinear);
+    resize_with(picture, width, height, between_neighbours)
+}
+
+fn resize_with(picture: &Picture, width: u32, height: u32, kernel: ResizeAlg) -> Result<Picture> {
     let pixels = check_size(width, height)?;
     if (width, height) == (picture.width, picture.height) {
         return Ok(picture.clone());
@@ -66,8 +78,7 @@ pub(super) fn resize(picture: &Picture, width: u32, height: u32) -> Result<Pictu
         .map_err(|error| Error::internal(format!("resize source: {error}")))?;
     let mut target = Image::from_slice_u8(width, height, &mut rgb, PixelType::U8x3)
         .map_err(|error| Error::internal(format!("resize target: {error}")))?;
-    // Catmull-Rom is the bicubic kernel with a = -0.5, as PIL's `bicubic_filter` (Resample.c).
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+    let options = ResizeOptions::new().resize_alg(kernel);
     Resizer::new()
         .resize(&source, &mut target, &options)
         .map_err(|error| Error::internal(format!("resize: {error}")))?;

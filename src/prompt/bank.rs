@@ -33,13 +33,7 @@ impl TextBank {
             let keys = names.iter().map(|name| key(name));
             keys.filter(|key| !known.contains_key(key)).collect()
         };
-        let texts = unknown
-            .iter()
-            .flat_map(|name| templates().iter().map(move |t| fill(t, name)))
-            .map(|text| tokenizer.encode(&text))
-            .collect::<Result<Vec<_>>>()?;
-        let rows = tower.embed(&texts, progress).await?;
-        let vectors = rows.chunks_exact(templates().len()).map(mean_direction);
+        let vectors = embed_with(templates(), &unknown, tokenizer, tower, progress).await?;
         self.lock().extend(unknown.into_iter().zip(vectors));
         Ok(())
     }
@@ -82,6 +76,28 @@ impl TextBank {
         // A vector is inserted whole or not at all, so a poisoned map is still a sound one.
         self.vectors.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The unit vector of each name by these templates: each filled with the name, embedded,
+/// normalised; their mean, normalised again.
+pub(crate) async fn embed_with(
+    templates: &[&str],
+    names: impl IntoIterator<Item = impl AsRef<str>>,
+    tokenizer: &Tokenizer,
+    tower: &TextTower,
+    progress: &mut impl Progress,
+) -> Result<Vec<Vec<f32>>> {
+    let mut texts = Vec::new();
+    for name in names {
+        for template in templates {
+            texts.push(tokenizer.encode(&fill(template, name.as_ref()))?);
+        }
+    }
+    let rows = tower.embed(&texts, progress).await?;
+    Ok(rows
+        .chunks_exact(templates.len())
+        .map(mean_direction)
+        .collect())
 }
 
 /// CLIP reads words in lower case, so `Cat` is `cat`.

@@ -18,6 +18,15 @@ pub fn templates() -> &'static [&'static str] {
     &TEMPLATES
 }
 
+/// The 80 templates that CLIP's authors classify `ImageNet` with, without MaskCLIP's five for scenes:
+/// those of published evaluations.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn imagenet_templates() -> &'static [&'static str] {
+    const COUNT: usize = 80;
+    &TEMPLATES[..COUNT]
+}
+
 /// What these templates are called where vectors made with them are kept: their number and the
 /// start of their SHA-256.
 #[must_use]
@@ -46,6 +55,14 @@ mod tests {
         for template in templates() {
             assert_eq!(template.matches(HOLE).count(), 1, "{template}");
         }
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn imagenet_templates_are_those_without_a_scene() {
+        let scene = |template: &&str| template.contains("in the scene");
+        assert!(!imagenet_templates().iter().any(scene));
+        assert!(templates()[imagenet_templates().len()..].iter().all(scene));
     }
 
     #[test]

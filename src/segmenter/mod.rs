@@ -27,6 +27,8 @@ use crate::image::{MAX_CELLS, Picture, fit};
 use crate::mask::{LabelMap, UNLABELLED};
 use crate::progress::{Progress, SubProgress};
 use crate::prompt::{Class, TextBank, check_classes, templates_id};
+#[cfg(feature = "cli")]
+use crate::prompt::{embed_with, imagenet_templates};
 use crate::quant::{Scheme, WeightSource};
 use crate::readback::read;
 use crate::refine::{Context, Refinement, refine, refine_for_labels};
@@ -304,17 +306,42 @@ impl Segmenter {
         progress: &mut impl Progress,
     ) -> Result<Vec<Vec<f32>>> {
         if !self.bank.knows(names.iter().copied()) {
-            let text = self.text.get().ok_or_else(|| {
-                Error::model("The text tower, which these words need, has not been loaded.")
-            })?;
-            let TextHalf { tokenizer, tower } = text;
+            let TextHalf { tokenizer, tower } = self.text_half()?;
             self.bank.embed(names, tokenizer, tower, progress).await?;
         }
         self.bank.vectors(names)
     }
 
+    /// The unit vectors of names by CLIP's 80 `ImageNet` templates alone, as published evaluations
+    /// embed them; for each the text tower is asked, whether its vector by all templates is ready
+    /// or not.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[names, projection]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if the text tower is not there; those of [`TextBank::embed`].
+    #[cfg(feature = "cli")]
+    pub async fn embed_names_imagenet(
+        &self,
+        names: &[&str],
+        progress: &mut impl Progress,
+    ) -> Result<Vec<Vec<f32>>> {
+        let TextHalf { tokenizer, tower } = self.text_half()?;
+        embed_with(imagenet_templates(), names, tokenizer, tower, progress).await
+    }
+
+    fn text_half(&self) -> Result<&TextHalf> {
+        self.text.get().ok_or_else(|| {
+            Error::model("The text tower, which these words need, has not been loaded.")
+        })
+    }
+
     /// A direction for each cell by a dense method, as it is compared with words: unit vectors, or
-    /// where windows overlap the mean of several.
+    /// where windows overlap the mean of several. `residual` keeps the last block's residuals and
+    /// feed-forward part in `maskclip`.
     ///
     /// # Shapes
     ///
@@ -328,13 +355,14 @@ impl Segmenter {
         &self,
         image: &EncodedImage,
         method: Method,
+        residual: bool,
         progress: &mut impl Progress,
     ) -> Result<Vec<f32>> {
         if !method.is_dense() {
             return Err(Error::input(format!("{method} has no cell features.")));
         }
         self.check_image(image)?;
-        let cells = self.features(image, method, false, progress).await?;
+        let cells = self.features(image, method, residual, progress).await?;
         read(cells.features).await
     }
 

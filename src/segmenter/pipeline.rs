@@ -1,6 +1,6 @@
 //! A method with its refinements.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bundle::Manifest;
 use crate::dense::Method;
@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::refine::Refinement;
 
 /// A method with its refinements, as people write it: `pearl+tlp+pamr`, `maskclip+residual`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Pipeline {
     /// The method.
     pub method: Method,
@@ -88,6 +88,14 @@ impl std::fmt::Display for Pipeline {
 impl From<Pipeline> for String {
     fn from(pipeline: Pipeline) -> Self {
         pipeline.to_string()
+    }
+}
+
+impl TryFrom<String> for Pipeline {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
     }
 }
 

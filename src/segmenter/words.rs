@@ -69,6 +69,19 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 impl Segmenter {
+    /// Embeds the names of classes and background, so that no later call has to.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Segmenter::embed_names`], and [`Error::Input`](crate::Error::Input) for
+    /// background words that are no words.
+    #[cfg(feature = "cli")]
+    pub async fn embed_words(&self, classes: &[Class], background: &Background) -> Result<()> {
+        self.words(classes, background, &mut crate::progress::NoProgress)
+            .await
+            .map(|_| ())
+    }
+
     pub(super) async fn words(
         &self,
         classes: &[Class],

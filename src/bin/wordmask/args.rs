@@ -14,6 +14,7 @@ use wordmask::refine::Refinement;
 use wordmask::segmenter::{Guidance, Pipeline, REGIONS, Windows};
 use wordmask::{Error, Result};
 
+use crate::eval::{Eval, Merge};
 use crate::outputs::Output;
 
 /// Type words, get a mask for each.
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Classify(Classify),
     /// Measure a model on procedural scenes or a published data set.
     Eval(Box<Eval>),
+    /// Make one report of the reports of all shards of an evaluation.
+    Merge(Merge),
     /// Write procedural scenes: pictures, captions, true masks.
     Scenes(Scenes),
     /// Turn a CLIP in the Hugging Face layout into a bundle.
@@ -47,6 +50,7 @@ impl Command {
             Self::Segment(a) => a.json,
             Self::Classify(a) => a.json,
             Self::Eval(a) => a.json,
+            Self::Merge(a) => a.json,
             Self::Info(a) => a.json,
             Self::Import(a) => a.json,
             Self::Scenes(_) => false,
@@ -103,25 +107,6 @@ impl FromStr for Steps {
             steps => steps
                 .split(',')
                 .map(|step| step.trim().parse())
-                .collect::<Result<_>>()
-                .map(Self),
-        }
-    }
-}
-
-/// Settings between commas, or `all`.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings(pub(crate) Vec<Pipeline>);
-
-impl FromStr for Settings {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "all" => Ok(Self(Pipeline::all())),
-            list => list
-                .split(',')
-                .map(str::parse)
                 .collect::<Result<_>>()
                 .map(Self),
         }
@@ -231,74 +216,6 @@ pub(crate) struct Classify {
     /// One JSON object a mask on standard output.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Eval {
-    #[command(flatten)]
-    pub(crate) set: Set,
-    /// Other names for the data set's classes: a line for each in its order, names between commas.
-    #[arg(long, value_name = "FILE", conflicts_with = "scenes")]
-    pub(crate) classes: Option<PathBuf>,
-    /// Seed of the first scene; below a million, where no training scene is.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// What to measure, between commas: methods with their refinements, pearl+tlp or
-    /// maskclip+residual, or `all`; the bundle's own setting if left out.
-    #[arg(long, value_name = "SETTINGS")]
-    pub(crate) method: Option<Settings>,
-    /// auto, none, or words between commas; can be given several times.
-    #[arg(long, default_value = "auto")]
-    pub(crate) background: Vec<String>,
-    #[command(flatten)]
-    pub(crate) how: How,
-    #[command(flatten)]
-    pub(crate) model: Model,
-    /// Go on from this file if it is there, and keep it up to date.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) resume: Option<PathBuf>,
-    /// Write an overlay of each picture and setting here.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) save: Option<PathBuf>,
-    /// One JSON object a setting on standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// What to measure with: one of these.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct Set {
-    /// Procedural scenes, this many.
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) scenes: Option<usize>,
-    /// PASCAL VOC 2012 with background, 21 classes.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) voc: Option<PathBuf>,
-    /// PASCAL VOC 2012, 20 classes.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) voc20: Option<PathBuf>,
-    /// PASCAL Context, 59 classes.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) context: Option<PathBuf>,
-    /// PASCAL Context with background, 60 classes.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) context60: Option<PathBuf>,
-    /// COCO-Object, 80 things and background.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) coco: Option<PathBuf>,
-    /// COCO-Stuff, 171 classes.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) coco_stuff: Option<PathBuf>,
-    /// ADE20K, 150 classes.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) ade: Option<PathBuf>,
-    /// Cityscapes, 19 classes.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) cityscapes: Option<PathBuf>,
-    /// CamVid, 11 classes.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) camvid: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

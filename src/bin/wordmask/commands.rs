@@ -5,8 +5,6 @@ use std::path::Path;
 use pollster::block_on;
 use serde::Serialize;
 use wordmask::bundle::Bundle;
-use wordmask::eval::datasets::{Dataset, DatasetKind, parse_classes};
-use wordmask::eval::{Evaluation, Report, TestSet};
 use wordmask::image::Picture;
 use wordmask::mask::{LabelMap, Rle, read_label_png};
 use wordmask::progress::NoProgress;
@@ -15,7 +13,7 @@ use wordmask::scene::write_dataset;
 use wordmask::segmenter::{Background, EncodeOptions, Options};
 use wordmask::{Error, Result, Segmenter};
 
-use crate::args::{Classify, Eval, How, Info, Model, Scenes};
+use crate::args::{Classify, How, Info, Model, Scenes};
 use crate::progress::bar;
 
 /// The names of one mask, most likely first.
@@ -76,102 +74,6 @@ pub(crate) fn classify(args: &Classify) -> Result<()> {
         }
     }
     Ok(())
-}
-
-pub(crate) fn eval(args: &Eval) -> Result<()> {
-    let set = test_set(args)?;
-    let backgrounds = args
-        .background
-        .iter()
-        .map(|text| background(text))
-        .collect::<Result<Vec<_>>>()?;
-    if let Some(folder) = &args.save {
-        make_directory(folder)?;
-    }
-    let segmenter = load(&args.model)?;
-    let bar = bar(set.len() as u64, "measuring");
-    let evaluation = Evaluation {
-        segmenter: &segmenter,
-        set: &set,
-        settings: match &args.method {
-            Some(settings) => settings.0.clone(),
-            None => vec![segmenter.default_pipeline().clone()],
-        },
-        backgrounds,
-        options: options(&args.how),
-        encode: encode_options(&args.model),
-        state: args.resume.clone(),
-        save: args.save.clone(),
-    };
-    let reports = block_on(evaluation.run(|done| bar.set_position(done as u64)))?;
-    bar.finish_and_clear();
-    match reports.as_slice() {
-        _ if args.json => {
-            for report in &reports {
-                println!("{}", json(report)?);
-            }
-        }
-        [report] => print_report(report),
-        reports => print_table(reports),
-    }
-    Ok(())
-}
-
-fn test_set(args: &Eval) -> Result<TestSet> {
-    let set = &args.set;
-    if let Some(count) = set.scenes {
-        return TestSet::scenes(args.seed, count);
-    }
-    let folders = [
-        (DatasetKind::Voc21, &set.voc),
-        (DatasetKind::Voc20, &set.voc20),
-        (DatasetKind::Context59, &set.context),
-        (DatasetKind::Context60, &set.context60),
-        (DatasetKind::CocoObject, &set.coco),
-        (DatasetKind::CocoStuff, &set.coco_stuff),
-        (DatasetKind::Ade20k, &set.ade),
-        (DatasetKind::Cityscapes, &set.cityscapes),
-        (DatasetKind::Camvid, &set.camvid),
-    ];
-    let (kind, folder) = folders
-        .into_iter()
-        .find_map(|(kind, folder)| folder.as_deref().map(|folder| (kind, folder)))
-        .ok_or_else(|| Error::input("Name something to measure with, such as --scenes 100."))?;
-    let dataset = Dataset::open(kind, folder)?;
-    let Some(path) = &args.classes else {
-        return Ok(TestSet::Dataset(dataset));
-    };
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-    let classes = parse_classes(&text).map_err(|e| e.context(path.display()))?;
-    Ok(TestSet::Dataset(dataset.with_classes(classes)?))
-}
-
-fn print_report(report: &Report) {
-    for class in &report.iou {
-        match class.iou {
-            Some(iou) => println!("{:>16}  {iou:.3}", class.name),
-            None => println!("{:>16}  absent", class.name),
-        }
-    }
-    println!("{:>16}  {:.3}", "mIoU", report.miou);
-    println!("{:>16}  {:.3}", "pixel accuracy", report.pixel_accuracy);
-    println!("{:>16}  {:.3} s", "a picture", report.seconds_per_picture);
-}
-
-/// Several settings side by side, as a table in Markdown.
-fn print_table(reports: &[Report]) {
-    println!("| setting | background | mIoU | pixel accuracy | s a picture |");
-    println!("| --- | --- | ---: | ---: | ---: |");
-    for report in reports {
-        println!(
-            "| {} | {} | {:.3} | {:.3} | {:.3} |",
-            report.setting,
-            report.background,
-            report.miou,
-            report.pixel_accuracy,
-            report.seconds_per_picture
-        );
-    }
 }
 
 pub(crate) fn scenes(args: &Scenes) -> Result<()> {

@@ -6,6 +6,7 @@ mod stdio;
 
 mod args;
 mod commands;
+mod eval;
 mod import;
 mod inputs;
 mod outputs;
@@ -24,7 +25,8 @@ fn main() -> ExitCode {
     let done = match args.command {
         Command::Segment(segment) => segment::segment(&segment),
         Command::Classify(classify) => commands::classify(&classify),
-        Command::Eval(eval) => commands::eval(&eval),
+        Command::Eval(eval) => eval::eval(&eval),
+        Command::Merge(merge) => eval::merge(&merge),
         Command::Scenes(scenes) => commands::scenes(&scenes),
         Command::Import(import) => import::import(&import),
         Command::Info(info) => commands::info(&info),

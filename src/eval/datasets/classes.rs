@@ -1,56 +1,154 @@
 //! Class lists: one class a line, its names between commas, the class's own name first.
 //!
-//! The lists beside this file follow the order and meaning of the data sets' own lists
+//! Two lists for each data set lie beside this file, both in the order of the data set's own list
 //! (`59_labels.txt` and the segmentation classes of PASCAL, `labels.txt` of COCO-Stuff,
-//! `objectInfo150.txt` of ADE20K, `labels.py` of the Cityscapes scripts). A name that reads badly
-//! in "a photo of a …" is put into words, and common other words for the same thing are added;
-//! several names for a class is what the protocol of SCLIP (arXiv 2312.01597) and its followers
-//! measures with.
+//! `objectInfo150.txt` of ADE20K, `labels.py` of the Cityscapes scripts):
+//!
+//! - `classes/sclip/*.txt` has the names with which SCLIP (arXiv 2312.01597) publishes its
+//!   results, letter by letter those of `configs/cls_*.txt` in its repository
+//!   (`wangf3014/SCLIP`), `pottedplant` and `chestofdrawers` included, and the names of the
+//!   background where it is a class. `CamVid` is not among its data sets.
+//! - `classes/*.txt` has this project's own names: a name that reads badly in "a photo of a …" is
+//!   put into words, and common other words for the same thing are added. They suit the model
+//!   better and differ from SCLIP's in every data set, so that what is measured with them cannot
+//!   stand beside a paper's number.
+
+use std::collections::HashMap;
 
 use super::DatasetKind;
 use crate::error::{Error, Result};
 use crate::prompt::parse_words;
 
-/// The names of each class of a data set, without the background.
-pub(super) fn of(kind: DatasetKind) -> Result<Vec<Vec<String>>> {
-    const THINGS: &str = include_str!("classes/coco-things.txt");
-    match kind {
-        DatasetKind::Voc20 | DatasetKind::Voc21 => parse_classes(include_str!("classes/voc.txt")),
-        DatasetKind::Context59 | DatasetKind::Context60 => {
-            parse_classes(include_str!("classes/context.txt"))
+/// The names by which the classes of a data set are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassNames {
+    /// The names of the background, where the list has a line for it.
+    pub background: Option<Vec<String>>,
+    /// The names of each class, the class's own name first, in the data set's order.
+    pub classes: Vec<Vec<String>>,
+}
+
+impl ClassNames {
+    /// This project's own names.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for a list that is broken.
+    pub fn own(kind: DatasetKind) -> Result<Self> {
+        const THINGS: &str = include_str!("classes/coco-things.txt");
+        const STUFF: &str = include_str!("classes/coco-stuff.txt");
+        let text = match kind {
+            DatasetKind::Voc20 | DatasetKind::Voc21 => include_str!("classes/voc.txt"),
+            DatasetKind::Context59 | DatasetKind::Context60 => include_str!("classes/context.txt"),
+            DatasetKind::CocoObject => THINGS,
+            DatasetKind::CocoStuff => &[THINGS, STUFF].concat(),
+            DatasetKind::Ade20k => include_str!("classes/ade20k.txt"),
+            DatasetKind::Cityscapes => include_str!("classes/cityscapes.txt"),
+            DatasetKind::Camvid => include_str!("classes/camvid.txt"),
+        };
+        Self::from_lines(kind, parse_classes(text)?)
+    }
+
+    /// The names that SCLIP publishes its results with; `None` for a data set that it does not
+    /// measure.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for a list that is broken.
+    pub fn sclip(kind: DatasetKind) -> Result<Option<Self>> {
+        let text = match kind {
+            DatasetKind::Voc20 | DatasetKind::Voc21 => include_str!("classes/sclip/voc21.txt"),
+            DatasetKind::Context59 | DatasetKind::Context60 => {
+                include_str!("classes/sclip/context60.txt")
+            }
+            DatasetKind::CocoObject => include_str!("classes/sclip/coco-object.txt"),
+            DatasetKind::CocoStuff => include_str!("classes/sclip/coco-stuff.txt"),
+            DatasetKind::Ade20k => include_str!("classes/sclip/ade20k.txt"),
+            DatasetKind::Cityscapes => include_str!("classes/sclip/cityscapes.txt"),
+            DatasetKind::Camvid => return Ok(None),
+        };
+        let mut lines = parse_classes(text)?;
+        // The published lists without a background are those with one, less its line.
+        if matches!(kind, DatasetKind::Voc20 | DatasetKind::Context59) {
+            lines.remove(0);
         }
-        DatasetKind::CocoObject => parse_classes(THINGS),
-        DatasetKind::CocoStuff => {
-            parse_classes(&[THINGS, include_str!("classes/coco-stuff.txt")].concat())
+        Self::from_lines(kind, lines).map(Some)
+    }
+
+    /// The lines of a list, as [`parse_classes`] reads them, as names of a data set. Of a data set
+    /// with background, a list of one line more than it has classes names the background first;
+    /// such a name may be a class's too, as `bed` is in SCLIP's list for COCO.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the number of lines is not the data set's, or a name is that of two
+    /// classes, upper and lower case not being told apart.
+    pub fn from_lines(kind: DatasetKind, mut lines: Vec<Vec<String>>) -> Result<Self> {
+        let wanted = kind.class_count();
+        let background =
+            (kind.has_background() && lines.len() == wanted + 1).then(|| lines.remove(0));
+        if lines.len() != wanted {
+            let or_background = if kind.has_background() {
+                ", or one more with the background first"
+            } else {
+                ""
+            };
+            return Err(Error::input(format!(
+                "The class list has {} classes, but {} has {wanted}. Write one line for each{or_background}, in its order.",
+                lines.len(),
+                kind.title(),
+            )));
         }
-        DatasetKind::Ade20k => parse_classes(include_str!("classes/ade20k.txt")),
-        DatasetKind::Cityscapes => parse_classes(include_str!("classes/cityscapes.txt")),
-        DatasetKind::Camvid => parse_classes(include_str!("classes/camvid.txt")),
+        refuse_shared_names(&lines)?;
+        Ok(Self {
+            background,
+            classes: lines,
+        })
     }
 }
 
 /// Reads a class list: one class a line, its names between commas (or slashes), the class's own
-/// name first. Blank lines are passed over. The rules for names are those of [`parse_words`].
+/// name first. Blank lines are passed over. The rules for one name are those of [`parse_words`];
+/// a class may have as many names as a line of [`parse_words`] has words.
 ///
 /// # Errors
-/// [`Error::Input`] if there is no class or an empty name, and as [`parse_words`]: above all if a
-/// name comes twice in the whole list, upper and lower case not being told apart.
+/// [`Error::Input`] if there is no class or an empty name, and as [`parse_words`] for the names of
+/// each line: above all if a line has a name twice, upper and lower case not being told apart.
 pub fn parse_classes(text: &str) -> Result<Vec<Vec<String>>> {
-    let mut words = Vec::new();
+    let mut lists = Vec::new();
     let lines = text.trim_start_matches('\u{feff}').lines();
     for (number, line) in (1..).zip(lines).filter(|(_, line)| !line.trim().is_empty()) {
-        if line.split([',', '/']).any(|name| name.trim().is_empty()) {
+        let names: Vec<&str> = line.split([',', '/']).collect();
+        if names.iter().any(|name| name.trim().is_empty()) {
             return Err(Error::input(format!(
                 "Line {number} of the class list has an empty name. Remove the comma."
             )));
         }
-        words.push(line.replace(',', "/"));
+        let names = parse_words(&names).map_err(|error| match error {
+            Error::Input(message) => {
+                Error::Input(format!("In line {number} of the class list: {message}"))
+            }
+            other => other,
+        })?;
+        lists.push(names.into_iter().map(|class| class.name).collect());
     }
-    if words.is_empty() {
+    if lists.is_empty() {
         return Err(Error::input(
             "The class list has no classes. Write one on each line.",
         ));
     }
-    let classes = parse_words(&words).map_err(|e| e.context("In the class list"))?;
-    Ok(classes.into_iter().map(|class| class.names).collect())
+    Ok(lists)
+}
+
+/// Of two classes with one name, the later one could never be answered.
+fn refuse_shared_names(classes: &[Vec<String>]) -> Result<()> {
+    let mut owners: HashMap<String, &str> = HashMap::new();
+    for names in classes {
+        let own = names.first().map_or("", String::as_str);
+        for name in names {
+            if let Some(owner) = owners.insert(name.to_lowercase(), own) {
+                return Err(Error::input(format!(
+                    "In the class list: “{name}” is a name of two classes, “{owner}” and “{own}”. Leave one out."
+                )));
+            }
+        }
+    }
+    Ok(())
 }

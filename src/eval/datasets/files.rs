@@ -13,6 +13,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| explain(path, error))
 }
 
+/// The size of a file in bytes.
+pub(super) fn size(path: &Path) -> Result<u64> {
+    let metadata = fs::metadata(path).map_err(|error| explain(path, &error))?;
+    Ok(metadata.len())
+}
+
 /// The identifiers in a list, one a line, in its order.
 pub(super) fn read_list(path: &Path) -> Result<Vec<String>> {
     let text = String::from_utf8(read(path)?).map_err(|_| {

@@ -74,6 +74,20 @@ impl DatasetKind {
         }
     }
 
+    /// The number of classes, the background not counted in.
+    #[must_use]
+    pub fn class_count(self) -> usize {
+        match self {
+            Self::Voc20 | Self::Voc21 => 20,
+            Self::Context59 | Self::Context60 => 59,
+            Self::CocoObject => 80,
+            Self::CocoStuff => 171,
+            Self::Ade20k => 150,
+            Self::Cityscapes => 19,
+            Self::Camvid => 11,
+        }
+    }
+
     /// Whether the background is a class, the one before all others.
     #[must_use]
     pub fn has_background(self) -> bool {

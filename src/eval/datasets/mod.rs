@@ -70,7 +70,7 @@ mod labels;
 mod polygon;
 mod voc;
 
-pub use classes::parse_classes;
+pub use classes::{ClassNames, parse_classes};
 pub use kind::DatasetKind;
 
 use std::path::{Path, PathBuf};
@@ -87,7 +87,8 @@ const IGNORED: u8 = 255;
 #[derive(Debug)]
 pub struct Dataset {
     kind: DatasetKind,
-    classes: Vec<Vec<String>>,
+    dir: PathBuf,
+    names: ClassNames,
     items: Vec<Item>,
     truth: Truth,
 }
@@ -99,7 +100,7 @@ pub struct Sample {
     pub picture: Picture,
     /// The true class of each pixel, `[height, width]`, row-major, of the picture's size; 255 is
     /// not counted. With [`Dataset::has_background`], 0 is the background and `i + 1` is class
-    /// `i` of [`Dataset::classes`]; without, `i` is class `i`.
+    /// `i` of [`Dataset::names`]; without, `i` is class `i`.
     pub truth: Vec<u8>,
 }
 
@@ -159,33 +160,18 @@ impl Dataset {
         files::check(&source.items)?;
         Ok(Self {
             kind,
-            classes: classes::of(kind)?,
+            dir: dir.to_owned(),
+            names: ClassNames::own(kind)?,
             items: source.items,
             truth: source.truth,
         })
     }
 
-    /// The same pictures with other names for the classes, as [`parse_classes`] reads them, in
-    /// the data set's order. For a data set with background, a first class called `background`
-    /// and nothing else is left out, as it is not one of [`Dataset::classes`].
-    ///
-    /// # Errors
-    /// [`Error::Input`] if the number of classes is not the data set's.
-    pub fn with_classes(mut self, mut classes: Vec<Vec<String>>) -> Result<Self> {
-        let is_background = |names: &Vec<String>| matches!(&names[..], [name] if name.eq_ignore_ascii_case("background"));
-        if self.has_background() && classes.first().is_some_and(is_background) {
-            classes.remove(0);
-        }
-        if classes.len() != self.classes.len() {
-            return Err(Error::input(format!(
-                "The class list has {} classes, but {} has {}. Write one line for each, in its order.",
-                classes.len(),
-                self.kind.title(),
-                self.classes.len()
-            )));
-        }
-        self.classes = classes;
-        Ok(self)
+    /// The same pictures with other names for the classes.
+    #[must_use]
+    pub fn with_names(mut self, names: ClassNames) -> Self {
+        self.names = names;
+        self
     }
 
     /// Which data set it is.
@@ -194,10 +180,16 @@ impl Dataset {
         self.kind
     }
 
-    /// The names of each class, the class's own name first; without the background.
+    /// The folder that it was opened from.
     #[must_use]
-    pub fn classes(&self) -> &[Vec<String>] {
-        &self.classes
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The names of the classes, this project's own unless others were given.
+    #[must_use]
+    pub fn names(&self) -> &ClassNames {
+        &self.names
     }
 
     /// Whether 0 in [`Sample::truth`] is the background instead of the first class.
@@ -225,7 +217,52 @@ impl Dataset {
         self.items.get(index).map_or("", |item| &item.id)
     }
 
-    /// Reads a picture and its truth.
+    /// A line for each picture: its file, the file of its truth and their sizes in bytes. Two data
+    /// sets with the same lines have, as far as can be known without reading them, the same files.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Input`] if a file is gone.
+    pub fn listing(&self) -> Result<Vec<String>> {
+        let entry = |path: &Path| -> Result<String> {
+            let name = path.strip_prefix(&self.dir).unwrap_or(path);
+            Ok(format!("{} {}", name.display(), files::size(path)?))
+        };
+        self.items
+            .iter()
+            .map(|item| Ok(format!("{} {}", entry(&item.picture)?, entry(&item.truth)?)))
+            .collect()
+    }
+
+    /// The files that the truth is read from, relative to the folder: one of the layouts that the
+    /// module's page lists, `SegmentationClass/*.png`.
+    #[must_use]
+    pub fn truth_files(&self) -> String {
+        let relative = |item: &Item| -> PathBuf {
+            let path = item.truth.strip_prefix(&self.dir).unwrap_or(&item.truth);
+            path.to_owned()
+        };
+        let (Some(first), Some(last)) = (self.items.first(), self.items.last()) else {
+            return String::new();
+        };
+        let (path, other) = (relative(first), relative(last));
+        if matches!(self.truth, Truth::Instances(_)) {
+            return path.display().to_string();
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let suffix = name.strip_prefix(&first.id).unwrap_or(&name);
+        // Of pictures in several folders, such as a city each, the folder that has them all.
+        let shared = path.parent().zip(other.parent()).map(|(a, b)| {
+            let parts = a.components().zip(b.components());
+            let same = parts.take_while(|(a, b)| a == b).map(|(a, _)| a);
+            (same.collect::<PathBuf>(), a == b)
+        });
+        let (folder, is_one) = shared.unwrap_or_default();
+        let any = if is_one { "*" } else { "*/*" };
+        folder.join(format!("{any}{suffix}")).display().to_string()
+    }
+
+    /// Reads a picture and its truth. The picture keeps the orientation in which it is stored,
+    /// whatever its EXIF data say: masks are drawn over the stored pixels.
     ///
     /// # Errors
     /// [`Error::Input`] if there is no picture of that index; and, naming the file, if picture or
@@ -240,8 +277,8 @@ impl Dataset {
             ))
         })?;
         let bytes = files::read(&item.picture)?;
-        let picture =
-            Picture::decode(&bytes).map_err(|error| files::in_file(&item.picture, error))?;
+        let picture = Picture::decode_as_stored(&bytes)
+            .map_err(|error| files::in_file(&item.picture, error))?;
         let size = (picture.width(), picture.height());
         let truth = match &self.truth {
             Truth::Labels(table) => table.read(&item.truth, size),

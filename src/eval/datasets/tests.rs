@@ -113,8 +113,12 @@ fn class_lists_are_complete() {
         (Cityscapes, 19, "road", "bicycle"),
         (Camvid, 11, "sky", "cyclist"),
     ] {
-        let classes = classes::of(kind).unwrap();
-        assert_eq!(classes.len(), count, "{kind}");
+        let classes = ClassNames::own(kind).unwrap().classes;
+        assert_eq!(
+            (classes.len(), kind.class_count()),
+            (count, count),
+            "{kind}"
+        );
         assert_eq!(
             (&*classes[0][0], &*classes[count - 1][0]),
             (first, last),
@@ -122,7 +126,7 @@ fn class_lists_are_complete() {
         );
     }
     // Where the lists' order could slip: names in the middle, at their published places.
-    let name = |kind, class: usize| classes::of(kind).unwrap()[class][0].clone();
+    let name = |kind, class: usize| ClassNames::own(kind).unwrap().classes[class][0].clone();
     assert_eq!(name(Voc20, 14), "person");
     assert_eq!(name(Context59, 29), "ground");
     assert_eq!(name(CocoObject, 39), "bottle");
@@ -142,35 +146,167 @@ fn class_lists_of_ones_own_are_read() {
     refusal(parse_classes(" \n"), &["no classes"]);
     refusal(parse_classes("cat\ndog,,puppy"), &["Line 2", "empty"]);
     refusal(
-        parse_classes("cat, kitten\ndog, Kitten"),
-        &["class list", "“Kitten”", "“cat”", "“dog”"],
+        parse_classes("cat\ndog, Dog"),
+        &["line 2", "“Dog”", "twice"],
     );
-    refusal(parse_classes("cat, cat"), &["twice"]);
+    // As many names as SCLIP's list has for the background, and more.
+    let many: Vec<String> = (0..100).map(|i| format!("name {i}")).collect();
+    assert_eq!(parse_classes(&many.join(", ")).unwrap(), [many]);
+}
+
+/// The lines of a list of 20 classes.
+fn twenty() -> Vec<Vec<String>> {
+    (0..20).map(|i| vec![format!("class {i}")]).collect()
+}
+
+#[test]
+fn class_lists_fit_their_data_set() {
+    let words = twenty();
+    let background = vec!["Wall".to_owned(), "class 3".to_owned()];
+    let longer = [vec![background.clone()], words.clone()].concat();
+    let own = ClassNames::from_lines(DatasetKind::Voc20, words.clone()).unwrap();
+    assert_eq!((own.background, &own.classes), (None, &words));
+    // The background may have a name of a class; two classes may not.
+    let own = ClassNames::from_lines(DatasetKind::Voc21, longer.clone()).unwrap();
+    assert_eq!((own.background, &own.classes), (Some(background), &words));
+    refusal(
+        ClassNames::from_lines(DatasetKind::Voc20, longer),
+        &["21 classes", "20"],
+    );
+    refusal(
+        ClassNames::from_lines(DatasetKind::Voc21, words[1..].to_vec()),
+        &["19 classes", "20", "background first"],
+    );
+    let mut shared = words;
+    shared[7].push("CLASS 2".into());
+    refusal(
+        ClassNames::from_lines(DatasetKind::Voc20, shared),
+        &["“CLASS 2”", "“class 2”", "“class 7”"],
+    );
 }
 
 #[test]
 fn class_lists_can_be_changed() {
     let dir = voc_folder();
-    let open = |kind| Dataset::open(kind, dir.path()).unwrap();
-    let words: Vec<Vec<String>> = (0..20).map(|i| vec![format!("class {i}")]).collect();
-    let with_background = [vec![vec!["Background".to_owned()]], words.clone()].concat();
+    let names = ClassNames::from_lines(DatasetKind::Voc20, twenty()).unwrap();
+    let data = Dataset::open(DatasetKind::Voc20, dir.path()).unwrap();
+    assert_eq!(data.with_names(names.clone()).names(), &names);
+}
 
-    let named = open(DatasetKind::Voc20)
-        .with_classes(words.clone())
-        .unwrap();
-    assert_eq!(named.classes(), words);
-    let named = open(DatasetKind::Voc21)
-        .with_classes(with_background.clone())
-        .unwrap();
-    assert_eq!(named.classes(), words);
-    refusal(
-        open(DatasetKind::Voc20).with_classes(with_background),
-        &["21 classes", "20"],
+#[test]
+fn lists_of_sclip_load_as_published() {
+    let lines = |text| parse_classes(text).unwrap();
+    for (kind, text, background, last) in [
+        (
+            DatasetKind::Voc21,
+            include_str!("classes/sclip/voc21.txt"),
+            26,
+            "television monitor",
+        ),
+        (
+            DatasetKind::CocoObject,
+            include_str!("classes/sclip/coco-object.txt"),
+            26,
+            "toothbrush",
+        ),
+        (
+            DatasetKind::Context60,
+            include_str!("classes/sclip/context60.txt"),
+            1,
+            "wood",
+        ),
+    ] {
+        let names = ClassNames::from_lines(kind, lines(text)).unwrap();
+        assert_eq!(names.background.as_ref().map(Vec::len), Some(background));
+        assert_eq!(names.classes.last().unwrap()[0], last);
+        assert_eq!(ClassNames::sclip(kind).unwrap(), Some(names));
+    }
+    let sclip = |kind| ClassNames::sclip(kind).unwrap().unwrap().classes;
+    assert_eq!(sclip(DatasetKind::Voc20), sclip(DatasetKind::Voc21));
+    assert_eq!(sclip(DatasetKind::Voc20)[14].len(), 7);
+    assert_eq!(sclip(DatasetKind::Voc20)[3], ["ship"]);
+    assert_eq!(sclip(DatasetKind::Context59), sclip(DatasetKind::Context60));
+    assert_eq!(sclip(DatasetKind::CocoObject)[0].len(), 8);
+    assert_eq!(sclip(DatasetKind::CocoStuff)[9], ["trafficlight"]);
+    assert_eq!(sclip(DatasetKind::CocoStuff)[84], ["building-other"]);
+    assert_eq!(sclip(DatasetKind::Ade20k)[44], ["chestofdrawers"]);
+    assert_eq!(sclip(DatasetKind::Cityscapes)[7], ["trafficsign"]);
+    assert_eq!(ClassNames::sclip(DatasetKind::Camvid).unwrap(), None);
+}
+
+/// What is measured with our own names is no number of SCLIP's protocol.
+#[test]
+fn own_names_differ_from_those_of_sclip() {
+    for (kind, lines) in [
+        (DatasetKind::Voc20, 9),
+        (DatasetKind::Context59, 26),
+        (DatasetKind::CocoObject, 21),
+        (DatasetKind::CocoStuff, 76),
+        (DatasetKind::Ade20k, 62),
+        (DatasetKind::Cityscapes, 12),
+    ] {
+        let own = ClassNames::own(kind).unwrap().classes;
+        let sclip = ClassNames::sclip(kind).unwrap().unwrap().classes;
+        let differing = own.iter().zip(&sclip).filter(|(own, sclip)| own != sclip);
+        assert_eq!(differing.count(), lines, "{kind}");
+    }
+}
+
+#[test]
+fn listings_tell_files_apart() {
+    let dir = voc_folder();
+    let open = || Dataset::open(DatasetKind::Voc21, dir.path()).unwrap();
+    let listing = open().listing().unwrap();
+    assert_eq!(listing.len(), 2);
+    assert!(listing[0].starts_with(VOC_PICTURE) && listing[0].contains(VOC_MASK));
+    // The same folder under another path is the same data set.
+    let inside = dir.path().join("VOCdevkit");
+    let inside = Dataset::open(DatasetKind::Voc21, &inside).unwrap();
+    assert_eq!(inside.truth_files(), "VOC2012/SegmentationClass/*.png");
+    let mask = fs::read(dir.path().join(VOC_MASK)).unwrap();
+    write(dir.path(), VOC_MASK, &[mask, vec![0]].concat());
+    let changed = open().listing().unwrap();
+    assert_ne!(changed[0], listing[0]);
+    assert_eq!(changed[1], listing[1]);
+}
+
+#[test]
+fn truth_files_say_which_layout_was_read() {
+    let dir = tempfile::tempdir().unwrap();
+    for city in ["munster", "frankfurt"] {
+        let id = format!("{city}_000000_000294");
+        let path = format!("leftImg8bit/val/{city}/{id}_leftImg8bit.png");
+        picture(dir.path(), &path, 4, 2);
+        let path = format!("gtFine/val/{city}/{id}_gtFine_labelIds.png");
+        write(dir.path(), &path, &grey(4, 2, &[7; 8]));
+    }
+    let data = Dataset::open(DatasetKind::Cityscapes, dir.path()).unwrap();
+    assert_eq!(data.truth_files(), "gtFine/val/*/*_gtFine_labelIds.png");
+    let dir = coco_folder(&json!([]));
+    let data = Dataset::open(DatasetKind::CocoObject, dir.path()).unwrap();
+    assert_eq!(data.truth_files(), "annotations/instances_val2017.json");
+}
+
+/// Masks are drawn over the stored pixels, whatever a camera wrote into the file.
+#[test]
+fn turned_pictures_keep_their_stored_orientation() {
+    let dir = voc_folder();
+    let plain = fs::read(dir.path().join(VOC_PICTURE)).unwrap();
+    // The orientation "turn by 90 degrees" as the only entry of an EXIF block, after the start.
+    let exif = b"\xff\xe1\x00\x22Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x01\
+        \x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00";
+    let turned = [&plain[..2], exif, &plain[2..]].concat();
+    assert_eq!(
+        Picture::decode(&turned).unwrap().width(),
+        2,
+        "it is turned by EXIF"
     );
-    refusal(
-        open(DatasetKind::Voc21).with_classes(words[1..].to_vec()),
-        &["19 classes"],
-    );
+    write(dir.path(), VOC_PICTURE, &turned);
+    let data = Dataset::open(DatasetKind::Voc21, dir.path()).unwrap();
+    let sample = data.read(0).unwrap();
+    assert_eq!((sample.picture.width(), sample.picture.height()), (3, 2));
+    assert_eq!(sample.picture, Picture::decode(&plain).unwrap());
+    assert_eq!(sample.truth, [0, 1, 20, 255, 15, 0]);
 }
 
 #[test]
@@ -183,7 +319,7 @@ fn voc() {
     );
     assert_eq!((data.id(0), data.id(1)), ("2007_000033", "2007_000042"));
     assert!(data.has_background());
-    assert_eq!(data.classes()[19][0], "television");
+    assert_eq!(data.names().classes[19][0], "television");
     let sample = data.read(1).unwrap();
     assert_eq!((sample.picture.width(), sample.picture.height()), (3, 2));
     assert_eq!(sample.truth, [0, 1, 20, 255, 15, 0]);
@@ -429,7 +565,7 @@ fn context() {
     write(dir.path(), path, &palette(2, 2, &[0, 1, 2, 59]));
     assert_eq!(truth(DatasetKind::Context60, dir.path()), [0, 1, 6, 59]);
     assert_eq!(truth(DatasetKind::Context59, dir.path()), [255, 0, 5, 58]);
-    let classes = classes::of(DatasetKind::Context59).unwrap();
+    let classes = ClassNames::own(DatasetKind::Context59).unwrap().classes;
     assert_eq!(classes[5][0], "bicycle");
 
     // The conversion, which is by alphabet, comes first.
@@ -457,7 +593,7 @@ fn the_orders_of_context_name_the_same_classes() {
     ];
     for (raw, names) in sorted
         .iter()
-        .zip(classes::of(DatasetKind::Context59).unwrap())
+        .zip(ClassNames::own(DatasetKind::Context59).unwrap().classes)
     {
         let name = reworded
             .iter()
@@ -643,7 +779,7 @@ fn coco_stuff() {
         );
         let wanted = [0, 9, 10, 11, 79, 80, 170, 255];
         assert_eq!(truth(DatasetKind::CocoStuff, dir.path()), wanted);
-        let classes = classes::of(DatasetKind::CocoStuff).unwrap();
+        let classes = ClassNames::own(DatasetKind::CocoStuff).unwrap().classes;
         assert_eq!(
             (&*classes[11][0], &*classes[80][0]),
             ("stop sign", "banner")
@@ -724,7 +860,7 @@ fn coco_polygons() {
         let wanted = if dog { 17 } else { u8::from(person) };
         assert_eq!(class, wanted, "pixel {index}");
     }
-    assert_eq!(data.classes()[16][0], "dog");
+    assert_eq!(data.names().classes[16][0], "dog");
 }
 
 #[test]
