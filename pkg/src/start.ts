@@ -59,7 +59,7 @@ function importing(place: string): string {
 function unstartable(place: string, foreign: boolean, reason: string | undefined): WordmaskError {
   const detail = reason ? ` (${reason})` : '';
   const origin = foreign
-    ? ' It lies on another origin, so that server has to allow this page to read it (CORS), and a Content-Security-Policy has to allow it in script-src and blob: in worker-src.'
+    ? ' It lies on another origin, so that server has to allow this page to read it (CORS), and a Content-Security-Policy has to allow it in script-src, and it and blob: in worker-src.'
     : '';
   return new WordmaskError(
     'network',
