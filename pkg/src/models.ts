@@ -226,7 +226,7 @@ export function modelId(model: unknown): string {
   if (typeof id !== 'string' || !/^[0-9a-f]{64}$/.test(id)) {
     throw new WordmaskError(
       'input',
-      'This is no model in the browser’s storage. Give one that listModels or importModel has given, or its id.',
+      '"model" must be one that listModels or importModel has given, or its id.',
     );
   }
   return id;
