@@ -144,10 +144,9 @@ async function inRuntime({ runtime, script }, folder) {
   return { where: 'runtime', answer: JSON.parse(text.trim().split('\n').at(-1)) };
 }
 
-async function onSite({ site: at, drive }, folder, opened, cdn) {
-  const site = await openSite(join(folder, at), {
-    policy: cdn ? foreignPolicy(cdn.url) : policy,
-  });
+async function onSite({ site: at, drive, hasInlineScripts }, folder, opened, cdn) {
+  const rules = cdn ? foreignPolicy(cdn.url) : policy;
+  const site = await openSite(join(folder, at), hasInlineScripts ? {} : { policy: rules });
   try {
     return drive ? await driven(site, opened) : await inAll(opened, site.url, site);
   } finally {

@@ -123,6 +123,21 @@ here.pageTest('new words do not encode the picture again', {}, async (page) => {
   assert.equal(answer.workers, 1);
 });
 
+here.pageTest('a file takes the place of an address', {}, async (page) => {
+  await prepare(page);
+  const same = await page.evaluate(async ({ src, ...attributes }) => {
+    const element = add(attributes);
+    const file = await (await fetch(src)).blob();
+    element.picture = file;
+    const fromFile = await told(element, 'result');
+    element.picture = null;
+    element.src = src;
+    const fromAddress = await told(element, 'result');
+    return fromFile.labels.every((label, index) => label === fromAddress.labels[index]);
+  }, scene);
+  assert.ok(same);
+});
+
 here.pageTest('attributes and properties are the same', {}, async (page) => {
   await prepare(page);
   const answer = await page.evaluate(() => {
@@ -195,6 +210,21 @@ here.pageTest(
     assert.equal(answer.again, 0);
   },
 );
+
+here.pageTest('a model that could not be loaded is tried again', {}, async (page) => {
+  await prepare(page);
+  await page.route('**/doodle/wordmask.json', (route) => route.fulfill({ status: 503 }), {
+    times: 1,
+  });
+  const answer = await page.evaluate(async (attributes) => {
+    const element = add(attributes);
+    const { message } = await told(element, 'error');
+    element.words = 'grass';
+    await told(element, 'result');
+    return message;
+  }, scene);
+  assert.match(answer, /503/);
+});
 
 here.pageTest('a failure is told, and the next attempt is made anew', {}, async (page) => {
   await prepare(page);

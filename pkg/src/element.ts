@@ -1,8 +1,8 @@
 import {
   type EncodedPicture,
+  type PictureSource,
   type Progress,
   type Segmentation,
-  type Segmenter,
   type SegmentOptions,
   WordmaskError,
 } from './index.js';
@@ -42,6 +42,9 @@ export class WordMask extends Base {
   #loadOptions: SharedLoadOptions = {};
   #segmentOptions: Omit<SegmentOptions, 'signal' | 'onProgress' | 'onPartial'> = {};
   #result: Segmentation | null = null;
+  #source: PictureSource | null = null;
+  /** Tells one source from the next. */
+  #sourceNumber = 0;
   #isDue = false;
   /** Stops what is done for the words; the model and the picture are kept for the next words. */
   #run: AbortController | undefined;
@@ -56,6 +59,18 @@ export class WordMask extends Base {
 
   set src(value: string) {
     this.setAttribute('src', value);
+  }
+
+  /** A picture that has no address, such as a `File`; goes before `src`. */
+  get picture(): PictureSource | null {
+    return this.#source;
+  }
+
+  set picture(value: PictureSource | null | undefined) {
+    if ((value ?? null) === this.#source) return;
+    this.#source = value ?? null;
+    this.#sourceNumber++;
+    this.#schedule();
   }
 
   /** The words, with commas between them; one class may have several names, `tv/monitor`. */
@@ -201,7 +216,7 @@ export class WordMask extends Base {
     this.#run?.abort();
     const run = new AbortController();
     this.#run = run;
-    this.#view?.begin(this.src);
+    this.#view?.begin(this.#pictureKey, this.#source ? '' : this.src);
     try {
       await this.#segment(run.signal);
     } catch (error) {
@@ -215,7 +230,7 @@ export class WordMask extends Base {
 
   async #segment(signal: AbortSignal): Promise<void> {
     if (this.model === '') this.#lease.clear();
-    if (this.src === '' || this.model === '') {
+    if (this.#pictureKey === '' || this.model === '') {
       this.#picture.clear();
       this.#take(null);
       return;
@@ -227,21 +242,31 @@ export class WordMask extends Base {
     this.#take(words.length > 0 ? await picture.segment(words, options) : null);
   }
 
-  /** The picture of `src` in the engine of `model`, as both are now. */
+  /** Equal as long as the picture is the same; empty if there is none. */
+  get #pictureKey(): string {
+    return this.#source ? `picture ${this.#sourceNumber}` : this.src;
+  }
+
+  /** The picture in the engine of `model`, as both are now. */
   #encoded(): Promise<EncodedPicture> {
-    const { src, model } = resolved(this);
+    const model = resolved(this.model, 'model', this.baseURI);
+    const source = this.#source ?? resolved(this.src, 'src', this.baseURI);
     const options = this.#loadOptions;
     const engine = keyOf(model, options);
+    const acquire = (signal: AbortSignal) => acquired(lease(model, options, this.#report), signal);
     const encode = async (signal: AbortSignal): Promise<EncodedPicture> => {
-      const held = await this.#lease.get(engine, async () => lease(model, options, this.#report));
       // Both are on their way at once.
-      const [segmenter, file] = await Promise.all([loaded(held), fetchPicture(src, signal)]);
-      const picture = await segmenter.encode(file, { signal, onProgress: this.#report });
+      const [held, given] = await Promise.all([
+        this.#lease.get(engine, acquire),
+        typeof source === 'string' ? fetchPicture(source, signal) : source,
+      ]);
+      const segmenter = await held.segmenter;
+      const picture = await segmenter.encode(given, { signal, onProgress: this.#report });
       const pixels = await picture.toImageData();
       if (!signal.aborted) this.#view?.show(pixels);
       return picture;
     };
-    return this.#picture.get(`${engine}\n${src}`, encode);
+    return this.#picture.get(`${engine}\n${this.#pictureKey}`, encode);
   }
 
   readonly #report = (progress: Progress): void => {
@@ -270,20 +295,25 @@ export class WordMask extends Base {
   }
 }
 
-/** The addresses as the page means them. */
-function resolved({ src, model, baseURI }: WordMask): { src: string; model: string } {
-  const address = (value: string, name: string): string => {
-    try {
-      return new URL(value, baseURI).href;
-    } catch (cause) {
-      throw new WordmaskError('input', `"${name}" is no address: ${value}.`, { cause });
-    }
-  };
-  return { src: address(src, 'src'), model: address(model, 'model') };
+/** An address as the page means it. */
+function resolved(address: string, attribute: string, base: string): string {
+  try {
+    return new URL(address, base).href;
+  } catch (cause) {
+    throw new WordmaskError('input', `"${attribute}" is no address: ${address}.`, { cause });
+  }
 }
 
-async function loaded(held: Lease): Promise<Segmenter> {
-  return held.segmenter;
+/** A lease whose segmenter is loaded; one that fails or is not wanted any more is given back. */
+async function acquired(held: Lease, signal: AbortSignal): Promise<Lease> {
+  signal.addEventListener('abort', () => held.release(), { once: true });
+  try {
+    await held.segmenter;
+    return held;
+  } catch (error) {
+    held.release();
+    throw error;
+  }
 }
 
 async function fetchPicture(src: string, signal: AbortSignal): Promise<Blob> {

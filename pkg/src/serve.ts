@@ -288,7 +288,7 @@ class Host {
     } catch (cause) {
       throw new WordmaskError(
         'unsupported',
-        `This browser cannot run the engine (${messageOf(cause)}). It needs WebAssembly with SIMD, and a page whose Content-Security-Policy allows 'wasm-unsafe-eval'.`,
+        `The engine cannot run here (${messageOf(cause)}). It needs WebAssembly with SIMD, and in a page a Content-Security-Policy that allows 'wasm-unsafe-eval'.`,
         { cause },
       );
     }

@@ -16,7 +16,7 @@ ul { display: flex; flex-wrap: wrap; gap: 0.25em 1em; margin: 0.5em 0 0; padding
 /** What a `<word-mask>` shows: the picture, the masks over it, what was found, how far it is. */
 export class View {
   /** The picture until the engine has decoded it, so that there is something to look at. */
-  readonly #preview = create('img', { part: 'picture' });
+  readonly #preview = create('img', { part: 'picture', hidden: '' });
   /** The picture as the engine decoded it, which is what the masks belong to. */
   readonly #picture = create('canvas', { part: 'picture', role: 'img', hidden: '' });
   readonly #masks = create('canvas', { part: 'masks', 'aria-hidden': 'true', hidden: '' });
@@ -25,7 +25,7 @@ export class View {
   readonly #spoken = create('p', { class: 'unseen', role: 'status' });
   readonly #error = create('p', { part: 'error', role: 'alert', hidden: '' });
   readonly #figure = create('figure', { part: 'figure' });
-  #src = '';
+  #key = '';
 
   constructor(host: HTMLElement) {
     const stage = create('div', { class: 'stage' });
@@ -43,12 +43,17 @@ export class View {
     this.#picture.setAttribute('aria-label', alt);
   }
 
-  /** Work on this picture has begun. */
-  begin(src: string): void {
+  /**
+   * Work has begun.
+   *
+   * @param key Tells one picture from the next.
+   * @param src Where the picture can be seen before it is decoded, if anywhere.
+   */
+  begin(key: string, src: string): void {
     this.#figure.setAttribute('aria-busy', 'true');
     this.#error.hidden = true;
-    if (src === this.#src) return;
-    this.#src = src;
+    if (key === this.#key) return;
+    this.#key = key;
     this.#picture.hidden = true;
     this.#masks.hidden = true;
     this.#preview.hidden = src === '';

@@ -136,6 +136,7 @@ export function element(masks: WordMask): void {
   const words: string = made.words;
   made.loadOptions = { device: 'cpu' };
   made.segmentOptions = { background: 'none' };
+  made.picture = new File([], 'a.png');
   masks.addEventListener('result', ({ detail }) => console.log(detail.labels.length));
   masks.addEventListener('progress', ({ detail }) => report(detail));
   masks.addEventListener('error', ({ detail }) => advice(detail));

@@ -1,4 +1,4 @@
-import { type ChangeEvent, useEffect, useMemo, useState } from 'react';
+import { type ChangeEvent, useMemo, useState } from 'react';
 import type { Progress } from 'wordmask';
 import { Pixels } from './Pixels';
 import { useMasks, usePicture } from './useMasks';
@@ -23,7 +23,7 @@ export function App({ model }: { model: string }) {
       <h2>With hooks</h2>
       <Masks model={model} file={file} words={words} />
       <h2>With the element</h2>
-      <Element model={model} file={file} words={text} />
+      <word-mask picture={file} words={text} model={model} alt="The picture" />
     </main>
   );
 }
@@ -53,19 +53,6 @@ function Masks({ model, file, words }: { model: string; file?: File; words: read
       </ul>
     </section>
   );
-}
-
-function Element({ model, file, words }: { model: string; file?: File; words: string }) {
-  const [src, setSrc] = useState<string>();
-
-  useEffect(() => {
-    if (!file) return;
-    const address = URL.createObjectURL(file);
-    setSrc(address);
-    return () => URL.revokeObjectURL(address);
-  }, [file]);
-
-  return src && <word-mask src={src} words={words} model={model} alt="The picture" />;
 }
 
 function split(text: string): string[] {

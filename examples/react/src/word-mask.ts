@@ -3,12 +3,14 @@ import type { DetailedHTMLProps, HTMLAttributes } from 'react';
 import type { WordMask } from 'wordmask/element';
 import 'wordmask/element';
 
-type Attributes = Partial<Pick<WordMask, 'src' | 'words' | 'model' | 'alt' | 'opacity'>>;
+type WordMaskAttributes = Partial<
+  Pick<WordMask, 'src' | 'picture' | 'words' | 'model' | 'alt' | 'opacity'>
+>;
 
 declare module 'react' {
   namespace JSX {
     interface IntrinsicElements {
-      'word-mask': DetailedHTMLProps<HTMLAttributes<WordMask>, WordMask> & Attributes;
+      'word-mask': DetailedHTMLProps<HTMLAttributes<WordMask>, WordMask> & WordMaskAttributes;
     }
   }
 }
