@@ -198,7 +198,8 @@ async function driven(site, opened) {
   page.setDefaultTimeout(patience);
   try {
     await page.getByLabel('Words').fill('heart, cup, grass');
-    await page.getByLabel('Picture').setInputFiles(join(root, 'www', 'samples', 'scene-1.png'));
+    const scene = join(root, 'www', 'samples', 'scene-1.png');
+    await page.locator('input[type=file]').setInputFiles(scene);
     await page.getByRole('listitem').filter({ hasText: 'heart' }).first().waitFor();
     await page.locator('word-mask').getByRole('listitem').filter({ hasText: 'cup' }).waitFor();
     return [{ where: browser.version }];
