@@ -56,6 +56,8 @@ export class Connection {
     worker.onmessage = ({ data }) => this.#take(data);
     worker.onmessageerror = () => this.#die('a message could not be read');
     worker.onerror = (event) => {
+      // The calls under way tell it; otherwise Deno would end the whole program.
+      event.preventDefault?.();
       if (this.#greeted) this.#die(event.message);
       else this.close(failure(event.message));
     };

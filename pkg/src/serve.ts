@@ -374,13 +374,13 @@ async function engineFile(net: Net, url: string, signal: AbortSignal): Promise<R
     response = await download(net, url, signal);
   } catch (error) {
     if (!(error instanceof WordmaskError)) throw error;
-    throw new WordmaskError(error.code, `${error.message} ${missingAdvice}`, { cause: error });
+    throw new WordmaskError(error.code, `${error.message} ${missingAdvice(url)}`, { cause: error });
   }
   if (response.headers.get('Content-Type')?.startsWith('text/html')) {
     await response.body?.cancel();
     throw new WordmaskError(
       'network',
-      `The server has a page in place of the engine at ${url}. ${missingAdvice}`,
+      `The server has a page in place of the engine at ${url}. ${missingAdvice(url)}`,
     );
   }
   return response;

@@ -63,6 +63,6 @@ function unstartable(place: string, foreign: boolean, reason: string | undefined
     : '';
   return new WordmaskError(
     'network',
-    `The worker could not be started from ${place}${detail}. Check that it is there and served as JavaScript.${origin} ${missingAdvice}`,
+    `The worker could not be started from ${place}${detail}. Check that it is there and, if it is served, that it is served as JavaScript.${origin} ${missingAdvice(place)}`,
   );
 }

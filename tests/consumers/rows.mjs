@@ -155,7 +155,7 @@ export const rows = {
     title: 'Deno',
     packages: { deno: '2.9.6' },
     folders: ['common'],
-    runtime: ['deno', 'run', '--allow-read', '--allow-env'],
+    runtime: ['deno', 'run', '--allow-read'],
     script: 'run.mjs',
     todo: '`--allow-read` for models on the disk',
   },
