@@ -14,7 +14,7 @@ import type { MadeModel } from './models.js';
 import type { CheckedEncode, CheckedSegment, DeviceChoice, Progress } from './options.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
 export interface PictureData {
@@ -49,7 +49,7 @@ export interface Calls {
       model: Place;
       device: DeviceChoice;
       cache: 'default' | 'none';
-      engineUrl?: string;
+      engineUrl: string;
       /** The manifest of an earlier load, so that a new worker holds the same model as the old one. */
       manifest?: string;
     };
@@ -66,7 +66,7 @@ export interface Calls {
       files: PublishedFile[];
       scheme: Scheme;
       name?: string;
-      engineUrl?: string;
+      engineUrl: string;
     };
     /** The files are in the browser's storage by then; the page adds the model to its list. */
     answer: MadeModel;
