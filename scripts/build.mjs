@@ -56,7 +56,8 @@ export async function build({ profile = 'web', only } = {}) {
     throw new Failure(`There is no part ${only}; the parts are ${parts.join(', ')}.`);
   }
   if (!only || only === 'engine') buildEngine(profile);
-  if (!only || only === 'pkg') await buildPkg();
+  // The worker holds the engine's JavaScript, so that it follows the engine.
+  if (!only || only === 'engine' || only === 'pkg') await buildPkg();
   if (!only || only === 'www') await buildWww();
 }
 
@@ -173,19 +174,37 @@ function printSizes(folder) {
   console.log(`Engine: ${sizes.join(', ')}.`);
 }
 
+/** The module, and the worker with the engine's JavaScript in it, one file that stands alone. */
 async function buildPkg() {
+  requireBuilt(join(engineDir, 'wordmask.js'), 'Run "npm run build" without --only first.');
   for (const name of existsSync(pkgDir) ? readdirSync(pkgDir) : []) {
     if (name !== 'engine') rmSync(join(pkgDir, name), { recursive: true });
   }
   await bundle({
-    entryPoints: [join(root, 'pkg/src/index.ts'), join(root, 'pkg/src/worker.ts')],
+    entryPoints: [join(root, 'pkg/src/index.ts'), join(root, 'pkg/src/element.ts')],
     outdir: pkgDir,
-    external: ['./engine/wordmask.js'],
+    external: ['./index.js'],
+  });
+  await bundle({
+    entryPoints: [join(root, 'pkg/src/worker.ts')],
+    outdir: pkgDir,
+    format: 'iife',
+    plugins: [engineGlue],
   });
   copy(root, pkgDir, (name) => name.startsWith('LICENSE'));
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   run(process.execPath, [compiler, '-p', 'pkg'], { failure: 'The package has type errors.' });
 }
+
+/** The source names the engine's JavaScript as if it lay beside it, where only its types are. */
+const engineGlue = {
+  name: 'engine-glue',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/engine\/wordmask\.js$/ }, () => ({
+      path: join(engineDir, 'wordmask.js'),
+    }));
+  },
+};
 
 /**
  * Bundles the unit tests of the package and the page, which Node cannot read as TypeScript, and
@@ -229,7 +248,7 @@ async function buildWww() {
   });
   copy(join(root, 'www'), pageDir, (name) => !['src', 'test', 'dist'].includes(name));
   copy(pkgDir, pageDir, (name) => name === 'worker.js');
-  copy(engineDir, join(pageDir, 'engine'), (name) => /\.(js|wasm)$/.test(name));
+  copy(engineDir, join(pageDir, 'engine'), (name) => name.endsWith('.wasm'));
   publishModels(pageDir);
 }
 

@@ -33,6 +33,13 @@ const suites = {
     const program = await chromium();
     return nodeTests([...endToEnd('tests'), ...endToEnd('www/test')], { CHROME_PATH: program });
   },
+  consumers: async () => {
+    await build({ profile: 'web-test' });
+    const { testConsumers } = await import('./consumers.mjs');
+    // What is packed can be compared with what is asked for only now that all is built.
+    const packed = nodeTests([join(root, 'scripts', 'test', 'package.test.mjs')]);
+    return all([packed, await testConsumers()]);
+  },
 };
 
 function once(program, args) {

@@ -9,11 +9,16 @@ import {
   protocolVersion,
   type ToWorker,
 } from './protocol.js';
+import type { StartedWorker } from './start.js';
 
 /** The part of a `Worker` that is used here. */
 export interface WorkerLike {
   postMessage(message: ToWorker): void;
   terminate(): void;
+  /** Keeps the process alive; only where a worker would not do so by itself, or would always. */
+  ref?(): void;
+  /** Lets the process end. */
+  unref?(): void;
   onmessage: ((event: MessageEvent<FromWorker>) => void) | null;
   onmessageerror: ((event: MessageEvent) => void) | null;
   onerror: ((event: ErrorEvent) => void) | null;
@@ -45,14 +50,16 @@ export class Connection {
   device: Device | undefined;
 
   /** @param onEnd Called once, before the pending calls are rejected. */
-  constructor(worker: WorkerLike, onEnd: () => void) {
+  constructor({ worker, failure }: StartedWorker, onEnd: () => void) {
     this.#worker = worker;
     this.#onEnd = onEnd;
     worker.onmessage = ({ data }) => this.#take(data);
     worker.onmessageerror = () => this.#die('a message could not be read');
     worker.onerror = (event) => {
+      // The calls under way tell it; otherwise Deno would end the whole program.
+      event.preventDefault?.();
       if (this.#greeted) this.#die(event.message);
-      else this.close(unstartable(event.message));
+      else this.close(failure(event.message));
     };
   }
 
@@ -67,6 +74,7 @@ export class Connection {
     const answer = new Promise<CallAnswer>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, onProgress, onPartial });
     });
+    this.#worker.ref?.();
     this.#worker.postMessage({ type: 'call', id, request: request as CallRequest });
     const abort = () => {
       this.#settle(id)?.reject(signal?.reason);
@@ -100,6 +108,8 @@ export class Connection {
   #settle(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
+    // A segmenter that nobody asks anything must not keep a script from ending.
+    if (this.#pending.size === 0) this.#worker.unref?.();
     return pending;
   }
 
@@ -145,14 +155,6 @@ export class Connection {
   }
 }
 
-function unstartable(reason: string | undefined): WordmaskError {
-  const detail = reason ? ` (${reason})` : '';
-  return new WordmaskError(
-    'network',
-    `The worker could not be started${detail}. Check that worker.js and engine/wordmask.js are served as JavaScript by the page's own origin, or say where they lie with workerUrl.`,
-  );
-}
-
 function otherRelease(): WordmaskError {
   return new WordmaskError(
     'internal',
@@ -165,7 +167,7 @@ export type LoadRequest = Omit<CallRequest<'load'>, 'kind' | 'manifest'>;
 
 /** Keeps one loaded worker at hand, and starts the next one when it has died. */
 export class Bridge {
-  readonly #startWorker: () => WorkerLike;
+  readonly #startWorker: () => StartedWorker;
   readonly #request: LoadRequest;
   readonly #onProgress: ProgressListener | undefined;
   #current: { connection: Connection; ready: Promise<Connection> } | undefined;
@@ -176,7 +178,7 @@ export class Bridge {
 
   /** @param onProgress Hears of the first load, and of loading again after a worker has died. */
   constructor(
-    startWorker: () => WorkerLike,
+    startWorker: () => StartedWorker,
     request: LoadRequest,
     onProgress: ProgressListener | undefined,
   ) {

@@ -127,6 +127,8 @@ export async function download(net: Net, url: string, signal: AbortSignal): Prom
     response = await net.fetch(url, { signal, cache: 'no-cache' });
   } catch (error) {
     signal.throwIfAborted();
+    // A file on the disk, which says itself what is wrong.
+    if (error instanceof WordmaskError) throw error;
     throw new Unreachable(url, error);
   }
   if (!response.ok) {

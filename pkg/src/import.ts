@@ -2,8 +2,9 @@ import { Connection } from './bridge.js';
 import { WordmaskError } from './errors.js';
 import { ModelStore, modelId, ownStorage, type StoredModel } from './models.js';
 import { checkImport, type ImportOptions } from './options.js';
+import { enginePlace } from './places.js';
 import type { PublishedFile } from './protocol.js';
-import { absolute, startWorker } from './start.js';
+import { startWorker } from './start.js';
 
 /**
  * Turns a published model into a bundle in the browser's storage. It works on slices of the files,
@@ -28,7 +29,7 @@ export async function importModel(
   try {
     return await models.whileWriting(async () => {
       signal?.throwIfAborted();
-      const connection = new Connection(startWorker(workerUrl), () => undefined);
+      const connection = new Connection(startWorker({ workerUrl }), () => undefined);
       try {
         const made = await connection.call<'import'>(
           {
@@ -36,7 +37,7 @@ export async function importModel(
             files: published,
             scheme,
             ...(name !== undefined && { name }),
-            ...(engineUrl !== undefined && { engineUrl: absolute(engineUrl, 'engineUrl') }),
+            engineUrl: enginePlace({ engineUrl, workerUrl }),
           },
           { signal, onProgress },
         );

@@ -178,6 +178,13 @@ export class ModelStore {
     } catch (cause) {
       throw unkept(messageOf(cause), cause);
     }
+    // Runtimes that are no browsers do not say whether they are a secure context.
+    if (globalThis.isSecureContext === undefined) {
+      throw new WordmaskError(
+        'unsupported',
+        'Only browsers keep models. Elsewhere the command "wordmask import" makes a directory of a published model, which Segmenter.load takes.',
+      );
+    }
     throw unkept('the page is not on https or localhost');
   }
 
@@ -219,7 +226,7 @@ export function modelId(model: unknown): string {
   if (typeof id !== 'string' || !/^[0-9a-f]{64}$/.test(id)) {
     throw new WordmaskError(
       'input',
-      'This is no model in the browser’s storage. Give one that listModels or importModel has given, or its id.',
+      '"model" must be one that listModels or importModel has given, or its id.',
     );
   }
   return id;

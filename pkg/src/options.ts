@@ -27,7 +27,7 @@ export interface CallOptions {
 
 /** Where the files of the package lie, if not beside each other. */
 export interface PlaceOptions {
-  /** Where `worker.js` lies, on the page's own origin. Default: beside this module. */
+  /** Where `worker.js` lies. Default: beside this module. */
   workerUrl?: string | URL | undefined;
   /** Where `wordmask_bg.wasm` lies. Default: in `engine/` beside `worker.js`. */
   engineUrl?: string | URL | undefined;

@@ -50,7 +50,7 @@ export interface Calls {
       model: Place;
       device: DeviceChoice;
       cache: 'default' | 'none';
-      engineUrl?: string;
+      engineUrl: string;
       /** The manifest of an earlier load, so that a new worker holds the same model as the old one. */
       manifest?: string;
     };
@@ -67,7 +67,7 @@ export interface Calls {
       files: PublishedFile[];
       scheme: Scheme;
       name?: string;
-      engineUrl?: string;
+      engineUrl: string;
     };
     /** The files are in the browser's storage by then; the page adds the model to its list. */
     answer: MadeModel;

@@ -9,6 +9,7 @@ import type {
   NamedScore,
 } from './engine.js';
 import { codeOf, WordmaskError } from './errors.js';
+import { imageData } from './image-data.js';
 import { engineMasks, type LabelMap, type Mask } from './masks.js';
 import { modelId, type StoredModel } from './models.js';
 import {
@@ -29,14 +30,15 @@ import {
   type SegmentOptions,
 } from './options.js';
 import { paint } from './overlay.js';
+import { absolute, enginePlace } from './places.js';
 import type { CallAnswer, CallRequest, Place, PngForm, TextForm } from './protocol.js';
 import { decodedByBrowser, fileName, type PictureSource, pictureData } from './source.js';
-import { absolute, startWorker } from './start.js';
+import { startWorker } from './start.js';
 import { turn } from './turn.js';
 
 /**
  * What can be loaded: the directory of a bundle or the address of its `wordmask.json`, relative to
- * the page; or a model in the browser's storage.
+ * the page; or a model in the browser's storage. Outside of browsers, paths on the disk work as well.
  */
 export type ModelSource = string | URL | Pick<StoredModel, 'id'>;
 
@@ -83,9 +85,9 @@ export class Segmenter {
       model: place(model),
       device,
       cache,
-      ...(engineUrl === undefined ? undefined : { engineUrl: absolute(engineUrl, 'engineUrl') }),
+      engineUrl: enginePlace({ engineUrl, workerUrl }),
     };
-    const bridge = new Bridge(() => startWorker(workerUrl), request, onProgress);
+    const bridge = new Bridge(() => startWorker({ workerUrl }), request, onProgress);
     try {
       await abortable(bridge.connect(), signal);
     } catch (error) {
@@ -279,7 +281,7 @@ export class EncodedPicture {
       kind: 'pixels',
       picture: this.#resident.handle,
     });
-    return new ImageData(new Uint8ClampedArray(rgba), this.width, this.height);
+    return imageData(new Uint8ClampedArray(rgba), this.width, this.height);
   }
 
   /** Frees the engine's memory. Answers that were made from it stay of use. */
@@ -346,7 +348,7 @@ export class Segmentation {
   toImageData(options?: { opacity?: number | undefined }): ImageData {
     const opacity = checkOpacity(options, 'toImageData');
     const rgba = paint(this.labels, this.classes, opacity);
-    return new ImageData(rgba, this.width, this.height);
+    return imageData(rgba, this.width, this.height);
   }
 
   /** The label map as an indexed PNG with the colours of the classes. */
@@ -459,12 +461,18 @@ async function orFree<T>(
 }
 
 function place(model: ModelSource): Place {
-  const byAddress = typeof model === 'string' || model instanceof URL;
-  return byAddress ? { url: manifestUrl(model) } : { id: modelId(model) };
+  if (model instanceof URL || (typeof model === 'string' && model !== '')) {
+    return { url: manifestUrl(model) };
+  }
+  if (typeof model === 'object' && model !== null) return { id: modelId(model) };
+  throw new WordmaskError(
+    'input',
+    '"model" must be the address of a bundle, such as "models/clip/", or a model that listModels or importModel has given.',
+  );
 }
 
-function manifestUrl(url: string | URL): string {
-  const base = new URL(absolute(url, 'url'));
+function manifestUrl(model: string | URL): string {
+  const base = new URL(absolute(model, 'model'));
   if (base.pathname.endsWith('.json')) return base.href;
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   return new URL('wordmask.json', base).href;

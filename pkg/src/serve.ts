@@ -11,6 +11,7 @@ import type {
 } from './engine.js';
 import { codeOf, isErrorCode, messageOf, WordmaskError } from './errors.js';
 import { BundleStore, download, type Net } from './fetch.js';
+import { missingAdvice } from './missing.js';
 import { type BrowserStorage, ModelStore } from './models.js';
 import type { Progress } from './options.js';
 import {
@@ -34,8 +35,6 @@ export interface Port {
 }
 
 export interface Surroundings extends Net, BrowserStorage {
-  /** Where the engine lies unless a call says otherwise. */
-  engineUrl: string;
   /** Reads a part of a file at once, which only workers can. */
   readSlice(file: PublishedFile, offset: number, length: number): Uint8Array;
 }
@@ -205,7 +204,7 @@ class Host {
         : stored(new ModelStore(this.#surroundings), model.id);
     const [manifest] = await Promise.all([
       request.manifest ?? source.manifest(running.signal),
-      this.#start(request.engineUrl ?? this.#surroundings.engineUrl, running.signal),
+      this.#start(request.engineUrl, running.signal),
     ]);
     // The page ends this worker when loading fails, so nothing is freed on the way out.
     const loader = new this.#module.BundleLoader(manifest);
@@ -255,7 +254,7 @@ class Host {
   async #import(request: CallRequest<'import'>, running: Running): Promise<CallAnswer<'import'>> {
     const { files, scheme, name, engineUrl } = request;
     running.report({ phase: 'prepare' });
-    await this.#start(engineUrl ?? this.#surroundings.engineUrl, running.signal);
+    await this.#start(engineUrl, running.signal);
     const slices = new Slices(files, this.#surroundings);
     try {
       // The page ends this worker after the import, so nothing is freed here.
@@ -283,13 +282,13 @@ class Host {
   }
 
   async #start(engineUrl: string, signal: AbortSignal): Promise<void> {
-    const response = await download(this.#surroundings, engineUrl, signal);
+    const response = await engineFile(this.#surroundings, engineUrl, signal);
     try {
       await this.#module.default({ module_or_path: response });
     } catch (cause) {
       throw new WordmaskError(
         'unsupported',
-        `This browser cannot run the engine (${messageOf(cause)}). It needs WebAssembly with SIMD, and a page whose Content-Security-Policy allows 'wasm-unsafe-eval'.`,
+        `The engine cannot run here (${messageOf(cause)}). It needs WebAssembly with SIMD, and in a page a Content-Security-Policy that allows 'wasm-unsafe-eval'.`,
         { cause },
       );
     }
@@ -366,6 +365,25 @@ class Host {
       throw new WordmaskError('internal', 'The worker was asked before it was loaded.');
     return this.#engine;
   }
+}
+
+/** The engine's file. Dev servers answer with a page where they have no file. */
+async function engineFile(net: Net, url: string, signal: AbortSignal): Promise<Response> {
+  let response: Response;
+  try {
+    response = await download(net, url, signal);
+  } catch (error) {
+    if (!(error instanceof WordmaskError)) throw error;
+    throw new WordmaskError(error.code, `${error.message} ${missingAdvice(url)}`, { cause: error });
+  }
+  if (response.headers.get('Content-Type')?.startsWith('text/html')) {
+    await response.body?.cancel();
+    throw new WordmaskError(
+      'network',
+      `The server has a page in place of the engine at ${url}. ${missingAdvice(url)}`,
+    );
+  }
+  return response;
 }
 
 /** Says that the files are there and the engine is at work, which takes a while without a step. */

@@ -20,11 +20,13 @@ import type {
   ReadAt,
 } from '../src/engine.js';
 import type { BrowserStorage } from '../src/models.js';
+import { enginePlace } from '../src/places.js';
 import type { FromWorker, PublishedFile, ToWorker } from '../src/protocol.js';
 import { type Port, type Surroundings, serve } from '../src/serve.js';
 
 export const bundleUrl = 'https://example.org/models/small/';
-export const engineUrl = 'https://example.org/engine/wordmask_bg.wasm';
+/** Where the engine is looked for unless a call says otherwise. */
+export const engineUrl = enginePlace({});
 
 export const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -39,7 +41,6 @@ export class FakeNet {
   caches: CacheStorage | undefined;
   locks: BrowserStorage['locks'];
   storage: BrowserStorage['storage'];
-  engineUrl = engineUrl;
   /** What the disk holds now, by name. */
   readonly disk = new Map<string, Uint8Array>();
 

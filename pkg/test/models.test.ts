@@ -229,12 +229,15 @@ test('a browser that keeps nothing says so before any work, and lists nothing', 
   const open = async () => {
     throw new DOMException('The operation is insecure.', 'SecurityError');
   };
+  Object.assign(globalThis, { isSecureContext: false });
   for (const caches of [undefined, { open } as unknown as CacheStorage]) {
     Object.assign(globalThis, { caches });
     await fails(importModel(published()), 'unsupported', 'https');
     assert.deepEqual(await listModels(), []);
     await deleteModel('0'.repeat(64));
   }
+  Object.assign(globalThis, { caches: undefined, isSecureContext: undefined });
+  await fails(importModel(published()), 'unsupported', 'wordmask import');
   assert.equal(FakeWorker.all.length, 0);
 });
 

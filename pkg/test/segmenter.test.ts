@@ -663,9 +663,27 @@ test('an engine that does not compile is the browser lacking something', async (
 });
 
 test('the engine may lie elsewhere, and is named when it is missing', async () => {
-  FakeWorker.surroundings.engineUrl = 'https://example.org/other.wasm';
-  await fails(load(), 'network', 'other.wasm');
-  await load({ engineUrl });
+  const other = 'https://example.org/other.wasm';
+  await fails(load({ engineUrl: other }), 'network', other);
+  net.answers.set(other, () => new Response('', { status: 404 }));
+  await fails(load({ engineUrl: other }), 'network', 'optimizeDeps');
+  const page = { headers: { 'Content-Type': 'text/html; charset=utf-8' } };
+  net.answers.set(other, () => new Response('<!doctype html>', page));
+  await fails(load({ engineUrl: other }), 'network', `page in place of the engine at ${other}`);
+  net.file(other, 'wasm');
+  await load({ engineUrl: other });
+});
+
+test('the engine lies beside a worker that is named', async () => {
+  await fails(
+    load({ workerUrl: 'https://example.org/w/worker.js' }),
+    'network',
+    '/w/engine/wordmask_',
+  );
+  net.file('https://example.org/w/engine/wordmask_bg.wasm', 'wasm');
+  net.file('https://example.org/w/engine/wordmask_relaxed_bg.wasm', 'wasm');
+  await load({ workerUrl: 'https://example.org/w/worker.js' });
+  assert.equal(FakeWorker.all.at(-1)?.url, 'https://example.org/w/worker.js');
 });
 
 test('words and options are checked before anything is sent', async () => {
@@ -678,7 +696,7 @@ test('words and options are checked before anything is sent', async () => {
   await fails(picture.classify([], 'cat' as never), 'input', 'words');
   const other = { width: 3, height: 1, data: new Uint8Array(3) };
   await fails(picture.classify([other], ['cat']), 'input', '3 × 1');
-  await fails(Segmenter.load('not absolute, and no page'), 'input', 'not a URL');
+  await fails(Segmenter.load('http://'), 'input', '"model"');
   await fails(Segmenter.load({ id: 'abc' }), 'input', 'listModels');
   await fails(Segmenter.load(null as never), 'input', 'listModels');
   assert.deepEqual(called(), ['encode a']);

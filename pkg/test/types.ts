@@ -19,6 +19,7 @@ import {
   type StoredModel,
   WordmaskError,
 } from 'wordmask';
+import type { WordMask } from 'wordmask/element';
 
 export async function use(file: File, canvas: HTMLCanvasElement, bytes: Uint8Array): Promise<void> {
   const signal = AbortSignal.timeout(1000);
@@ -126,4 +127,25 @@ export function advice(error: unknown): ErrorCode | undefined {
   // @ts-expect-error: a code that does not exist
   if (error.code === 'cancelled') return undefined;
   return error.code;
+}
+
+export function element(masks: WordMask): void {
+  const made: WordMask = document.createElement('word-mask');
+  const found: WordMask | null = document.querySelector('word-mask');
+  made.words = ['cat', 'tv/monitor'];
+  const words: string = made.words;
+  made.loadOptions = { device: 'cpu' };
+  made.segmentOptions = { background: 'none' };
+  made.picture = new File([], 'a.png');
+  masks.addEventListener('result', ({ detail }) => console.log(detail.labels.length));
+  masks.addEventListener('progress', ({ detail }) => report(detail));
+  masks.addEventListener('error', ({ detail }) => advice(detail));
+  masks.addEventListener('click', ({ clientX }) => console.log(clientX));
+  const result: Segmentation | null = masks.result;
+  console.log(found?.src, words, result?.classes);
+
+  // @ts-expect-error: the element stops its calls itself
+  made.segmentOptions = { signal: AbortSignal.timeout(1000) };
+  // @ts-expect-error: the masks are for reading
+  made.result = null;
 }

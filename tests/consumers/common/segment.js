@@ -1,0 +1,17 @@
+import { Segmenter } from 'wordmask';
+
+/** The label map of the sample, and which engine made it. */
+export async function segment(model, picture) {
+  const segmenter = await Segmenter.load(model, { device: 'cpu' });
+  const encoded = await segmenter.encode(picture);
+  const { width, height, labels, classes } = await encoded.segment(['heart', 'cup', 'grass']);
+  const engine = segmenter.device.name;
+  await segmenter.close();
+  return {
+    engine,
+    width,
+    height,
+    labels: [...labels],
+    pixels: classes.map(({ pixels }) => pixels),
+  };
+}
