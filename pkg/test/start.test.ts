@@ -71,7 +71,7 @@ test('startWorker starts a thread where there are no workers', async () => {
   const started = startWorker({ workerUrl });
   assert.ok(started.worker instanceof ThreadWorker);
   const connection = new Connection(started, () => undefined);
-  const svg = await connection.call<'text'>({ kind: 'text', segmentation: 3, format: 'svg' });
+  const svg = await connection.call<'text'>({ kind: 'text', segmentation: 3, form: { kind: 'svg' } });
   assert.equal(svg, 'svg of 3');
   connection.close(new WordmaskError('internal', 'over'));
 });
@@ -80,7 +80,7 @@ test('a thread that fails ends its calls and says why', async () => {
   const started = startWorker({ workerUrl: thread("throw new Error('no engine');") });
   const connection = new Connection(started, () => undefined);
   await assert.rejects(
-    connection.call<'text'>({ kind: 'text', segmentation: 1, format: 'svg' }),
+    connection.call<'text'>({ kind: 'text', segmentation: 1, form: { kind: 'svg' } }),
     (error: unknown) => error instanceof WordmaskError && /no engine/.test(error.message),
   );
 });

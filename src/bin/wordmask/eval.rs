@@ -14,7 +14,7 @@ use wordmask::eval::{Evaluation, Own, Protocol, Report, Save, Sclip, TestSet};
 use wordmask::segmenter::{Options, Pipeline, Windows};
 use wordmask::{Error, Result, Segmenter};
 
-use crate::commands::{at, background, encode_options, json, load};
+use crate::commands::{background, encode_options, json, load};
 use args::{ProtocolName, Saved, Settings};
 use steps::Steps;
 
@@ -94,8 +94,8 @@ fn test_set(args: &Eval) -> Result<TestSet> {
     let names = match &args.classes {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-            let lines = parse_classes(&text).map_err(|e| at(path, &e))?;
-            Some(ClassNames::from_lines(kind, lines).map_err(|e| at(path, &e))?)
+            let lines = parse_classes(&text).map_err(|e| e.context(path.display()))?;
+            Some(ClassNames::from_lines(kind, lines).map_err(|e| e.context(path.display()))?)
         }
         None if args.protocol_name() == ProtocolName::Sclip => ClassNames::sclip(kind)?,
         None => None,

@@ -121,12 +121,8 @@ pub fn parse_classes(text: &str) -> Result<Vec<Vec<String>>> {
                 "Line {number} of the class list has an empty name. Remove the comma."
             )));
         }
-        let names = parse_words(&names).map_err(|error| match error {
-            Error::Input(message) => {
-                Error::Input(format!("In line {number} of the class list: {message}"))
-            }
-            other => other,
-        })?;
+        let names = parse_words(&names)
+            .map_err(|e| e.context(format_args!("In line {number} of the class list")))?;
         lists.push(names.into_iter().map(|class| class.name).collect());
     }
     if lists.is_empty() {

@@ -15,7 +15,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// The size of a file in bytes.
 pub(super) fn size(path: &Path) -> Result<u64> {
-    let metadata = fs::metadata(path).map_err(|error| explain(path, &error))?;
+    let metadata = fs::metadata(path).map_err(|error| explain(path, error))?;
     Ok(metadata.len())
 }
 

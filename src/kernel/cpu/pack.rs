@@ -20,7 +20,6 @@ use super::layout::{ActivationBits, CHUNK, PANEL, STEP, Step, padded};
 const GROUP_LIMIT: f32 = 128.0;
 const GROUP_AIM: f32 = GROUP_LIMIT - 2.0;
 
-
 /// The weights of a linear layer in 8 bits, with its bias.
 #[derive(Debug, Clone)]
 pub struct PackedLinear {
