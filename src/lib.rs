@@ -42,6 +42,7 @@
 //! | module | is | uses |
 //! | --- | --- | --- |
 //! | [`mod@error`] | one error type, by whose fault | |
+//! | `parallel` | work on all cores, the same for any number | |
 //! | [`progress`] | progress and cancelling of long computations | error |
 //! | [`readback`] | tensors back to the host | error |
 //! | [`quant`] | how weights are stored, and where they come from | error |
@@ -50,18 +51,18 @@
 //! | [`mask`] | label maps and their ways out | error, image |
 //! | [`clip`] | the two towers and the tokenizer | error, kernel, progress, quant, readback |
 //! | [`device`] | choosing WebGPU or the CPU, and testing it | clip, error, kernel, progress, quant, readback |
-//! | [`prompt`] | words to class vectors | clip, error, progress |
+//! | [`prompt`] | words to class vectors | clip, error, mask, progress |
 //! | [`mod@bundle`] | the stored form of a model, and nothing else | clip, error, image, quant |
 //! | [`import`] | published layouts of models | bundle, clip, error, kernel, quant |
 //! | `hub` | fetching published files, the catalogue | bundle, error, quant |
-//! | [`foreground`] | which pixels belong to a thing | clip, error, progress, quant, readback |
+//! | [`foreground`] | which pixels belong to a thing | clip, error, image, progress, quant, readback |
 //! | [`proposal`] | class-agnostic regions | error, image, mask |
-//! | [`dense`] | one file a method: scores of cells | clip, error, image, mask, proposal, readback |
-//! | [`refine`] | one file a refinement: better scores | clip, dense, error, image, readback |
+//! | [`dense`] | one file a method: scores of cells | clip, error, image, mask, parallel, proposal, readback |
+//! | [`refine`] | one file a refinement: better scores | clip, dense, error, image, kernel, parallel, readback |
 //! | [`segmenter`] | puts the above together | bundle, clip, dense, device, error, foreground, image, mask, progress, prompt, proposal, quant, readback, refine |
 //! | `scene` | procedural test scenes with true masks | error |
 //! | `calibrate` | what quantisation costs, which blocks to keep | bundle, clip, dense, device, error, image, mask, progress, prompt, quant, scene, segmenter |
-//! | `eval` | data sets, confusion matrix, mIoU | dense, device, error, image, mask, progress, prompt, scene, segmenter |
+//! | `eval` | data sets, confusion matrix, mIoU | bundle, clip, dense, device, error, image, mask, progress, prompt, refine, scene, segmenter |
 //! | `web` | the wasm-bindgen face: thin, no logic | bundle, dense, device, error, image, import, mask, progress, prompt, quant, refine, segmenter |
 //! | `bin` | the command line: thin, no logic | bundle, calibrate, clip, dense, device, error, eval, hub, image, import, mask, progress, prompt, quant, refine, scene, segmenter |
 
