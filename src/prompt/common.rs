@@ -3,15 +3,10 @@
 use std::collections::HashSet;
 
 use super::background::{PHOTO_BACKGROUND, photo_lexicon};
+use super::class_lists::{ADE20K, COCO_STUFF, COCO_THINGS, CONTEXT, VOC};
 
 /// The class lists of the data sets: a line for each class, its names between commas.
-const CLASSES: [&str; 5] = [
-    include_str!("../eval/datasets/classes/voc.txt"),
-    include_str!("../eval/datasets/classes/context.txt"),
-    include_str!("../eval/datasets/classes/coco-things.txt"),
-    include_str!("../eval/datasets/classes/coco-stuff.txt"),
-    include_str!("../eval/datasets/classes/ade20k.txt"),
-];
+const CLASSES: [&str; 5] = [VOC, CONTEXT, COCO_THINGS, COCO_STUFF, ADE20K];
 
 /// What people are likely to ask a model for photographs: every name of the classes of PASCAL VOC,
 /// PASCAL Context, COCO-Stuff and ADE20K, the background names, the lexicon of

@@ -3,6 +3,8 @@
 mod background;
 mod bank;
 #[cfg(feature = "cli")]
+pub mod class_lists;
+#[cfg(feature = "cli")]
 mod common;
 mod coverage;
 mod templates;

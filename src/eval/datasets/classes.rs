@@ -17,7 +17,7 @@ use std::collections::HashMap;
 
 use super::DatasetKind;
 use crate::error::{Error, Result};
-use crate::prompt::parse_words;
+use crate::prompt::{class_lists, parse_words};
 
 /// The names by which the classes of a data set are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,16 +34,14 @@ impl ClassNames {
     /// # Errors
     /// [`Error::Internal`] for a list that is broken.
     pub fn own(kind: DatasetKind) -> Result<Self> {
-        const THINGS: &str = include_str!("classes/coco-things.txt");
-        const STUFF: &str = include_str!("classes/coco-stuff.txt");
         let text = match kind {
-            DatasetKind::Voc20 | DatasetKind::Voc21 => include_str!("classes/voc.txt"),
-            DatasetKind::Context59 | DatasetKind::Context60 => include_str!("classes/context.txt"),
-            DatasetKind::CocoObject => THINGS,
-            DatasetKind::CocoStuff => &[THINGS, STUFF].concat(),
-            DatasetKind::Ade20k => include_str!("classes/ade20k.txt"),
-            DatasetKind::Cityscapes => include_str!("classes/cityscapes.txt"),
-            DatasetKind::Camvid => include_str!("classes/camvid.txt"),
+            DatasetKind::Voc20 | DatasetKind::Voc21 => class_lists::VOC,
+            DatasetKind::Context59 | DatasetKind::Context60 => class_lists::CONTEXT,
+            DatasetKind::CocoObject => class_lists::COCO_THINGS,
+            DatasetKind::CocoStuff => &[class_lists::COCO_THINGS, class_lists::COCO_STUFF].concat(),
+            DatasetKind::Ade20k => class_lists::ADE20K,
+            DatasetKind::Cityscapes => class_lists::CITYSCAPES,
+            DatasetKind::Camvid => class_lists::CAMVID,
         };
         Self::from_lines(kind, parse_classes(text)?)
     }
