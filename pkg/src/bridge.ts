@@ -9,20 +9,7 @@ import {
   protocolVersion,
   type ToWorker,
 } from './protocol.js';
-import type { StartedWorker } from './start.js';
-
-/** The part of a `Worker` that is used here. */
-export interface WorkerLike {
-  postMessage(message: ToWorker): void;
-  terminate(): void;
-  /** Keeps the process alive; only where a worker would not do so by itself, or would always. */
-  ref?(): void;
-  /** Lets the process end. */
-  unref?(): void;
-  onmessage: ((event: MessageEvent<FromWorker>) => void) | null;
-  onmessageerror: ((event: MessageEvent) => void) | null;
-  onerror: ((event: ErrorEvent) => void) | null;
-}
+import type { StartedWorker, WorkerLike } from './worker-like.js';
 
 interface Pending {
   resolve(answer: CallAnswer): void;

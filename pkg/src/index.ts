@@ -25,14 +25,9 @@ export type {
   Progress,
   ProgressListener,
   RegionOptions,
-  SegmentOptions,
 } from './options.js';
-export {
-  type EncodedPicture,
-  type ModelSource,
-  type Region,
-  type Segmentation,
-  Segmenter,
-  type Timing,
-} from './segmenter.js';
+export type { EncodedPicture, Region } from './picture.js';
+export type { SegmentOptions } from './segment-options.js';
+export type { Segmentation, Timing } from './segmentation.js';
+export { type ModelSource, Segmenter } from './segmenter.js';
 export type { PictureSource } from './source.js';

@@ -1,6 +1,20 @@
+import {
+  abortSignal,
+  type Check,
+  defined,
+  fraction,
+  listener,
+  listOf,
+  oneOf,
+  optional,
+  ownEntries,
+  positiveInteger,
+  text,
+  url,
+  wrong,
+} from './checks.js';
 import type { Crops, Guidance, Method, Refinement, Scheme, Windows } from './engine.js';
 import { WordmaskError } from './errors.js';
-import type { Segmentation } from './segmenter.js';
 
 /** `auto` takes a hardware WebGPU adapter that passes the self-test, else the CPU. */
 export type DeviceChoice = 'auto' | 'webgpu' | 'cpu';
@@ -68,38 +82,13 @@ export interface EncodeOptions extends CallOptions {
   windows?: 'auto' | 'whole' | { readonly size: number; readonly stride: number } | undefined;
 }
 
-export interface SegmentOptions extends CallOptions {
-  /** Default: that of `segmenter.methods`. */
-  method?: Method | undefined;
-  /** Whether the last block keeps its residual connection. Default: chosen by the method. */
-  residual?: boolean | undefined;
-  /** What the words do not name: chosen words (`auto`), nothing, or your own background words. Default `auto`. */
-  background?: 'auto' | 'none' | readonly string[] | undefined;
-  /** Steps on the scores, in this order. Default: those of `segmenter.methods`. */
-  refine?: readonly Refinement[] | undefined;
-  /** Pixels with a score below this, 0 to 1, stay unlabelled. */
-  threshold?: number | undefined;
-  /** Of `clip-diy`: how many crops it looks at. Default: chosen for the device. */
-  crops?: Crops | undefined;
-  /** Of `clip-diy`: what tells it the foreground. Default: chosen by the method. */
-  guidance?: Guidance | undefined;
-  /** Of `two-stage`: how many regions it names at most, 1 to 200. Default: chosen by the method. */
-  regions?: number | undefined;
-  /**
-   * Gets coarse answers of `clip-diy` that sharpen, while the call goes on. Each is freed when the
-   * next one or the final one is there; `labels`, `classes` and `toImageData` stay of use. If the
-   * call is stopped or fails, the last one lives on until you free it.
-   */
-  onPartial?: ((result: Segmentation) => void) | undefined;
-}
-
 /** Options of `EncodedPicture.regionAt`. */
 export type RegionOptions = Pick<CallOptions, 'signal'>;
 
 const schemes: readonly Scheme[] = ['f32', 'f16', 'q8', 'q4'];
 const deviceChoices: readonly DeviceChoice[] = ['auto', 'webgpu', 'cpu'];
 const cacheModes = ['default', 'none'] as const;
-const methods: readonly Method[] = [
+export const methods: readonly Method[] = [
   'maskclip',
   'clearclip',
   'sclip',
@@ -109,11 +98,6 @@ const methods: readonly Method[] = [
   'clip-diy',
   'two-stage',
 ];
-const refinements: readonly Refinement[] = ['prompt-denoising', 'key-smoothing', 'tlp', 'pamr'];
-const cropCounts: readonly Crops[] = [10, 26, 59];
-const guidances: readonly Guidance[] = ['none', 'features', 'found'];
-const mostRegions = 200;
-
 /** Where the files of the package lie, checked. */
 export interface CheckedPlaces {
   workerUrl: string | URL | undefined;
@@ -143,19 +127,16 @@ export interface CheckedEncode extends CheckedCall {
   engine: { size?: number; method?: Method; windows?: Windows };
 }
 
-/** Options of `EncodedPicture.segment`, checked; `engine` holds what the engine gets. */
-export interface CheckedSegment extends CheckedCall {
-  onPartial: ((result: Segmentation) => void) | undefined;
-  engine: {
-    method?: Method;
-    residual?: boolean;
-    background?: 'auto' | 'none' | string[];
-    refine?: Refinement[];
-    threshold?: number;
-    crops?: Crops;
-    guidance?: Guidance;
-    regions?: number;
-  };
+/** What the engine gets of the options of `EncodedPicture.segment`. */
+export interface SegmentSettings {
+  method?: Method;
+  residual?: boolean;
+  background?: 'auto' | 'none' | string[];
+  refine?: Refinement[];
+  threshold?: number;
+  crops?: Crops;
+  guidance?: Guidance;
+  regions?: number;
 }
 
 export function checkLoad(options: unknown): CheckedLoad {
@@ -210,36 +191,6 @@ export function checkEncode(options: unknown): CheckedEncode {
   };
 }
 
-export function checkSegment(options: unknown): CheckedSegment {
-  const given = ownEntries(options, 'segment', [
-    'method',
-    'residual',
-    'background',
-    'refine',
-    'threshold',
-    'crops',
-    'guidance',
-    'regions',
-    'signal',
-    'onProgress',
-    'onPartial',
-  ]);
-  return {
-    engine: defined({
-      method: optional(given, 'method', oneOf(methods)),
-      residual: optional(given, 'residual', boolean),
-      background: optional(given, 'background', background),
-      refine: optional(given, 'refine', listOf(oneOf(refinements))),
-      threshold: optional(given, 'threshold', fraction),
-      crops: optional(given, 'crops', oneOf(cropCounts)),
-      guidance: optional(given, 'guidance', oneOf(guidances)),
-      regions: optional(given, 'regions', regionCount),
-    }),
-    onPartial: optional(given, 'onPartial', listener<Segmentation>),
-    ...callOptions(given),
-  };
-}
-
 export function checkClassify(options: unknown): CheckedCall {
   return callOptions(ownEntries(options, 'classify', ['signal', 'onProgress']));
 }
@@ -284,39 +235,7 @@ export function checkOpacity(options: unknown, where: string): number {
   return optional(given, 'opacity', fraction) ?? 0.6;
 }
 
-type Check<T> = (value: unknown, name: string) => T;
-
-function ownEntries(
-  options: unknown,
-  where: string,
-  allowed: readonly string[],
-): ReadonlyMap<string, unknown> {
-  if (options === undefined) return new Map();
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new WordmaskError('input', `The options of ${where} must be an object.`);
-  }
-  const entries = new Map(Object.entries(options));
-  for (const key of entries.keys()) {
-    if (!allowed.includes(key)) {
-      throw new WordmaskError(
-        'input',
-        `${where} has no option "${key}". Its options are ${allowed.join(', ')}.`,
-      );
-    }
-  }
-  return entries;
-}
-
-function optional<T>(
-  given: ReadonlyMap<string, unknown>,
-  name: string,
-  check: Check<T>,
-): T | undefined {
-  const value = given.get(name);
-  return value === undefined ? undefined : check(value, name);
-}
-
-function callOptions(given: ReadonlyMap<string, unknown>): CheckedCall {
+export function callOptions(given: ReadonlyMap<string, unknown>): CheckedCall {
   return {
     signal: optional(given, 'signal', abortSignal),
     onProgress: optional(given, 'onProgress', listener<Progress>),
@@ -330,65 +249,6 @@ function places(given: ReadonlyMap<string, unknown>): CheckedPlaces {
   };
 }
 
-/** The object without the keys that hold `undefined`. */
-function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(object).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
-}
-
-function wrong(name: string, expected: string): WordmaskError {
-  return new WordmaskError('input', `"${name}" must be ${expected}.`);
-}
-
-function oneOf<T extends string | number>(choices: readonly T[]): Check<T> {
-  return (value, name) => {
-    const choice = choices.find((candidate) => candidate === value);
-    if (choice === undefined) throw wrong(name, quoted(choices));
-    return choice;
-  };
-}
-
-function quoted(choices: readonly (string | number)[]): string {
-  return choices.map((choice) => JSON.stringify(choice)).join(' or ');
-}
-
-function listOf<T>(check: Check<T>): Check<T[]> {
-  return (value, name) => {
-    if (!Array.isArray(value)) throw wrong(name, 'an array');
-    return Array.from(value, (item: unknown, index) => check(item, `${name}[${index}]`));
-  };
-}
-
-const text: Check<string> = (value, name) => {
-  if (typeof value !== 'string') throw wrong(name, 'a string');
-  return value;
-};
-
-const boolean: Check<boolean> = (value, name) => {
-  if (typeof value !== 'boolean') throw wrong(name, 'true or false');
-  return value;
-};
-
-const positiveInteger: Check<number> = (value, name) => {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
-    throw wrong(name, 'a whole number above 0');
-  }
-  return value;
-};
-
-const fraction: Check<number> = (value, name) => {
-  if (typeof value !== 'number' || !(value >= 0 && value <= 1)) {
-    throw wrong(name, 'a number from 0 to 1');
-  }
-  return value;
-};
-
-const regionCount: Check<number> = (value, name) => {
-  const count = positiveInteger(value, name);
-  if (count > mostRegions) throw wrong(name, `a whole number from 1 to ${mostRegions}`);
-  return count;
-};
-
 const windows: Check<Windows> = (value, name) => {
   if (value === 'auto' || value === 'whole') return value;
   if (typeof value !== 'object' || value === null) {
@@ -401,25 +261,3 @@ const windows: Check<Windows> = (value, name) => {
   if (stride > size) throw wrong(`${name}.stride`, `at most ${name}.size, ${size}`);
   return { size, stride };
 };
-
-const background: Check<'auto' | 'none' | string[]> = (value, name) => {
-  if (value === 'auto' || value === 'none') return value;
-  if (!Array.isArray(value)) throw wrong(name, '"auto", "none" or an array of words');
-  return listOf(text)(value, name);
-};
-
-const url: Check<string | URL> = (value, name) => {
-  if (typeof value === 'string' && value !== '') return value;
-  if (value instanceof URL) return value;
-  throw wrong(name, 'a URL');
-};
-
-const abortSignal: Check<AbortSignal> = (value, name) => {
-  if (!(value instanceof AbortSignal)) throw wrong(name, 'an AbortSignal');
-  return value;
-};
-
-function listener<T>(value: unknown, name: string): (news: T) => void {
-  if (typeof value !== 'function') throw wrong(name, 'a function');
-  return value as (news: T) => void;
-}

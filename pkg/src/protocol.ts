@@ -11,7 +11,7 @@ import type {
 } from './engine.js';
 import type { ErrorCode } from './errors.js';
 import type { MadeModel } from './models.js';
-import type { CheckedEncode, CheckedSegment, DeviceChoice, Progress } from './options.js';
+import type { CheckedEncode, DeviceChoice, Progress, SegmentSettings } from './options.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
 export const protocolVersion = 4;
@@ -81,7 +81,7 @@ export interface Calls {
       picture: number;
       segmentation: number;
       words: string[];
-      options: CheckedSegment['engine'];
+      options: SegmentSettings;
       /** Whether coarse answers are wanted on the way. */
       partials: boolean;
     };

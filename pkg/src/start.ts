@@ -1,16 +1,9 @@
-import type { WorkerLike } from './bridge.js';
 import { messageOf, WordmaskError } from './errors.js';
 import { missingAdvice } from './missing.js';
 import type { CheckedPlaces } from './options.js';
 import { workerPlace } from './places.js';
 import { ThreadWorker } from './thread.js';
-
-/** A worker that is on its way, and why it may not arrive. */
-export interface StartedWorker {
-  worker: WorkerLike;
-  /** The failure that a worker has met which never said a word. */
-  failure(reason: string | undefined): WordmaskError;
-}
+import type { StartedWorker } from './worker-like.js';
 
 /**
  * Starts `worker.js`: as a worker of the page, or as a thread where there are no workers.

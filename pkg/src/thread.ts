@@ -1,6 +1,6 @@
-import type { WorkerLike } from './bridge.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 import { builtin, type Thread } from './runtime.js';
+import type { WorkerLike } from './worker-like.js';
 
 /** A thread of Node with the face of a `Worker`. */
 export class ThreadWorker implements WorkerLike {

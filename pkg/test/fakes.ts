@@ -19,10 +19,11 @@ import type {
   Part,
   ReadAt,
 } from '../src/engine.js';
+import type { Surroundings } from '../src/host.js';
 import type { BrowserStorage } from '../src/models.js';
 import { enginePlace } from '../src/places.js';
 import type { FromWorker, PublishedFile, ToWorker } from '../src/protocol.js';
-import { type Port, type Surroundings, serve } from '../src/serve.js';
+import { type Port, serve } from '../src/serve.js';
 
 export const bundleUrl = 'https://example.org/models/small/';
 /** Where the engine is looked for unless a call says otherwise. */

@@ -8,9 +8,9 @@ import {
   checkOpacity,
   checkPoint,
   checkRegion,
-  checkSegment,
   checkWords,
 } from '../src/options.js';
+import { checkSegment } from '../src/segment-options.js';
 
 function refused(body: () => unknown, part: string): void {
   assert.throws(body, (error) => {

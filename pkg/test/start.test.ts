@@ -71,7 +71,11 @@ test('startWorker starts a thread where there are no workers', async () => {
   const started = startWorker({ workerUrl });
   assert.ok(started.worker instanceof ThreadWorker);
   const connection = new Connection(started, () => undefined);
-  const svg = await connection.call<'text'>({ kind: 'text', segmentation: 3, form: { kind: 'svg' } });
+  const svg = await connection.call<'text'>({
+    kind: 'text',
+    segmentation: 3,
+    form: { kind: 'svg' },
+  });
   assert.equal(svg, 'svg of 3');
   connection.close(new WordmaskError('internal', 'over'));
 });

@@ -8,6 +8,14 @@ export interface PaintedClass {
   readonly color: readonly [number, number, number];
 }
 
+/** What is painted of a segmentation. */
+export interface Painted {
+  readonly width: number;
+  readonly height: number;
+  readonly labels: Uint8Array;
+  readonly classes: readonly PaintedClass[];
+}
+
 /** One RGBA quadruple for each label: `fill` inside an area, `edge` along its border. */
 export interface Inks {
   readonly fill: Uint8ClampedArray;

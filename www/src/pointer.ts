@@ -3,8 +3,7 @@
  * cross-hair shows where the keyboard is, and a click or Enter picks the point.
  */
 import { css, element, make } from './dom.js';
-import { UNLABELLED } from './paint.js';
-import type { Painted } from './stage.js';
+import { type Painted, UNLABELLED } from './paint.js';
 
 /** A place in the picture, as parts of its width and height. */
 export type Point = readonly [x: number, y: number];

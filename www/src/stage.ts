@@ -1,16 +1,8 @@
 /** The stage: the picture on a canvas, with its masks and the outline of a region that was asked for. */
 import { element } from './dom.js';
-import { inks, type PaintedClass, paint, regionInks } from './paint.js';
+import { inks, type Painted, paint, regionInks } from './paint.js';
 import { createPointer, type Pointer } from './pointer.js';
 import type { Store } from './state.js';
-
-/** What the stage needs of a segmentation. */
-export interface Painted {
-  readonly width: number;
-  readonly height: number;
-  readonly labels: Uint8Array;
-  readonly classes: readonly PaintedClass[];
-}
 
 /** What the stage needs of a region: 1 inside, 0 outside. */
 export interface Outlined {

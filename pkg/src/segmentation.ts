@@ -1,0 +1,136 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { Resident } from './bridge.js';
+import type { ClassSummary } from './engine.js';
+import { WordmaskError } from './errors.js';
+import { imageData } from './image-data.js';
+import { type CocoOptions, checkCoco, checkOpacity } from './options.js';
+import { paint } from './overlay.js';
+import { forgotten, release, usable } from './ownership.js';
+import type { CallAnswer, CallRequest, PngForm, TextForm } from './protocol.js';
+
+/** How long the network took, without waiting and copying. */
+export interface Timing {
+  encodeMs: number;
+  segmentMs: number;
+}
+
+/** Masks for words. */
+export class Segmentation {
+  readonly width: number;
+  readonly height: number;
+  /** One class index per pixel, row by row; 255 = unlabelled. */
+  readonly labels: Uint8Array;
+  /** The classes, by their index in `labels`. */
+  readonly classes: readonly ClassSummary[];
+  readonly timing: Timing;
+  readonly #words: readonly string[];
+  readonly #resident: Resident;
+  readonly #fileName: string;
+
+  /** @internal Made by `EncodedPicture.segment`. */
+  constructor(
+    resident: Resident,
+    words: readonly string[],
+    answer: CallAnswer<'segment'>,
+    timing: Timing,
+    fileName: string,
+  ) {
+    this.#resident = resident;
+    this.#words = words;
+    this.#fileName = fileName;
+    this.width = answer.width;
+    this.height = answer.height;
+    this.labels = answer.labels;
+    this.classes = answer.classes;
+    this.timing = timing;
+    forgotten.register(this, resident, this);
+  }
+
+  /** The heat map of a class: one value of 0 to 1 per pixel. Classes go by name or by index. */
+  async scores(which: string | number): Promise<Float32Array> {
+    const index = this.#indexOf(which);
+    return this.#ask<'scores'>((segmentation) => ({ kind: 'scores', segmentation, index }));
+  }
+
+  /** The masks in the colours of their classes, transparent where no class is. */
+  toImageData(options?: { opacity?: number | undefined }): ImageData {
+    const opacity = checkOpacity(options, 'toImageData');
+    const rgba = paint(this.labels, this.classes, opacity);
+    return imageData(rgba, this.width, this.height);
+  }
+
+  /** The label map as an indexed PNG with the colours of the classes. */
+  async toPng(): Promise<Blob> {
+    return this.#png({ kind: 'labels' });
+  }
+
+  /** The picture with the masks painted over it, as PNG. */
+  async overlay(options?: { opacity?: number | undefined }): Promise<Blob> {
+    return this.#png({ kind: 'overlay', opacity: checkOpacity(options, 'overlay') });
+  }
+
+  /** The pixels of one class on a transparent ground, as PNG. */
+  async cutout(which: string | number): Promise<Blob> {
+    return this.#png({ kind: 'cutout', index: this.#indexOf(which) });
+  }
+
+  /**
+   * The masks as a COCO object-detection file with one picture: JSON text. Masks without holes are
+   * polygons, those with holes run lengths.
+   */
+  async toCoco(options?: CocoOptions): Promise<string> {
+    return this.#text({ kind: 'coco', fileName: checkCoco(options) ?? this.#fileName });
+  }
+
+  /** The outlines as a GeoJSON feature collection in pixel coordinates: JSON text. */
+  async toGeoJson(): Promise<string> {
+    return this.#text({ kind: 'geojson' });
+  }
+
+  /** The outlines as the text of an SVG file. */
+  async toSvg(): Promise<string> {
+    return this.#text({ kind: 'svg' });
+  }
+
+  /** Frees the engine's memory. `labels`, `classes` and `toImageData` stay of use. */
+  free(): void {
+    release(this, this.#resident);
+  }
+
+  /** The same as `free`, for `using`. */
+  [Symbol.dispose](): void {
+    this.free();
+  }
+
+  async #png(form: PngForm): Promise<Blob> {
+    const bytes = await this.#ask<'png'>((segmentation) => ({ kind: 'png', segmentation, form }));
+    return new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'image/png' });
+  }
+
+  #text(form: TextForm): Promise<string> {
+    return this.#ask<'text'>((segmentation) => ({ kind: 'text', segmentation, form }));
+  }
+
+  async #ask<K extends 'scores' | 'png' | 'text'>(
+    request: (handle: number) => CallRequest<K>,
+  ): Promise<CallAnswer<K>> {
+    usable(this.#resident);
+    const connection = await this.#resident.home();
+    return connection.call<K>(request(this.#resident.handle));
+  }
+
+  #indexOf(which: string | number): number {
+    const index = typeof which === 'number' ? which : this.#find(which);
+    if (!this.classes[index]) {
+      const names = this.classes.map(({ name }) => name).join(', ');
+      throw new WordmaskError('input', `There is no class ${which}. The classes are: ${names}.`);
+    }
+    return index;
+  }
+
+  /** By the name in the answer, or by the word as it was given. */
+  #find(name: string): number {
+    const named = this.classes.findIndex((candidate) => candidate.name === name);
+    return named >= 0 ? named : this.#words.indexOf(name);
+  }
+}
