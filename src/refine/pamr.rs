@@ -25,7 +25,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::image::Picture;
-use crate::kernel::cpu::{Functions, Lanes, Work, run};
+use crate::kernel::cpu::{Functions, Simd, SimdOp, run};
 use crate::parallel::for_each_chunk;
 
 /// The most pixels, about, at which pictures are refined.
@@ -516,11 +516,11 @@ struct Affinities<'a> {
     affinities: &'a mut [Weights],
 }
 
-impl Work for Affinities<'_> {
+impl SimdOp for Affinities<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<L: Simd>(self) {
         let Phase { blocks, stride, .. } = *self.phase;
         let neighbours = self.phase.neighbours(3);
         let centre = MARGIN * (3 * stride + 1);
@@ -546,11 +546,11 @@ struct Propagation<'a> {
     target: &'a mut [f32],
 }
 
-impl Work for Propagation<'_> {
+impl SimdOp for Propagation<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
+    fn run<L: Simd>(mut self) {
         let mut class = 0;
         while class < self.classes {
             class += match self.classes - class {
@@ -566,7 +566,7 @@ impl Work for Propagation<'_> {
 impl Propagation<'_> {
     /// Takes the step for `CLASSES` classes from one on, and returns how many these are.
     #[inline(always)]
-    fn step<L: Lanes, const CLASSES: usize>(&mut self, class: usize) -> usize {
+    fn step<L: Simd, const CLASSES: usize>(&mut self, class: usize) -> usize {
         let Phase { blocks, stride, .. } = *self.phase;
         let neighbours = self.phase.neighbours(self.classes);
         for (row, weights) in self.affinities.chunks_exact(blocks).enumerate() {
@@ -600,7 +600,7 @@ impl Propagation<'_> {
 /// differences to the pixel its square is computed without loss: they are whole numbers, of
 /// which two at least are zero.
 #[inline(always)]
-fn subtract_differences<L: Lanes>(
+fn subtract_differences<L: Simd>(
     weights: &mut Weights,
     channel: &[f32],
     centre: usize,
@@ -628,12 +628,12 @@ fn subtract_differences<L: Lanes>(
 
 /// A softmax over the neighbours.
 #[inline(always)]
-fn to_softmax<L: Lanes>(weights: &mut Weights) {
+fn to_softmax<L: Simd>(weights: &mut Weights) {
     let functions = Functions::get();
     for part in (0..LANES).step_by(L::COUNT) {
         let mut largest = L::splat(f32::NEG_INFINITY);
         for weights in &*weights {
-            largest = largest.at_least(L::load(&weights[part..]));
+            largest = largest.max(L::load(&weights[part..]));
         }
         let mut sum = L::splat(0.0);
         for weights in &mut *weights {
