@@ -376,6 +376,7 @@ fn make_directory(path: &Path) -> Result<()> {
 fn at(path: &Path, error: &Error) -> Error {
     match error {
         Error::Input(message) => Error::input(format!("{}: {message}", path.display())),
+        Error::Unsupported(message) => Error::unsupported(format!("{}: {message}", path.display())),
         other => other.clone(),
     }
 }

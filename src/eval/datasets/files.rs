@@ -124,6 +124,7 @@ pub(super) fn in_file(path: &Path, error: Error) -> Error {
     let named = |message: String| format!("{}: {message}", path.display());
     match error {
         Error::Input(message) => Error::Input(named(message)),
+        Error::Unsupported(message) => Error::Unsupported(named(message)),
         Error::OutOfMemory(message) => Error::out_of_memory(named(message)),
         other => other,
     }
