@@ -236,7 +236,8 @@ export class Work {
         this.#encoded?.source.close();
         this.#encoded = { source, picture };
         if (pixels !== null) source.settle(pixels);
-        this.#events.show(source, this.masks);
+        // Unless another picture has been chosen meanwhile.
+        if (this.#source === source) this.#events.show(source, this.masks);
         this.#events.encoded();
       }
     } catch (error) {
