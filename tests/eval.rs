@@ -397,7 +397,8 @@ fn pictures_that_cannot_be_used_are_told_of_and_the_run_goes_on() {
     let whole_truth = fs::read(&truth).unwrap();
     fs::write(folder.picture(1), &whole[..whole.len() / 2]).unwrap();
     // 200 is no class.
-    GrayImage::from_pixel(128, 128, image::Luma([200]))
+    let (width, height) = image::image_dimensions(&truth).unwrap();
+    GrayImage::from_pixel(width, height, image::Luma([200]))
         .save(&truth)
         .unwrap();
     let output = fails(
