@@ -237,7 +237,7 @@ function agreement(some, others) {
 
 function print({ name, cells }, seconds) {
   const told = cells.map(({ where, problem, answer }) => {
-    return `${where}: ${problem ?? answer?.engine ?? 'built'}`;
+    return `${where}: ${problem ?? answer?.engine ?? 'works'}`;
   });
   console.log(`${name} (${seconds.toFixed(0)} s) ${told.join(' | ')}`);
 }
