@@ -4,7 +4,6 @@
  * `npm run consumers -- NAME …` for some. A run of all writes docs/consumers.md.
  */
 
-import { spawn } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -15,13 +14,14 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { browsers } from '../tests/consumers/browsers.mjs';
+import { document, table } from '../tests/consumers/document.mjs';
+import { freePort, reachable, shell, start } from '../tests/consumers/programs.mjs';
 import { rows, tested } from '../tests/consumers/rows.mjs';
 import { openSite } from '../tests/consumers/site.mjs';
-import { Failure, isMain, main, root, which } from './lib.mjs';
+import { Failure, isMain, main, npmCommand, root } from './lib.mjs';
 
 const here = join(root, 'tests', 'consumers');
 const patience = 120_000;
@@ -84,6 +84,8 @@ async function consumer(name, folder, tarball, opened) {
     return { name, versions, cells: await use(row, folder, opened) };
   } catch (error) {
     return { name, versions: '', cells: [{ where: 'build', problem: error.message }] };
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
@@ -160,7 +162,7 @@ async function onServer({ serve }, folder, opened) {
   const server = start(folder, serve(port));
   const site = await openSite(folder);
   try {
-    await reachable(url, server);
+    await reachable(url, server, patience);
     return await inAll(opened, url, site);
   } finally {
     site.close();
@@ -235,97 +237,9 @@ function agreement(some, others) {
 
 function print({ name, cells }, seconds) {
   const told = cells.map(({ where, problem, answer }) => {
-    return `${where}: ${problem ?? answer?.engine ?? 'built'}`;
+    return `${where}: ${problem ?? answer?.engine ?? 'works'}`;
   });
   console.log(`${name} (${seconds.toFixed(0)} s) ${told.join(' | ')}`);
-}
-
-/** Runs a program of the project, or one by its path, and returns what it prints. */
-function shell(folder, command) {
-  return new Promise((resolve, reject) => {
-    const child = begin(folder, command, ['ignore', 'pipe', 'pipe']);
-    let out = '';
-    let all = '';
-    child.stdout.on('data', (part) => {
-      out += part;
-      all += part;
-    });
-    child.stderr.on('data', (part) => {
-      all += part;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve(out);
-      else
-        reject(new Failure(`${command.slice(0, 3).join(' ')} failed: ${all.trim().slice(-1500)}`));
-    });
-  });
-}
-
-function start(folder, command) {
-  const child = begin(folder, command, ['ignore', 'pipe', 'pipe'], true);
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (part) => {
-      said += part;
-    });
-  }
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  return {
-    get said() {
-      return said;
-    },
-    get isOver() {
-      return child.exitCode !== null;
-    },
-    async stop() {
-      // Servers have children of their own, which are of their group.
-      if (child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
-      await ended;
-    },
-  };
-}
-
-function begin(folder, [program, ...args], stdio, detached = false) {
-  const own = join(folder, 'node_modules', '.bin');
-  return spawn(program, args, {
-    cwd: folder,
-    stdio,
-    detached,
-    env: {
-      ...process.env,
-      PATH: `${own}${delimiter}${process.env.PATH}`,
-      CI: '1',
-      NEXT_TELEMETRY_DISABLED: '1',
-      NO_COLOR: '1',
-    },
-  });
-}
-
-function npmCommand(args) {
-  const started = process.env.npm_execpath;
-  return started?.endsWith('.js')
-    ? [process.execPath, started, ...args]
-    : [which('npm') ?? 'npm', ...args];
-}
-
-async function reachable(url, server) {
-  const deadline = Date.now() + patience;
-  while (Date.now() < deadline && !server.isOver) {
-    const response = await fetch(url).catch(() => undefined);
-    if (response?.ok) return;
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  throw new Failure(`The server did not start: ${server.said.slice(-1500)}`);
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function late(milliseconds, problem) {
@@ -341,31 +255,6 @@ export async function testConsumers() {
   const failed = cells.filter(({ problem }) => problem !== undefined);
   for (const { name, where, problem } of failed) console.error(`${name}, ${where}: ${problem}`);
   return { passed: cells.length - failed.length, failed: failed.length };
-}
-
-function table(results) {
-  const lines = results.map(({ name, versions, cells }) => {
-    const { title, todo } = rows[name];
-    const works = cells.map(({ where, answer, problem }) => {
-      if (problem) return `${where}: **fails**`;
-      return answer ? `${where}: ${answer.engine}` : `${where}: works`;
-    });
-    return `| ${[title, versions || '—', todo, works.join('<br>')].join(' | ')} |`;
-  });
-  return [
-    '| consumer | versions | what has to be done | tried in, with the engine |',
-    '| --- | --- | --- | --- |',
-    ...lines,
-  ].join('\n');
-}
-
-function document(results) {
-  return `# Consumers
-
-Who can use the package, and what has to be done for it. \`npm run consumers\` writes this page: it packs the package, installs the tarball in a fresh project for each row, builds, segments \`www/samples/scene-1.png\` for three words with the built-in model on the CPU, and compares the label maps. All that run the same engine agree in every pixel; the two engines (with and without relaxed SIMD) agree in more than 99.9 % of them. Built pages are served with the Content-Security-Policy that the package's README asks for. \`npm test\` tries ${tested.map((name) => `\`${name}\``).join(', ')} in Chromium.
-
-${table(results)}
-`;
 }
 
 if (isMain(import.meta.url)) {

@@ -77,11 +77,17 @@ function isProgram(path) {
   }
 }
 
-/** Runs npm, the one that started us if there is one. */
+/** Runs npm in the root of the project. */
 export function npm(args, failure) {
+  const [program, ...given] = npmCommand(args);
+  run(program, given, { failure });
+}
+
+/** What runs npm with these arguments: the npm that started us, if there is one. */
+export function npmCommand(args) {
   const started = process.env.npm_execpath;
-  if (started?.endsWith('.js')) run(process.execPath, [started, ...args], { failure });
-  else run(which('npm') ?? 'npm', args, { failure });
+  if (started?.endsWith('.js')) return [process.execPath, started, ...args];
+  return [which('npm') ?? 'npm', ...args];
 }
 
 /** The file name of a program. */

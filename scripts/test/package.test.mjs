@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { before, test } from 'node:test';
 import { Script } from 'node:vm';
-import { root, which } from '../lib.mjs';
+import { npmCommand, root } from '../lib.mjs';
 
 const pkg = join(root, 'pkg');
 const manifest = JSON.parse(readFileSync(join(pkg, 'package.json'), 'utf8'));
@@ -21,10 +21,8 @@ let packed;
 
 before(() => {
   if (!isBuilt) return;
-  const { stdout } = spawnSync(which('npm') ?? 'npm', ['pack', '--dry-run', '--json'], {
-    cwd: pkg,
-    encoding: 'utf8',
-  });
+  const [program, ...args] = npmCommand(['pack', '--dry-run', '--json']);
+  const { stdout } = spawnSync(program, args, { cwd: pkg, encoding: 'utf8' });
   packed = new Set(JSON.parse(stdout)[0].files.map(({ path }) => path));
 });
 
