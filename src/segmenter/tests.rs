@@ -52,6 +52,7 @@ fn a_picture_of_another_model_is_refused_everywhere() {
         refusal(block_on(other.cell_vectors(
             &image,
             Method::MaskClip,
+            false,
             progress,
         ))),
         refusal(other.region_at(&image, 0, 0)),

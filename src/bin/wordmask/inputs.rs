@@ -201,7 +201,7 @@ impl Search {
                         });
                     }
                 }
-                Err(error) => self.note(&error, here, &wanted),
+                Err(error) => self.note(error, here, &wanted),
             }
         }
         self.roots.push(real);
@@ -209,16 +209,16 @@ impl Search {
     }
 
     /// Keeps what went wrong while walking, if a picture may be missing for it.
-    fn note(&mut self, error: &walkdir::Error, folder: &Path, wanted: &impl Fn(&Path) -> bool) {
-        let path = error.path().unwrap_or(folder);
+    fn note(&mut self, error: walkdir::Error, folder: &Path, wanted: &impl Fn(&Path) -> bool) {
+        let path = error.path().unwrap_or(folder).to_owned();
         // What a link leads back to is found where it is.
-        let Some(cause) = error.io_error() else {
+        let Some(cause) = error.into_io_error() else {
             return;
         };
-        let below = path.strip_prefix(folder).unwrap_or(path);
+        let below = path.strip_prefix(folder).unwrap_or(&path);
         let dangling = cause.kind() == ErrorKind::NotFound;
         if !dangling || (is_picture(below) && wanted(below)) {
-            self.fail(path, Error::io(path, cause));
+            self.fail(&path, Error::io(&path, cause));
         }
     }
 

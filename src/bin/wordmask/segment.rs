@@ -90,12 +90,12 @@ fn settings(
         Windows::Whole => "whole".to_owned(),
         Windows::Slide { size, stride } => format!("{size},{stride}"),
     };
-    let setting = segmenter.setting_of(options);
+    let pipeline = segmenter.pipeline_for(options);
     let settings = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "model": { "name": manifest.name, "sha256": FileEntry::of("", bytes.as_bytes()).sha256 },
         "words": words,
-        "method": setting.to_string(),
+        "method": pipeline.to_string(),
         "background": options.background.to_string(),
         "threshold": options.threshold,
         "crops": u32::from(options.crops),
