@@ -5,7 +5,7 @@ mod self_test;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DataError, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -232,13 +232,18 @@ impl Gpu {
 ///
 /// [`Error::Device`] if the device was lost or could not be read.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let data = tensor.into_data_async().await.map_err(|e| {
+    let unreadable = |error: &dyn std::fmt::Display| {
         Error::device(format!(
-            "the result could not be read from the device ({e}). Load the model again, or choose the CPU."
+            "the result could not be read from the device ({error}). Load the model again, or choose the CPU."
         ))
-    })?;
-    data.try_to_vec::<f32>()
-        .map_err(|e| Error::internal(format!("a tensor of another type was read: {e:?}")))
+    };
+    let data = tensor.into_data_async().await;
+    let data = data.map_err(|error| unreadable(&error))?;
+    // The bytes may come only now, and a device be lost until then.
+    data.try_to_vec::<f32>().map_err(|error| match error {
+        DataError::StorageAccess(_) => unreadable(&error),
+        other => Error::internal(format!("a tensor of another type was read: {other:?}")),
+    })
 }
 
 #[cfg(all(test, feature = "cli"))]
@@ -282,7 +287,7 @@ mod tests {
             let gpu = current_gpu().clone().unwrap();
             gpu.setup.device.destroy();
             let error = segment(&segmenter).unwrap_err();
-            assert_eq!(error.code(), "device");
+            assert_eq!(error.code(), "device", "{error}");
             assert!(
                 error.to_string().contains("Load the model again"),
                 "{error}"
