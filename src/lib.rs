@@ -30,7 +30,7 @@
 //! let answer = segmenter.segment(&image, &words, &Options::default(), &mut NoProgress).await?;
 //! assert_eq!(answer.labels().width(), image.picture().width());
 //! assert_eq!(answer.classes()[0].name, "cat");
-//! # wordmask::Result::Ok(())
+//! # Ok::<(), wordmask::Error>(())
 //! # }).unwrap();
 //! ```
 //!

@@ -38,7 +38,7 @@ pub enum ScoreKind {
 /// let kind = ScoreKind::Cosine { scale: 100.0 };
 /// let map = ScoreMap::new(2, grid, vec![0.30, 0.20, 0.20, 0.30], kind)?;
 /// assert!(map.probabilities().class(0)[0] > 0.99);
-/// # wordmask::Result::Ok(())
+/// # Ok::<(), wordmask::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreMap {

@@ -268,7 +268,7 @@ mod tests {
             let gpu = current_gpu().clone().unwrap();
             gpu.setup.device.destroy();
             let error = segment(&segmenter).unwrap_err();
-            assert_eq!(error.code(), "device");
+            assert_eq!(error.code(), "device", "{error}");
             assert!(
                 error.to_string().contains("Load the model again"),
                 "{error}"

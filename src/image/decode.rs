@@ -35,6 +35,7 @@ pub(super) enum Orient {
     /// As its EXIF data say.
     Upright,
     /// As its pixels are stored.
+    #[cfg(feature = "cli")]
     Stored,
 }
 
@@ -49,6 +50,7 @@ pub(super) fn decode(bytes: &[u8], orient: Orient) -> Result<Picture> {
     check_size(width, height)?;
     let orientation = match orient {
         Orient::Upright => orientation_of(&mut decoder, &bytes, format),
+        #[cfg(feature = "cli")]
         Orient::Stored => Orientation::NoTransforms,
     };
     let color = decoder.color_type();

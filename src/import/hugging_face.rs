@@ -11,8 +11,8 @@ use super::{HF_CONFIG, OPEN_CLIP_CONFIG, Published, read_config, tokenizer};
 use crate::error::{Error, Result};
 use crate::kernel::Activation;
 
-/// `CLIPConfig`'s default of `logit_scale_init_value`, which a model without a `logit_scale` has: a
-/// fourteenth of what CLIPs are trained to, as a logarithm.
+/// `CLIPConfig`'s default of `logit_scale_init_value`, which a model without a `logit_scale` has: the
+/// logarithm of 14.3.
 const LOGIT_SCALE: f32 = 2.6592;
 
 /// A tower of which nothing is said.

@@ -19,7 +19,7 @@
 //! assert_eq!(model.layout(), "Hugging Face");
 //! assert_eq!(model.config().vision.patch, 16);
 //! # }
-//! # wordmask::Result::Ok(())
+//! # Ok::<(), wordmask::Error>(())
 //! ```
 //!
 //! Of a weight file the header is read, and then each tensor's range when it is asked for: the

@@ -460,7 +460,7 @@ fn a_logit_scale_may_be_missing_or_of_another_type() {
         scale.3 = 4.6052f64.to_le_bytes().to_vec();
     });
     assert!((scale(&double) - 100.0).abs() < 0.01);
-    // A model of transformers has what its configuration says then, and a twelfth of it by default.
+    // As in transformers, a model has what its configuration says then, or the default.
     let mut missing = with(&|stored| stored.retain(|(name, ..)| name != "logit_scale"));
     assert!((scale(&missing) - 3.0f32.exp()).abs() < 1e-4);
     edit_json(&mut missing, "config.json", |config| {

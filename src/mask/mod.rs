@@ -34,7 +34,7 @@ pub const UNLABELLED: u8 = 255;
 /// let map = LabelMap::new(3, 1, vec![0, 0, UNLABELLED])?;
 /// let present: Vec<_> = map.present().collect();
 /// assert_eq!(present, [(0, 2)]);
-/// # wordmask::Result::Ok(())
+/// # Ok::<(), wordmask::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelMap {

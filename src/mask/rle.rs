@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// let mask = Rle::of_class(&map, 1)?;
 /// assert_eq!(mask.counts(), [0, 2, 1, 1]);
 /// assert_eq!(Rle::from_coco_string(2, 2, &mask.to_coco_string())?, mask);
-/// # wordmask::Result::Ok(())
+/// # Ok::<(), wordmask::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rle {

@@ -52,7 +52,7 @@ use words::Words;
 /// let vectors = segmenter.embed_names(&["cat", "kitten"], &mut NoProgress).await?;
 /// let length: f32 = vectors[0].iter().map(|x| x * x).sum();
 /// assert!((length - 1.0).abs() < 1e-3);
-/// # wordmask::Result::Ok(())
+/// # Ok::<(), wordmask::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Debug)]

@@ -33,7 +33,7 @@ pub(crate) fn eval(args: &Eval) -> Result<()> {
         state: args.resume.clone(),
         save: args.save.as_ref().map(|folder| Save {
             folder: folder.clone(),
-            overlays: args.save_what.contains(&Saved::Overlays),
+            overlays: args.save_what.is_empty() || args.save_what.contains(&Saved::Overlays),
             labels: args.save_what.contains(&Saved::Labels),
         }),
         class_file: args.classes.clone(),
@@ -84,7 +84,7 @@ fn read_reports(path: &Path) -> Result<Vec<Report>> {
 
 fn test_set(args: &Eval) -> Result<TestSet> {
     if let Some(count) = args.set.scenes {
-        return TestSet::scenes(args.seed, count);
+        return TestSet::scenes(args.seed.unwrap_or(0), count);
     }
     let (kind, folder) = args
         .set

@@ -13,7 +13,7 @@
 //!   better and differ from SCLIP's in every data set, so that what is measured with them cannot
 //!   stand beside a paper's number.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::DatasetKind;
 use crate::error::{Error, Result};
@@ -119,6 +119,8 @@ pub fn parse_classes(text: &str) -> Result<Vec<Vec<String>>> {
                 "Line {number} of the class list has an empty name. Remove the comma."
             )));
         }
+        refuse_twice(&names)
+            .map_err(|e| e.context(format_args!("In line {number} of the class list")))?;
         let names = parse_words(&names)
             .map_err(|e| e.context(format_args!("In line {number} of the class list")))?;
         lists.push(names.into_iter().map(|class| class.name).collect());
@@ -129,6 +131,19 @@ pub fn parse_classes(text: &str) -> Result<Vec<Vec<String>>> {
         ));
     }
     Ok(lists)
+}
+
+/// A name that comes twice in one class was meant to be another.
+fn refuse_twice(names: &[&str]) -> Result<()> {
+    let mut seen = HashSet::new();
+    let twice = |name: &&&str| !seen.insert(name.trim().to_lowercase());
+    match names.iter().find(twice) {
+        Some(name) => Err(Error::input(format!(
+            "“{}” is there twice. Leave one out.",
+            name.trim()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Of two classes with one name, the later one could never be answered.

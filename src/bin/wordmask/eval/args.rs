@@ -24,9 +24,10 @@ pub(crate) struct Eval {
     /// a line more for the background, the first, where it is a class.
     #[arg(long, value_name = "FILE", conflicts_with = "scenes")]
     pub(super) classes: Option<PathBuf>,
-    /// Seed of the first scene; below a million, where no training scene is.
-    #[arg(long, default_value_t = 0, requires = "scenes")]
-    pub(super) seed: u64,
+    /// Seed of the first scene, 0 if left out; below a million, where no training scene is.
+    // Not a default of clap's, which would not notice what `requires` says.
+    #[arg(long, requires = "scenes")]
+    pub(super) seed: Option<u64>,
     /// What to measure, between commas: methods with their refinements, pearl+tlp or
     /// maskclip+residual, or `all`; the bundle's own setting if left out.
     #[arg(long, value_name = "SETTINGS")]
@@ -68,13 +69,7 @@ pub(crate) struct Eval {
     pub(super) save: Option<PathBuf>,
     /// Which pictures of the answers, between commas: overlays, and labels in the numbers of the
     /// truth.
-    #[arg(
-        long,
-        value_name = "WHAT",
-        value_delimiter = ',',
-        default_value = "overlays",
-        requires = "save"
-    )]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', requires = "save")]
     pub(super) save_what: Vec<Saved>,
     /// One JSON object a setting on standard output.
     #[arg(long)]
