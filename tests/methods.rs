@@ -358,7 +358,20 @@ fn assert_agree(a: &Segmenter, b: &Segmenter, settings: Vec<Pipeline>) {
             100.0 * alike
         );
         assert!(alike >= 0.995, "{setting}: only {alike} alike");
-        assert!(difference <= 1e-2, "{setting}: off by {difference}");
+        assert!(
+            difference <= limit(setting.method),
+            "{setting}: off by {difference}"
+        );
+    }
+}
+
+/// How far single scores may be apart.
+fn limit(method: Method) -> f32 {
+    match method {
+        // Its scores are multiplied by a guide at 256 x 256 cells and then divided by their sum, so that what
+        // rounding does to an eigenvector counts most where every class is unlikely.
+        Method::ClipDiy => 1.5e-2,
+        _ => 1e-2,
     }
 }
 

@@ -12,6 +12,7 @@
 //! - the foreground is the part that touches the border of the picture less, and only if both do
 //!   so equally the part with the larger absolute value.
 
+use crate::image::{CellAxis, enlarge};
 use crate::{Error, Result};
 
 /// Similarities of a picture all within this of one are those of equal features, rounded.
@@ -102,26 +103,8 @@ impl Pooled {
 
     /// Scores of the pooled cells, bilinearly, at the cells that were pooled.
     fn interpolate(&self, scores: &[f32], rows: usize, cols: usize) -> Vec<f32> {
-        let place = |cell: usize, cells: usize| {
-            let middle = (cell as f32 + 0.5) / self.factor as f32 - 0.5;
-            let middle = middle.clamp(0.0, (cells - 1) as f32);
-            let before = middle as usize;
-            (before, (before + 1).min(cells - 1), middle.fract())
-        };
-        let mix = |a: f32, b: f32, share: f32| a + (b - a) * share;
-        let mut out = Vec::with_capacity(rows * cols);
-        for row in 0..rows {
-            let (top, bottom, down) = place(row, self.rows);
-            for col in 0..cols {
-                let (left, right, along) = place(col, self.cols);
-                let line = |row: usize| {
-                    let line = &scores[row * self.cols..];
-                    mix(line[left], line[right], along)
-                };
-                out.push(mix(line(top), line(bottom), down));
-            }
-        }
-        out
+        let axes = [rows, cols].map(|side| CellAxis::cut(side, self.factor));
+        enlarge(scores, &axes, cols, rows)
     }
 
     /// Whether a cell lies at the border of the grid.
