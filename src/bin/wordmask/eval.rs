@@ -86,6 +86,11 @@ fn test_set(args: &Eval) -> Result<TestSet> {
     if let Some(count) = args.set.scenes {
         return TestSet::scenes(args.seed.unwrap_or(0), count);
     }
+    if args.seed.is_some() {
+        return Err(Error::input(
+            "--seed chooses scenes and has no effect on a data set. Leave it out, or measure --scenes.",
+        ));
+    }
     let (kind, folder) = args
         .set
         .dataset()

@@ -25,8 +25,8 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "FILE", conflicts_with = "scenes")]
     pub(super) classes: Option<PathBuf>,
     /// Seed of the first scene, 0 if left out; below a million, where no training scene is.
-    // Not a default of clap's, which would not notice what `requires` says.
-    #[arg(long, requires = "scenes")]
+    // `requires = "scenes"` has no effect where another set is given, with which scenes conflict.
+    #[arg(long)]
     pub(super) seed: Option<u64>,
     /// What to measure, between commas: methods with their refinements, pearl+tlp or
     /// maskclip+residual, or `all`; the bundle's own setting if left out.
