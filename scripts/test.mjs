@@ -22,7 +22,7 @@ const suites = {
   clippy: () =>
     all([
       once('cargo', ['clippy', '--release', '--locked', '--all-targets', ...strict]),
-      once('cargo', ['clippy', '--release', '--locked', '--lib', ...web, ...strict]),
+      once('cargo', ['clippy', '--release', '--locked', '--lib', '--examples', ...web, ...strict]),
     ]),
   rust: () => cargoTests(),
   unit: async () => nodeTests(await bundleTests()),

@@ -15,6 +15,7 @@ mod checks;
 mod numbers;
 
 #[path = "../../src/kernel"]
+#[allow(dead_code, unused_imports, reason = "refinements use more of it")]
 pub mod kernel {
     pub mod cpu;
 }

@@ -25,7 +25,7 @@ use wordmask::prompt::parse_words;
 use wordmask::quant::WeightSource;
 use wordmask::readback::read;
 use wordmask::refine::Refinement;
-use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Options, Setting};
+use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Options, Pipeline};
 
 async fn open(device: &str) -> Device {
     let preference = device.parse().expect("a device");
@@ -166,8 +166,8 @@ pub async fn agreement(
 }
 
 /// Every method alone, and every refinement.
-fn settings() -> Vec<Setting> {
-    let of = |method, residual, refine| Setting {
+fn settings() -> Vec<Pipeline> {
+    let of = |method, residual, refine| Pipeline {
         method,
         residual,
         refine,
