@@ -24,6 +24,8 @@ const suites = {
       once('cargo', ['clippy', '--release', '--locked', '--all-targets', ...strict]),
       once('cargo', ['clippy', '--release', '--locked', '--lib', '--examples', ...web, ...strict]),
     ]),
+  // Links that lead nowhere are errors (`Cargo.toml`).
+  docs: () => once('cargo', ['doc', '--no-deps', '--release', '--locked']),
   rust: () => cargoTests(),
   unit: async () => nodeTests(await bundleTests()),
   browser: async () => {

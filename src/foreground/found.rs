@@ -95,7 +95,7 @@ impl Found {
     }
 
     /// How likely each pixel shows a thing, 0..1, with the width and height at which the picture was
-    /// seen: its own, or less if it is large (see [`working_size`]).
+    /// seen: its own, or less if it is large (4 800 cells at most).
     ///
     /// As published, the picture is padded to whole cells, and probabilities are the sigmoid of
     /// logits that were interpolated to pixels: the other way round edges would be blurred over a
