@@ -38,6 +38,9 @@ function widen(folder) {
     patch_size: patch,
   });
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+  const processor = join(folder, 'preprocessor_config.json');
+  const { crop_size: _, size: __, ...rest } = JSON.parse(readFileSync(processor, 'utf8'));
+  writeFileSync(processor, JSON.stringify(rest));
 
   const tower = 'vision_model';
   const shapes = {
