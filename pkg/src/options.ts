@@ -13,7 +13,7 @@ import {
   url,
   wrong,
 } from './checks.js';
-import type { Crops, Guidance, Method, Refinement, Scheme, Windows } from './engine.js';
+import type { Method, Scheme, Windows } from './engine.js';
 import { WordmaskError } from './errors.js';
 
 /** `auto` takes a hardware WebGPU adapter that passes the self-test, else the CPU. */
@@ -125,18 +125,6 @@ export interface CheckedCall {
 /** Options of `Segmenter.encode`, checked; `engine` holds what the engine gets. */
 export interface CheckedEncode extends CheckedCall {
   engine: { size?: number; method?: Method; windows?: Windows };
-}
-
-/** What the engine gets of the options of `EncodedPicture.segment`. */
-export interface SegmentSettings {
-  method?: Method;
-  residual?: boolean;
-  background?: 'auto' | 'none' | string[];
-  refine?: Refinement[];
-  threshold?: number;
-  crops?: Crops;
-  guidance?: Guidance;
-  regions?: number;
 }
 
 export function checkLoad(options: unknown): CheckedLoad {

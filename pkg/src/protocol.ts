@@ -5,13 +5,14 @@ import type {
   ClassSummary,
   Device,
   EngineMask,
+  EngineSegmentOptions,
   Methods,
   NamedScore,
   Scheme,
 } from './engine.js';
 import type { ErrorCode } from './errors.js';
 import type { MadeModel } from './models.js';
-import type { CheckedEncode, DeviceChoice, Progress, SegmentSettings } from './options.js';
+import type { CheckedEncode, DeviceChoice, Progress } from './options.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
 export const protocolVersion = 4;
@@ -81,7 +82,7 @@ export interface Calls {
       picture: number;
       segmentation: number;
       words: string[];
-      options: SegmentSettings;
+      options: EngineSegmentOptions;
       /** Whether coarse answers are wanted on the way. */
       partials: boolean;
     };

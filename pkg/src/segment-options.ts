@@ -12,14 +12,8 @@ import {
   text,
   wrong,
 } from './checks.js';
-import type { Crops, Guidance, Method, Refinement } from './engine.js';
-import {
-  type CallOptions,
-  type CheckedCall,
-  callOptions,
-  methods,
-  type SegmentSettings,
-} from './options.js';
+import type { Crops, EngineSegmentOptions, Guidance, Method, Refinement } from './engine.js';
+import { type CallOptions, type CheckedCall, callOptions, methods } from './options.js';
 import type { Segmentation } from './segmentation.js';
 
 export interface SegmentOptions extends CallOptions {
@@ -55,7 +49,7 @@ const mostRegions = 200;
 /** Options of `EncodedPicture.segment`, checked; `engine` holds what the engine gets. */
 export interface CheckedSegment extends CheckedCall {
   onPartial: ((result: Segmentation) => void) | undefined;
-  engine: SegmentSettings;
+  engine: EngineSegmentOptions;
 }
 
 export function checkSegment(options: unknown): CheckedSegment {
