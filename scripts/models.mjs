@@ -45,14 +45,19 @@ export function readBundle(folder) {
     }
     bytes += expected;
   }
-  const { name, knows, scheme } = manifest;
-  return { name, knows, scheme, bytes, files: [manifestName, ...entries.map(({ file }) => file)] };
+  const { name, description, scheme } = manifest;
+  const files = [manifestName, ...entries.map(({ file }) => file)];
+  return { name, description, scheme, bytes, files };
 }
 
 function readManifest(path) {
   try {
-    const manifest = JSON.parse(readFileSync(path, 'utf8'));
-    const texts = ['name', 'knows', 'scheme'].every((key) => typeof manifest[key] === 'string');
+    // Bundles of the first versions call the description `knows`.
+    const { knows, ...manifest } = JSON.parse(readFileSync(path, 'utf8'));
+    manifest.description ??= knows;
+    const texts = ['name', 'description', 'scheme'].every(
+      (key) => typeof manifest[key] === 'string',
+    );
     if (texts && Array.isArray(manifest.shards)) return manifest;
   } catch {
     // Missing, or not JSON.
@@ -85,11 +90,11 @@ export function publishModels(page, { builtIn = builtInDir, local = localDir } =
 }
 
 function publish(folder, models, put) {
-  const { files, name, knows, bytes, scheme } = readBundle(folder);
+  const { files, name, description, bytes, scheme } = readBundle(folder);
   const to = join(models, basename(folder));
   mkdirSync(to, { recursive: true });
   for (const file of files) put(join(folder, file), join(to, file));
-  return { path: `models/${basename(folder)}/`, name, knows, bytes, scheme };
+  return { path: `models/${basename(folder)}/`, name, description, bytes, scheme };
 }
 
 /**

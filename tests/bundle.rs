@@ -40,16 +40,16 @@ fn bundle(scheme: Scheme, guide: Option<PublishedGuide>) -> (tempfile::TempDir, 
     let directory = tempfile::tempdir().unwrap();
     let about = BundleMetadata {
         name: "tiny".into(),
-        knows: "It knows nothing.".into(),
+        description: "It knows nothing.".into(),
         license: "MIT".into(),
         source: Source {
-            from: "a fixture".into(),
+            origin: "a fixture".into(),
             revision: None,
             files: vec![],
         },
         picture_size: None,
         background: vec![],
-        setting: None,
+        pipeline: None,
     };
     let mut writer = BundleWriter::new(
         published().into(),

@@ -466,7 +466,7 @@ fn import_then_info() {
             scheme,
             "--words",
             "sky, grass",
-            "--setting",
+            "--pipeline",
             "naclip+tlp",
             "--out",
             &out,
@@ -477,7 +477,7 @@ fn import_then_info() {
         assert_eq!(manifest["scheme"], scheme);
         assert_eq!(manifest["architecture"]["vision"]["layers"], 3);
         assert_eq!(manifest["words"]["file"], "words-00.safetensors");
-        assert_eq!(manifest["setting"], "naclip+tlp");
+        assert_eq!(manifest["pipeline"], "naclip+tlp");
     }
     // What is no path is a name of the catalogue, and the names are told.
     fails(&["import", "/nowhere", "--out", &out], 1, "laion-b16");

@@ -52,16 +52,16 @@ impl Files {
     fn tiny(scheme: Scheme) -> Self {
         let about = BundleMetadata {
             name: "tiny".into(),
-            knows: "It knows nothing.".into(),
+            description: "It knows nothing.".into(),
             license: "MIT".into(),
             source: Source {
-                from: "a fixture".into(),
+                origin: "a fixture".into(),
                 revision: None,
                 files: vec![],
             },
             picture_size: None,
             background: vec![],
-            setting: None,
+            pipeline: None,
         };
         let mut writer = BundleWriter::new(published().into(), None, scheme, about, &[]);
         let mut contents = BTreeMap::new();
@@ -1140,7 +1140,7 @@ fn what_is_no_manifest_is_refused() {
     for field in [
         "format",
         "name",
-        "knows",
+        "description",
         "license",
         "source",
         "architecture",

@@ -112,16 +112,16 @@ fn hf_b32_as_a_bundle() {
 fn bundled(model: Published) -> Bundle {
     let about = BundleMetadata {
         name: "b32".into(),
-        knows: "It knows nothing.".into(),
+        description: "It knows nothing.".into(),
         license: "MIT".into(),
         source: Source {
-            from: "drawn weights".into(),
+            origin: "drawn weights".into(),
             revision: None,
             files: vec![],
         },
         picture_size: None,
         background: vec![],
-        setting: None,
+        pipeline: None,
     };
     let mut writer = BundleWriter::new(model.into(), None, Scheme::F32, about, &[]);
     let mut files = Vec::new();

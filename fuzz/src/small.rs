@@ -119,7 +119,7 @@ pub fn manifest(shard: &[u8], words: &[u8]) -> Value {
     let mut vision: Vec<Value> = TENSORS.iter().map(|(name, _)| (*name).into()).collect();
     vision.push(rows(0, cut));
     json!({
-        "format": 1, "name": "small", "knows": "nothing", "license": "MIT",
+        "format": 1, "name": "small", "description": "nothing", "license": "MIT",
         "source": {"from": "a seed"},
         "architecture": {
             "vision": {

@@ -8,7 +8,7 @@ export interface BundleInfo {
   /** Where the weights come from. */
   source: string;
   /** What the model has been trained on, as a sentence. */
-  knows: string;
+  description: string;
   /** How the weights are quantised: `f32`, `f16`, `q8` or `q4`. */
   scheme: string;
 }
@@ -165,7 +165,7 @@ export interface Engine {
     onPartial?: (partial: EngineSegmentation) => void,
   ): Promise<EngineSegmentation>;
   /** The parts that these words and options need and that are not there yet. */
-  lacks(words: string[], options: EngineSegmentOptions): Part[];
+  missingParts(words: string[], options: EngineSegmentOptions): Part[];
   /** Takes a file of such a part, checked like any. */
   add(name: string, bytes: Uint8Array, sha256?: string): void;
   /** Builds what all files are there for. */

@@ -130,7 +130,7 @@ export class Host {
    */
   async #complete(words: string[], options: EngineSegmentOptions, running: Running): Promise<void> {
     const engine = this.#loaded();
-    const lacking = engine.lacks(words, options);
+    const lacking = engine.missingParts(words, options);
     if (!this.#rest || lacking.length === 0) return;
     const { source, files, taken } = this.#rest;
     const missing = files.filter(({ name, part }) => lacking.includes(part) && !taken.has(name));

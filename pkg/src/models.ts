@@ -29,6 +29,11 @@ interface StoredRecord extends MadeModel {
   imported: number;
 }
 
+/** A record of the first version, which calls the description `knows`. */
+type FirstRecord = Omit<StoredRecord, 'info'> & {
+  info: Omit<BundleInfo, 'description'> & { knows: string };
+};
+
 const cacheName = 'wordmask-models-1';
 const lockName = 'wordmask-models';
 // Cache Storage wants addresses. Nothing is ever fetched from these.
@@ -156,7 +161,7 @@ export class ModelStore {
   async #record(id: string): Promise<StoredRecord | undefined> {
     const response = await (await this.#cache()).match(models + id);
     // Written whole and by this module alone, so it is what it was.
-    return response && ((await response.json()) as StoredRecord);
+    return response && current((await response.json()) as StoredRecord | FirstRecord);
   }
 
   async #readable(): Promise<boolean> {
@@ -235,6 +240,12 @@ export function modelId(model: unknown): string {
 function described(id: string, { info, files, imported }: StoredRecord): StoredModel {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   return { id, ...info, bytes, imported: new Date(imported) };
+}
+
+function current(record: StoredRecord | FirstRecord): StoredRecord {
+  if (!('knows' in record.info)) return record as StoredRecord;
+  const { knows: description, ...info } = record.info;
+  return { ...record, info: { ...info, description } };
 }
 
 function hex(digest: ArrayBuffer): string {

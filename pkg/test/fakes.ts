@@ -304,7 +304,13 @@ function check(files: readonly BundleFile[], name: string, bytes: Uint8Array): v
   if (file?.sha256 !== hash(bytes)) throw coded('integrity', `${name} has another hash.`);
 }
 
-const info = { name: 'small', license: 'MIT', source: 'here', knows: 'Nothing.', scheme: 'q8' };
+const info = {
+  name: 'small',
+  license: 'MIT',
+  source: 'here',
+  description: 'Nothing.',
+  scheme: 'q8',
+};
 
 class FakeEngine implements Engine {
   readonly #script: Script;
@@ -321,7 +327,7 @@ class FakeEngine implements Engine {
   }
 
   /** Words that begin with "rare" are not ready. */
-  lacks(words: string[], { background }: EngineSegmentOptions): Part[] {
+  missingParts(words: string[], { background }: EngineSegmentOptions): Part[] {
     const all = [...words, ...(Array.isArray(background) ? background : [])];
     const rare = !this.#hasText && all.some((word) => word.startsWith('rare'));
     return rare ? ['tokenizer', 'text'] : [];

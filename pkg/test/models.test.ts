@@ -81,6 +81,23 @@ test('a published model is imported file by file, kept and listed', async () => 
   assert.deepEqual(net.asked, [engineUrl]);
 });
 
+test('a model of the first version, which says what it knows, is listed with its description', async () => {
+  const { id, description } = await importModel(published());
+  const [address] = [...models.entries.keys()].filter((url) => url.endsWith(id));
+  const record = await models.entries
+    .get(address ?? '')
+    ?.clone()
+    .json();
+  const { description: knows, ...info } = record.info;
+  models.entries.set(
+    address ?? '',
+    new Response(JSON.stringify({ ...record, info: { ...info, knows } })),
+  );
+  const [model] = await listModels();
+  assert.equal(model?.description, description);
+  assert.ok(model && !('knows' in model));
+});
+
 test('the id is the hash of the manifest', async () => {
   const model = await importModel(published(), { scheme: 'q4', name: 'mine' });
   const manifest = await new ModelStore(net).manifest(model.id);

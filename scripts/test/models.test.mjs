@@ -30,7 +30,7 @@ function bundle(path, change = {}) {
   };
   const manifest = {
     name: 'test',
-    knows: 'It knows nothing.',
+    description: 'It knows nothing.',
     scheme: 'q4',
     tokenizer: entry('tokenizer.json', '{}'),
     shards: [entry('vision-00.safetensors', 'weights'), entry('text-00.safetensors', 'more')],
@@ -42,6 +42,12 @@ function bundle(path, change = {}) {
 
 const readIndex = (page) => JSON.parse(readFileSync(join(page, 'models', 'index.json'), 'utf8'));
 
+test('a manifest of the first version says what the model knows', (t) => {
+  const at = folder(t);
+  bundle(join(at, 'old'), { description: undefined, knows: 'Cats.' });
+  assert.equal(readBundle(join(at, 'old')).description, 'Cats.');
+});
+
 test('the page gets the built-in model, then the local ones, and a list of them', (t) => {
   const at = folder(t);
   const [page, local, builtIn] = ['page', 'local', 'doodle'].map((name) => join(at, name));
@@ -50,7 +56,7 @@ test('the page gets the built-in model, then the local ones, and a list of them'
   bundle(join(local, '.b32.new'));
 
   publishModels(page, { builtIn, local });
-  const about = { knows: 'It knows nothing.', bytes: 13 };
+  const about = { description: 'It knows nothing.', bytes: 13 };
   assert.deepEqual(readIndex(page), [
     { path: 'models/doodle/', name: 'doodle', ...about, scheme: 'q8' },
     { path: 'models/b16-q4/', name: 'CLIP', ...about, scheme: 'q4' },

@@ -23,7 +23,8 @@ const MOST_FILES: usize = 4096;
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// A repository, an address or the path of the recipe that made it.
-    pub from: String,
+    #[serde(alias = "from")]
+    pub origin: String,
     /// The exact revision, where the source has such a thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
@@ -171,7 +172,8 @@ pub struct Manifest {
     /// A short name for people.
     pub name: String,
     /// One sentence for people: what the model has seen, and so what it can be asked.
-    pub knows: String,
+    #[serde(alias = "knows")]
+    pub description: String,
     /// The licence of the weights, an SPDX expression where there is one.
     pub license: String,
     /// Where the weights came from.
@@ -192,8 +194,8 @@ pub struct Manifest {
     pub background: Vec<String>,
     /// The method and refinements that suit the model best, such as `maskclip+pamr`; left out for
     /// what suits CLIPs for photographs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub setting: Option<String>,
+    #[serde(default, alias = "setting", skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<String>,
     /// The tokenizer.
     pub tokenizer: FileEntry,
     /// Ready text embeddings of common words.
@@ -328,10 +330,10 @@ mod tests {
         Manifest {
             format: FORMAT,
             name: "test".into(),
-            knows: "nothing".into(),
+            description: "nothing".into(),
             license: "MIT".into(),
             source: Source {
-                from: "a test".into(),
+                origin: "a test".into(),
                 revision: None,
                 files: vec![],
             },
@@ -340,7 +342,7 @@ mod tests {
             scheme: Scheme::F32,
             picture_size: 32,
             background: vec![],
-            setting: None,
+            pipeline: None,
             tokenizer: entry("tokenizer.json"),
             words: None,
             shards: vec![Shard {
@@ -355,6 +357,26 @@ mod tests {
     fn a_manifest_survives_writing_and_reading() {
         let json = serde_json::to_vec(&manifest()).unwrap();
         assert_eq!(Manifest::parse(&json), Ok(manifest()));
+    }
+
+    #[test]
+    fn parse_accepts_the_keys_of_the_first_versions() {
+        let written = Manifest {
+            pipeline: Some("maskclip".into()),
+            ..manifest()
+        };
+        let mut json = serde_json::to_value(&written).unwrap();
+        for (key, first, inside) in [
+            ("description", "knows", ""),
+            ("pipeline", "setting", ""),
+            ("origin", "from", "/source"),
+        ] {
+            let object = json.pointer_mut(inside).unwrap().as_object_mut().unwrap();
+            let value = object.remove(key).unwrap();
+            object.insert(first.into(), value);
+        }
+        let json = serde_json::to_vec(&json).unwrap();
+        assert_eq!(Manifest::parse(&json), Ok(written));
     }
 
     #[test]

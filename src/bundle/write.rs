@@ -54,8 +54,8 @@ pub struct GuideNetwork {
 pub struct BundleMetadata {
     /// [`Manifest::name`]
     pub name: String,
-    /// [`Manifest::knows`]
-    pub knows: String,
+    /// [`Manifest::description`]
+    pub description: String,
     /// [`Manifest::license`]
     pub license: String,
     /// [`Manifest::source`]
@@ -65,8 +65,8 @@ pub struct BundleMetadata {
     pub picture_size: Option<u32>,
     /// [`Manifest::background`]
     pub background: Vec<String>,
-    /// [`Manifest::setting`]
-    pub setting: Option<String>,
+    /// [`Manifest::pipeline`]
+    pub pipeline: Option<String>,
 }
 
 /// A finished file of a bundle.
@@ -156,7 +156,7 @@ impl BundleWriter {
             manifest: Manifest {
                 format: FORMAT,
                 name: about.name,
-                knows: about.knows,
+                description: about.description,
                 license: about.license,
                 source: about.source,
                 architecture: model.config,
@@ -164,7 +164,7 @@ impl BundleWriter {
                 scheme,
                 picture_size,
                 background: about.background,
-                setting: about.setting,
+                pipeline: about.pipeline,
                 tokenizer: FileEntry::of(TOKENIZER_FILE, &tokenizer),
                 words: None,
                 shards: Vec::new(),

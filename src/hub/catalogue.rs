@@ -36,7 +36,7 @@ pub struct Entry {
     /// The short side in pixels to which to bring pictures, unless the caller says otherwise.
     pub picture_size: u32,
     /// One sentence on what the model has seen.
-    pub knows: String,
+    pub description: String,
     /// How many numbers both towers are made of.
     pub parameters: u64,
     /// How large a bundle's weights become.
@@ -132,7 +132,7 @@ impl Entry {
             ("license", &self.license),
             ("license_note", &self.license_note),
             ("license_source", &self.license_source),
-            ("knows", &self.knows),
+            ("description", &self.description),
         ];
         if let Some((key, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
             return Err(self.bad(&format!("{key} is empty")));
@@ -160,9 +160,11 @@ mod tests {
             assert!(find(name).is_some(), "{name}");
         }
         for entry in &entries {
-            let Entry { name, knows, .. } = entry;
+            let Entry {
+                name, description, ..
+            } = entry;
             assert!(
-                knows.ends_with('.') && knows.matches(". ").count() == 0,
+                description.ends_with('.') && description.matches(". ").count() == 0,
                 "{name}"
             );
             assert!(entry.license_source.starts_with("https://"), "{name}");

@@ -31,13 +31,13 @@ impl Pipeline {
         }
     }
 
-    /// The setting of a bundle.
+    /// The pipeline of a bundle.
     ///
     /// # Errors
     ///
     /// [`Error::Model`] if its manifest asks for one that this version has not.
     pub(super) fn of(manifest: &Manifest) -> Result<Self> {
-        let Some(text) = &manifest.setting else {
+        let Some(text) = &manifest.pipeline else {
             return Ok(Self::published());
         };
         text.parse().map_err(|e| {

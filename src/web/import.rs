@@ -49,16 +49,16 @@ impl ModelImport {
         let model = Published::open(&files).map_err(throw)?;
         let about = BundleMetadata {
             name: options.name.unwrap_or_else(|| "Imported model".into()),
-            knows: "It knows what the published model knows.".into(),
+            description: "It knows what the published model knows.".into(),
             license: "as published".into(),
             source: Source {
-                from: format!("files in the {} layout", model.layout()),
+                origin: format!("files in the {} layout", model.layout()),
                 revision: None,
                 files: Vec::new(),
             },
             picture_size: None,
             background: Vec::new(),
-            setting: None,
+            pipeline: None,
         };
         let scheme = options.scheme.unwrap_or(Scheme::Q8);
         let writer = BundleWriter::new(model.into(), None, scheme, about, &[]);

@@ -58,7 +58,7 @@ struct ModelInfo<'a> {
     name: &'a str,
     license: &'a str,
     source: &'a str,
-    knows: &'a str,
+    description: &'a str,
     scheme: Scheme,
 }
 
@@ -67,8 +67,8 @@ impl<'a> ModelInfo<'a> {
         Self {
             name: &manifest.name,
             license: &manifest.license,
-            source: &manifest.source.from,
-            knows: &manifest.knows,
+            source: &manifest.source.origin,
+            description: &manifest.description,
             scheme: manifest.scheme,
         }
     }
@@ -194,11 +194,12 @@ impl Engine {
     }
 
     /// The parts of the bundle that these words and options need and that have not come.
+    #[wasm_bindgen(js_name = missingParts)]
     #[allow(
         clippy::needless_pass_by_value,
         reason = "what comes from JavaScript is owned"
     )]
-    pub fn lacks(&self, words: Vec<String>, options: JsValue) -> Result<JsValue, JsValue> {
+    pub fn missing_parts(&self, words: Vec<String>, options: JsValue) -> Result<JsValue, JsValue> {
         let options: SegmentOptions = from_js(options)?;
         let options = options.try_into().map_err(throw)?;
         let classes = parse_words(&words).map_err(throw)?;

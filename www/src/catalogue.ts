@@ -8,7 +8,7 @@ export interface Offer {
   readonly kind: 'built-in' | 'served' | 'imported';
   readonly name: string;
   /** What it was trained on, in a sentence. */
-  readonly knows: string;
+  readonly description: string;
   readonly license: string;
   readonly scheme: string;
   /** `null` where it is not known. */
@@ -32,22 +32,37 @@ export function checkedKey(key: string | null, origin: string): string | null {
 
 /** The built-in model as far as it is known before it is loaded. */
 export function builtInOffer(key: string): Offer {
-  const knows = 'Cartoon scenes, not photographs.';
-  return { key, kind: 'built-in', name: 'doodle', knows, license: '', scheme: '', bytes: null };
+  const description = 'Cartoon scenes, not photographs.';
+  return {
+    key,
+    kind: 'built-in',
+    name: 'doodle',
+    description,
+    license: '',
+    scheme: '',
+    bytes: null,
+  };
 }
 
 /** A model in a folder of this site of which nothing is known yet but the address. */
 export function servedOffer(key: string): Offer {
   const name = decoded(new URL(key).pathname.split('/').filter(Boolean).at(-1) ?? '');
-  return { key, kind: 'served', name, knows: '', license: '', scheme: '', bytes: null };
+  return { key, kind: 'served', name, description: '', license: '', scheme: '', bytes: null };
 }
 
-export function importedOffer({ id, name, knows, license, scheme, bytes }: StoredModel): Offer {
-  return { key: id, kind: 'imported', name, knows, license, scheme, bytes };
+export function importedOffer({
+  id,
+  name,
+  description,
+  license,
+  scheme,
+  bytes,
+}: StoredModel): Offer {
+  return { key: id, kind: 'imported', name, description, license, scheme, bytes };
 }
 
 /**
- * Reads `models/index.json`, which the build writes: `[{ path, name, knows, bytes, scheme }]`. What
+ * Reads `models/index.json`, which the build writes: `[{ path, name, description, bytes, scheme }]`. What
  * does not look as it should is left out.
  *
  * @param base The address of the folder `models/`, to which the paths belong.
@@ -65,7 +80,7 @@ export function readIndex(list: unknown, base: string): Offer[] {
         key,
         kind: 'served',
         name: text(item, 'name') || servedOffer(key).name,
-        knows: text(item, 'knows'),
+        description: text(item, 'description'),
         license: text(item, 'license'),
         scheme: text(item, 'scheme'),
         bytes: typeof bytes === 'number' && bytes > 0 ? bytes : null,

@@ -149,11 +149,11 @@ function summary(): string {
   return 'Ready for a picture.';
 }
 
-function describe({ name, knows, license }: BundleInfo): void {
+function describe({ name, description, license }: BundleInfo): void {
   const builtIn = store.state().model === address.builtIn;
   element('model', HTMLElement).textContent = builtIn
-    ? `The built-in model, doodle, knows cartoon scenes, not photographs. ${knows} Photographs need a full CLIP: “Model” says how to import one.`
-    : `This is the model ${name}. ${knows} Its licence: ${license}.`;
+    ? `The built-in model, doodle, knows cartoon scenes, not photographs. ${description} Photographs need a full CLIP: “Model” says how to import one.`
+    : `This is the model ${name}. ${description} Its licence: ${license}.`;
 }
 
 /** Gives the user a file; says so if it could not be made. */
@@ -241,8 +241,8 @@ store.subscribe((now, before) => {
 
 connectOptions(store);
 listenForFiles(take, (text) => status.alert(text));
-void loadSamples().then(({ scenes, knows }) => {
-  chips.known(knows);
+void loadSamples().then(({ scenes, words }) => {
+  chips.known(words);
   showSamples(scenes, (picture, sample) => void open(picture, sample.words));
 });
 if (address.notice !== null) status.alert(address.notice);

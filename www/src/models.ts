@@ -123,7 +123,7 @@ export function createModels(
     input.setAttribute('aria-describedby', about.id);
     const kind = { 'built-in': 'built in', served: 'beside the page', imported: 'imported' };
     about.append(make('p', '', [kind[offer.kind], facts(offer)].filter(Boolean).join(' · ')));
-    if (offer.knows !== '') about.append(make('p', '', shorten(offer.knows, 300)));
+    if (offer.description !== '') about.append(make('p', '', shorten(offer.description, 300)));
     item.append(label, about);
     if (offer.kind === 'imported') item.append(deleteButton(offer));
     return item;

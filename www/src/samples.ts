@@ -11,7 +11,7 @@ export interface Sample {
 export interface Samples {
   readonly scenes: readonly Sample[];
   /** Words that the built-in model knows. */
-  readonly knows: readonly string[];
+  readonly words: readonly string[];
 }
 
 /** Reads the list; what does not look as it should is left out. */
@@ -26,7 +26,7 @@ export function readSamples(list: unknown): Samples {
       { file, words, alt: typeof alt === 'string' ? alt : `A scene with ${words.join(', ')}` },
     ];
   });
-  return { scenes, knows: strings(arrayOf(list, 'knows')) };
+  return { scenes, words: strings(arrayOf(list, 'words')) };
 }
 
 function field(value: unknown, key: string): unknown {

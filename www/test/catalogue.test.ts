@@ -30,7 +30,7 @@ test('what was remembered is checked', () => {
 test('the index keeps what is well-formed, and leads nowhere else', () => {
   const offers = readIndex(
     [
-      { path: 'b16-q4', name: 'B/16', knows: 'Photographs.', bytes: 9e7, scheme: 'q4' },
+      { path: 'b16-q4', name: 'B/16', description: 'Photographs.', bytes: 9e7, scheme: 'q4' },
       { path: 'models/b32/', bytes: -1, license: 'MIT' },
       { path: '../secret' },
       { path: 'https://evil.example/' },
@@ -46,7 +46,7 @@ test('the index keeps what is well-formed, and leads nowhere else', () => {
       key: `${base}b16-q4/`,
       kind: 'served',
       name: 'B/16',
-      knows: 'Photographs.',
+      description: 'Photographs.',
       license: '',
       scheme: 'q4',
       bytes: 9e7,
@@ -55,7 +55,7 @@ test('the index keeps what is well-formed, and leads nowhere else', () => {
       key: `${base}b32/`,
       kind: 'served',
       name: 'b32',
-      knows: '',
+      description: '',
       license: 'MIT',
       scheme: '',
       bytes: null,

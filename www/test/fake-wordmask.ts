@@ -84,7 +84,7 @@ const doodle: BundleInfo = {
   name: 'doodle',
   license: 'MIT',
   source: 'fake',
-  knows: 'It was trained on drawn scenes of simple shapes on plain grounds.',
+  description: 'It was trained on drawn scenes of simple shapes on plain grounds.',
   scheme: 'q8',
 };
 
@@ -111,7 +111,7 @@ export async function importModel(
   const info = {
     ...doodle,
     name: '<b>photo</b> clip',
-    knows: 'Photographs.',
+    description: 'Photographs.',
     scheme: scheme ?? '',
   };
   const id = 'ab'.repeat(32);

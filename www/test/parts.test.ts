@@ -14,7 +14,7 @@ test('file names are safe and never empty', () => {
 });
 
 test('a list of scenes keeps what is well-formed', () => {
-  const { scenes, knows } = readSamples({
+  const { scenes, words } = readSamples({
     scenes: [
       { file: 'scene-1.png', alt: 'a cat', words: ['cat', 7] },
       { file: '../secret.png', words: [] },
@@ -22,18 +22,18 @@ test('a list of scenes keeps what is well-formed', () => {
       { file: 'scene-2.png', words: ['sky', 'sun'] },
       null,
     ],
-    knows: ['cat', 1, 'sky'],
+    words: ['cat', 1, 'sky'],
   });
   assert.deepEqual(scenes, [
     { file: 'scene-1.png', alt: 'a cat', words: ['cat'] },
     { file: 'scene-2.png', alt: 'A scene with sky, sun', words: ['sky', 'sun'] },
   ]);
-  assert.deepEqual(knows, ['cat', 'sky']);
+  assert.deepEqual(words, ['cat', 'sky']);
 });
 
 test('no list, or a wrong one, means no scenes', () => {
-  for (const list of [null, 3, 'x', [], { scenes: 'x', knows: {} }]) {
-    assert.deepEqual(readSamples(list), { scenes: [], knows: [] });
+  for (const list of [null, 3, 'x', [], { scenes: 'x', words: {} }]) {
+    assert.deepEqual(readSamples(list), { scenes: [], words: [] });
   }
 });
 

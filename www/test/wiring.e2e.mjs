@@ -787,9 +787,9 @@ pageTest('a folder is as good as its files', {}, async (page) => {
 });
 
 const index = [
-  { path: 'clip-b16', name: 'CLIP B/16', knows: 'Photographs.', bytes: 9e7, scheme: 'q4' },
+  { path: 'clip-b16', name: 'CLIP B/16', description: 'Photographs.', bytes: 9e7, scheme: 'q4' },
   { path: '../evil', name: 'evil' },
-  { path: 'missing', name: 'gone', knows: '', bytes: 1, scheme: 'q8' },
+  { path: 'missing', name: 'gone', description: '', bytes: 1, scheme: 'q8' },
 ];
 
 pageTest('models beside the page are offered; one that fails leaves the old', {}, async (page) => {

@@ -253,14 +253,14 @@ pub(crate) struct Import {
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// A sentence on what the model has seen.
-    #[arg(long)]
-    pub(crate) knows: Option<String>,
+    #[arg(long, alias = "knows")]
+    pub(crate) description: Option<String>,
     /// The licence of the weights.
     #[arg(long)]
     pub(crate) license: Option<String>,
     /// Where the weights came from, if not from SOURCE.
-    #[arg(long)]
-    pub(crate) from: Option<String>,
+    #[arg(long, alias = "from")]
+    pub(crate) origin: Option<String>,
     /// Short side in pixels for dense prediction; one and a half times the trained size if left out.
     #[arg(long, value_name = "PIXELS", value_parser = value_parser!(u32).range(1..=MAX_SIDE.into()))]
     pub(crate) picture_size: Option<u32>,
@@ -272,8 +272,8 @@ pub(crate) struct Import {
     #[arg(long, default_value = "common")]
     pub(crate) words: String,
     /// The method and refinements that suit the model best, such as maskclip+pamr.
-    #[arg(long)]
-    pub(crate) setting: Option<Pipeline>,
+    #[arg(long, alias = "setting")]
+    pub(crate) pipeline: Option<Pipeline>,
     /// A DINO to guide CLIP-DIY: a directory or a file of weights, ViT-S/8 or S/16.
     #[arg(long, value_name = "PATH", requires = "found_head")]
     pub(crate) found: Option<PathBuf>,

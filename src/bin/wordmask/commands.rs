@@ -97,9 +97,9 @@ pub(crate) fn info(args: &Info) -> Result<()> {
     let vision = &manifest.architecture.vision;
     let text = &manifest.architecture.text;
     println!("name      {}", manifest.name);
-    println!("knows     {}", manifest.knows);
+    println!("about     {}", manifest.description);
     println!("licence   {}", manifest.license);
-    println!("source    {}", manifest.source.from);
+    println!("source    {}", manifest.source.origin);
     println!(
         "weights   {}, {:.2} MB",
         manifest.scheme,

@@ -125,7 +125,7 @@ impl Origin {
         let entry = catalogue::find(&args.source);
         if path.exists() {
             let source = Source {
-                from: args.source.clone(),
+                origin: args.source.clone(),
                 revision: None,
                 files: Vec::new(),
             };
@@ -147,7 +147,7 @@ impl Origin {
             eprintln!("{note}");
         }
         let source = Source {
-            from: id.to_owned(),
+            origin: id.to_owned(),
             revision: Some(fetched.revision),
             files: fetched.files,
         };
@@ -168,19 +168,19 @@ impl Origin {
         };
         let about = BundleMetadata {
             name: or(&args.name, entry.map(|e| &e.title), &own_name()),
-            knows: or(
-                &args.knows,
-                entry.map(|e| &e.knows),
+            description: or(
+                &args.description,
+                entry.map(|e| &e.description),
                 "It was trained by someone else; see its source.",
             ),
             license: or(&args.license, entry.map(|e| &e.license), "unknown"),
             source: Source {
-                from: args.from.clone().unwrap_or(source.from),
+                origin: args.origin.clone().unwrap_or(source.origin),
                 ..source
             },
             picture_size: args.picture_size.or(entry.map(|e| e.picture_size)),
             background: background_words(&args.background)?,
-            setting: args.setting.as_ref().map(ToString::to_string),
+            pipeline: args.pipeline.as_ref().map(ToString::to_string),
         };
         Ok(Self {
             files,
