@@ -57,9 +57,9 @@
 //! | `hub` | fetching published files, the catalogue | bundle, error, quant |
 //! | [`foreground`] | which pixels belong to a thing | clip, error, image, progress, quant, readback |
 //! | [`proposal`] | class-agnostic regions | error, image, mask |
-//! | [`dense`] | one file a method: scores of cells | clip, error, image, mask, parallel, proposal, readback |
+//! | [`dense`] | one file a method: scores of cells | clip, error, foreground, image, mask, parallel, progress, prompt, proposal, readback |
 //! | [`refine`] | one file a refinement: better scores | clip, dense, error, image, kernel, parallel, readback |
-//! | [`segmenter`] | puts the above together | bundle, clip, dense, device, error, foreground, image, mask, progress, prompt, proposal, quant, readback, refine |
+//! | [`segmenter`] | puts the above together | bundle, clip, dense, device, error, foreground, image, mask, progress, prompt, quant, readback, refine |
 //! | `scene` | procedural test scenes with true masks | error |
 //! | `calibrate` | what quantisation costs, which blocks to keep | bundle, clip, dense, device, error, image, mask, progress, prompt, quant, scene, segmenter |
 //! | `eval` | data sets, confusion matrix, mIoU | bundle, clip, dense, device, error, image, mask, progress, prompt, refine, scene, segmenter |

@@ -17,7 +17,7 @@ use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_line;
 use wordmask::quant::{Scheme, WeightSource};
 use wordmask::scene::generate;
-use wordmask::segmenter::{Background, EncodeOptions, Guidance, Options};
+use wordmask::segmenter::{Background, EncodeOptions, Guidance, Options, Parameters};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MATRIX: &str = "vision_model.encoder.layers.0.mlp.fc1.weight";
@@ -178,7 +178,10 @@ fn a_guide_guides_where_a_bundle_has_one() {
             method: Some(Method::ClipDiy),
             background: Background::Words(vec!["sky".into()]),
             refine: Some(vec![]),
-            guidance,
+            parameters: Parameters {
+                guidance,
+                ..Parameters::default()
+            },
             ..Options::default()
         };
         let encode = EncodeOptions {

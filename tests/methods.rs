@@ -13,7 +13,9 @@ use wordmask::progress::NoProgress;
 use wordmask::prompt::{Class, parse_words};
 use wordmask::quant::WeightSource;
 use wordmask::refine::Refinement;
-use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Options, Pipeline, Windows};
+use wordmask::segmenter::{
+    Background, EncodeOptions, EncodedImage, Options, Parameters, Pipeline, Windows,
+};
 use wordmask::{Error, Segmentation, Segmenter, scene};
 
 /// The built-in model, to which these words are known by made-up vectors: embedding hundreds of
@@ -67,15 +69,12 @@ fn segment(
     setting: &Pipeline,
     background: Background,
 ) -> Segmentation {
-    let options = Options {
-        method: Some(setting.method),
-        residual: setting.residual,
-        refine: Some(setting.refine.clone()),
+    let mut options = Options {
         background,
-        crops: Budget::Ten,
-        regions: 3,
-        ..Options::default()
+        ..Options::from(setting.clone())
     };
+    options.parameters.crops = Budget::Ten;
+    options.parameters.regions = 3;
     block_on(segmenter.segment(image, classes, &options, &mut NoProgress)).unwrap()
 }
 
@@ -219,11 +218,9 @@ fn labels_alone_are_those_of_the_answer() {
                 for threshold in [0.0, 0.2] {
                     let setting: Pipeline = setting.parse().unwrap();
                     let options = Options {
-                        method: Some(setting.method),
-                        refine: Some(setting.refine.clone()),
                         background: background.clone(),
                         threshold,
-                        ..Options::default()
+                        ..Options::from(setting.clone())
                     };
                     let labels =
                         block_on(segmenter.label(&image, &classes, &options, &mut NoProgress));
@@ -245,7 +242,10 @@ fn coarse_answers_come_first() {
     let options = Options {
         method: Some(Method::ClipDiy),
         background: Background::None,
-        crops: Budget::TwentySix,
+        parameters: Parameters {
+            crops: Budget::TwentySix,
+            ..Parameters::default()
+        },
         ..Options::default()
     };
     let mut coarse = 0;
@@ -276,7 +276,10 @@ fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
     };
     let options = Options::default;
     bad(Options {
-        regions: 0,
+        parameters: Parameters {
+            regions: 0,
+            ..Parameters::default()
+        },
         ..options()
     });
     bad(Options {

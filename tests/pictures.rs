@@ -15,7 +15,9 @@ use wordmask::image::{MAX_CELLS, MAX_PIXELS, MAX_SIDE, Picture, read_dimensions}
 use wordmask::progress::NoProgress;
 use wordmask::prompt::{Class, parse_words};
 use wordmask::quant::WeightSource;
-use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Guidance, Options, Pipeline};
+use wordmask::segmenter::{
+    Background, EncodeOptions, EncodedImage, Guidance, Options, Parameters, Pipeline,
+};
 use wordmask::{Error, Result, Segmentation, Segmenter};
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -223,14 +225,14 @@ fn segment(
 ) -> Result<Segmentation> {
     let classes = parse_words(&WORDS[..2])?;
     let options = Options {
-        method: Some(setting.method),
-        residual: setting.residual,
-        refine: Some(setting.refine.clone()),
         background: Background::Words(vec![WORDS[2].into()]),
-        crops: Budget::Ten,
-        guidance,
-        regions: 3,
-        ..Options::default()
+        parameters: Parameters {
+            residual: setting.residual,
+            crops: Budget::Ten,
+            guidance,
+            regions: 3,
+        },
+        ..Options::from(setting.clone())
     };
     block_on(segmenter.segment(image, &classes, &options, &mut NoProgress))
 }

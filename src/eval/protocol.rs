@@ -12,7 +12,8 @@ use crate::mask::UNLABELLED;
 use crate::progress::NoProgress;
 use crate::prompt::Class;
 use crate::segmenter::{
-    Background, EncodeOptions, EncodedImage, Guidance, Options, Pipeline, Segmenter, Windows,
+    Background, EncodeOptions, EncodedImage, Guidance, Options, Parameters, Pipeline, Segmenter,
+    Windows,
 };
 
 /// How pictures are answered.
@@ -89,9 +90,9 @@ impl Protocol {
                 "size": own.encode.size.unwrap_or(segmenter.manifest().picture_size),
                 "windows": windows(own.encode.windows),
                 "threshold": own.options.threshold,
-                "crops": own.options.crops,
-                "guidance": own.options.guidance,
-                "regions": own.options.regions,
+                "crops": own.options.parameters.crops,
+                "guidance": own.options.parameters.guidance,
+                "regions": own.options.parameters.regions,
                 "logit_scale": segmenter.manifest().architecture.logit_scale,
                 "templates": crate::prompt::templates_id(),
             }),
@@ -160,12 +161,15 @@ impl Protocol {
 
     /// What [`Segmenter::segment`] is asked for one row.
     fn options_of(own: &Own, setting: &Pipeline, background: &Background) -> Options {
+        let chosen = Options::from(setting.clone());
         Options {
-            method: Some(setting.method),
-            residual: setting.residual,
-            refine: Some(setting.refine.clone()),
+            parameters: Parameters {
+                residual: setting.residual,
+                ..own.options.parameters
+            },
             background: background.clone(),
-            ..own.options.clone()
+            threshold: own.options.threshold,
+            ..chosen
         }
     }
 
@@ -230,7 +234,7 @@ impl Protocol {
     /// Whether a setting reads the cells of the whole picture, itself or for its guide.
     pub(super) fn uses_cells(&self, method: Method) -> bool {
         let guided = match self {
-            Self::Own(own) => own.options.guidance == Guidance::Features,
+            Self::Own(own) => own.options.parameters.guidance == Guidance::Features,
             Self::Sclip(_) => false,
         };
         method.is_dense() || (method == Method::ClipDiy && guided)

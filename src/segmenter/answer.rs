@@ -39,7 +39,7 @@ pub struct Segmentation {
 
 impl Segmentation {
     /// Reads labels and shares off scores, whose first rows are these classes.
-    pub(super) fn of(
+    pub(super) fn new(
         scores: &ScoreMap,
         classes: &[Class],
         threshold: f32,

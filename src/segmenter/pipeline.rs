@@ -36,7 +36,7 @@ impl Pipeline {
     /// # Errors
     ///
     /// [`Error::Model`] if its manifest asks for one that this version has not.
-    pub(super) fn of(manifest: &Manifest) -> Result<Self> {
+    pub(super) fn from_manifest(manifest: &Manifest) -> Result<Self> {
         let Some(text) = &manifest.pipeline else {
             return Ok(Self::published());
         };

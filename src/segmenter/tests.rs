@@ -136,7 +136,10 @@ fn numbers_out_of_range_are_refused() {
     }
     for regions in [0, MAX_REGIONS + 1, usize::MAX] {
         let options = Options {
-            regions,
+            parameters: Parameters {
+                regions,
+                ..Parameters::default()
+            },
             ..Options::default()
         };
         refusal(block_on(segmenter.prepare(&image, &options, progress)));

@@ -8,7 +8,7 @@ use crate::dense::clip_diy::Budget;
 use crate::error::{Error, Result};
 use crate::mask::Rle;
 use crate::refine::Refinement;
-use crate::segmenter::{self, Background, Guidance, Options, Windows};
+use crate::segmenter::{self, Background, Guidance, Options, Parameters, Windows};
 
 /// Options of `encode`.
 #[derive(Debug, Default, Deserialize)]
@@ -92,13 +92,15 @@ impl TryFrom<SegmentOptions> for Options {
         };
         Ok(Self {
             method: given.method,
-            residual: given.residual,
+            parameters: Parameters {
+                residual: given.residual,
+                crops: given.crops.unwrap_or(default.parameters.crops),
+                guidance: given.guidance.unwrap_or(default.parameters.guidance),
+                regions: given.regions.unwrap_or(default.parameters.regions),
+            },
             background,
             refine: given.refine,
             threshold: given.threshold.unwrap_or(default.threshold),
-            crops: given.crops.unwrap_or(default.crops),
-            guidance: given.guidance.unwrap_or(default.guidance),
-            regions: given.regions.unwrap_or(default.regions),
         })
     }
 }

@@ -10,7 +10,7 @@ use wordmask::mask::{LabelMap, Rle, read_label_png};
 use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_line;
 use wordmask::scene::write_dataset;
-use wordmask::segmenter::{Background, EncodeOptions, Options};
+use wordmask::segmenter::{Background, EncodeOptions, Options, Parameters};
 use wordmask::{Error, Result, Segmenter};
 
 use crate::args::{Classify, How, Info, Model, Scenes};
@@ -135,9 +135,12 @@ pub(crate) fn load(model: &Model) -> Result<Segmenter> {
 pub(crate) fn options(how: &How) -> Options {
     Options {
         threshold: how.threshold,
-        crops: how.crops,
-        guidance: how.guidance,
-        regions: how.regions,
+        parameters: Parameters {
+            residual: false,
+            crops: how.crops,
+            guidance: how.guidance,
+            regions: how.regions,
+        },
         ..Options::default()
     }
 }

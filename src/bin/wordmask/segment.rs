@@ -24,13 +24,13 @@ use crate::progress::bar;
 
 pub(crate) fn segment(args: &Segment) -> Result<()> {
     let classes = args.words.classes()?;
-    let options = Options {
+    let mut options = Options {
         method: args.method,
-        residual: args.residual,
         refine: args.refine.as_ref().map(|steps| steps.0.clone()),
         background: background(&args.background)?,
         ..options(&args.how)
     };
+    options.parameters.residual = args.residual;
     let encode = EncodeOptions {
         method: args.method,
         ..encode_options(&args.model)
@@ -98,9 +98,9 @@ fn settings(
         "method": pipeline.to_string(),
         "background": options.background.to_string(),
         "threshold": options.threshold,
-        "crops": u32::from(options.crops),
-        "guidance": options.guidance,
-        "regions": options.regions,
+        "crops": u32::from(options.parameters.crops),
+        "guidance": options.parameters.guidance,
+        "regions": options.parameters.regions,
         "size": encode.size.unwrap_or(manifest.picture_size),
         "windows": windows,
     });

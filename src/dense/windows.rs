@@ -2,10 +2,27 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::options::Windows;
+use super::CellFeatures;
 use crate::clip::{Grid, VisionConfig};
-use crate::dense::CellFeatures;
 use crate::error::{Error, Result};
+
+/// How a picture is cut for the dense methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Windows {
+    /// The whole picture at once while its attention maps fit a GPU buffer, else windows of the
+    /// trained size.
+    #[default]
+    Auto,
+    /// The whole picture at once.
+    Whole,
+    /// Squares of `size` pixels, `stride` pixels apart, both rounded to whole patches.
+    Slide {
+        /// Side of a window in pixels.
+        size: u32,
+        /// Pixels from one to the next.
+        stride: u32,
+    },
+}
 
 /// The most numbers in the attention maps of one layer: 128 MiB of f32, what any WebGPU can bind
 /// as one buffer.
