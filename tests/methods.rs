@@ -126,6 +126,7 @@ fn two_hundred_classes() {
         let setting = Pipeline {
             method,
             residual: false,
+            multi_scale: false,
             refine: vec![
                 Refinement::PromptDenoising,
                 Refinement::Tlp,
@@ -178,6 +179,7 @@ fn smaller_windows_see_the_same_picture() {
         let setting = Pipeline {
             method,
             residual: false,
+            multi_scale: false,
             refine: vec![Refinement::KeySmoothing],
         };
         let labels = |image: &EncodedImage| {

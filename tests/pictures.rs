@@ -228,9 +228,11 @@ fn segment(
         background: Background::Words(vec![WORDS[2].into()]),
         parameters: Parameters {
             residual: setting.residual,
+            multi_scale: Some(setting.multi_scale),
             crops: Budget::Ten,
             guidance,
             regions: 3,
+            ..Parameters::default()
         },
         ..Options::from(setting.clone())
     };

@@ -4,8 +4,11 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::last_block::LastBlock;
+use super::multi_scale::Scales;
 use super::view::{Model, View};
-use super::{Method, ScoreMap, clearclip, maskclip, naclip, pearl, scclip, sclip};
+use super::{
+    Method, Parameters, ScoreMap, Scores, clearclip, maskclip, naclip, pearl, scclip, sclip,
+};
 use crate::clip::{Grid, VisionTower};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -89,27 +92,76 @@ pub async fn whole_features(
     let hidden_states = view
         .hidden_states(model, method.needs_hidden_states(), progress)
         .await?;
-    let plan = &view.plan;
+    let window = view.layer.plan.window;
     let mut windows = Vec::with_capacity(hidden_states.len());
     for hidden_states in hidden_states.iter() {
-        windows.push(features(method, residual, model.tower, hidden_states, plan.window).await?);
+        windows.push(features(method, residual, model.tower, hidden_states, window).await?);
     }
-    let features = plan.stitch(windows, view.grid)?;
+    let features = view.layer.stitch(windows)?;
     view.cache().cell_features = Some((method, residual, features.clone()));
     Ok(features)
 }
 
-/// The cosine of each cell with each class.
+/// All of the work that does not depend on words.
+pub(super) async fn prepare(
+    method: Method,
+    parameters: &Parameters,
+    view: &View,
+    model: &Model<'_>,
+    progress: &mut impl Progress,
+) -> Result<()> {
+    if parameters.multi_scale == Some(true) {
+        let scales = Scales::new(method, parameters, view, model);
+        scales.fused(scales.len(), progress).await?;
+    } else {
+        whole_features(method, parameters.residual, view, model, progress).await?;
+    }
+    Ok(())
+}
+
+/// The scores of cells; those of the first scales alone go to `partial` as they come.
 pub(super) async fn scores(
-    cells: &CellFeatures,
+    (method, parameters): (Method, &Parameters),
+    view: &View,
+    model: &Model<'_>,
+    classes: &ClassVectors,
+    progress: &mut impl Progress,
+    partial: &mut impl FnMut(&ScoreMap),
+) -> Result<Scores> {
+    if parameters.multi_scale != Some(true) {
+        let cells = whole_features(method, parameters.residual, view, model, progress).await?;
+        return score(cells, view.grid(), model, classes).await;
+    }
+    let scales = Scales::new(method, parameters, view, model);
+    let mut count = scales.known().max(1);
+    let mut fused = scales.fused(count, progress).await?;
+    loop {
+        let scores = score(fused.cells, fused.grid, model, classes).await?;
+        scales.measured(count);
+        if count == scales.len() || scales.is_too_slow(count) {
+            return Ok(scores);
+        }
+        partial(&scores.map);
+        count += 1;
+        fused = scales.fused(count, progress).await?;
+    }
+}
+
+/// The cosine of each cell with each class.
+async fn score(
+    cells: CellFeatures,
     grid: Grid,
     model: &Model<'_>,
     classes: &ClassVectors,
-) -> Result<ScoreMap> {
+) -> Result<Scores> {
     let shape = [classes.vectors().len(), model.config.projection];
     let vectors = TensorData::new(classes.vectors().concat(), shape);
     let vectors: Tensor<2> = Tensor::from_data(vectors, model.device);
     let cosines = read(vectors.matmul(cells.features.clone().transpose())).await?;
     let values = classes.max_over_names(&cosines, grid.cells());
-    ScoreMap::new(classes.classes(), grid, values, model.cosine())
+    let map = ScoreMap::new(classes.classes(), grid, values, model.cosine())?;
+    Ok(Scores {
+        map,
+        cells: Some(cells),
+    })
 }

@@ -11,7 +11,9 @@ mod cell_features;
 mod clearclip;
 pub mod clip_diy;
 mod last_block;
+mod layer;
 mod maskclip;
+mod multi_scale;
 mod naclip;
 mod outliers;
 mod parameters;
@@ -144,9 +146,7 @@ impl Method {
         match self {
             Self::ClipDiy => clip_diy::prepare(parameters, view, model, progress).await,
             Self::TwoStage => two_stage::encode(parameters.regions, view, model, progress).await,
-            dense => whole_features(dense, parameters.residual, view, model, progress)
-                .await
-                .map(|_| ()),
+            dense => cell_features::prepare(dense, parameters, view, model, progress).await,
         }
     }
 
@@ -167,23 +167,18 @@ impl Method {
         progress: &mut impl Progress,
         partial: &mut impl FnMut(&ScoreMap),
     ) -> Result<Scores> {
-        let map = match self {
-            Self::ClipDiy => {
-                clip_diy::scores(parameters, view, model, classes, progress, partial).await?
-            }
-            Self::TwoStage => {
-                two_stage::scores(parameters.regions, view, model, classes, progress).await?
-            }
+        match self {
+            Self::ClipDiy => clip_diy::scores(parameters, view, model, classes, progress, partial)
+                .await
+                .map(Scores::from),
+            Self::TwoStage => two_stage::scores(parameters.regions, view, model, classes, progress)
+                .await
+                .map(Scores::from),
             dense => {
-                let residual = parameters.residual;
-                let cells = whole_features(dense, residual, view, model, progress).await?;
-                return Ok(Scores {
-                    map: cell_features::scores(&cells, view.grid(), model, classes).await?,
-                    cells: Some(cells),
-                });
+                let of = (dense, parameters);
+                cell_features::scores(of, view, model, classes, progress, partial).await
             }
-        };
-        Ok(Scores { map, cells: None })
+        }
     }
 }
 
@@ -194,6 +189,12 @@ pub struct Scores {
     pub map: ScoreMap,
     /// The cells that were scored, if the method has such.
     pub cells: Option<CellFeatures>,
+}
+
+impl From<ScoreMap> for Scores {
+    fn from(map: ScoreMap) -> Self {
+        Self { map, cells: None }
+    }
 }
 
 impl std::fmt::Display for Method {
@@ -215,4 +216,3 @@ impl std::str::FromStr for Method {
             })
     }
 }
-

@@ -7,10 +7,16 @@ use super::two_stage::{MAX_REGIONS, REGIONS};
 use crate::error::{Error, Result};
 
 /// The numbers of methods; each method looks at its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Parameters {
     /// Whether `maskclip` keeps the last block's residuals and feed-forward part.
     pub residual: bool,
+    /// Whether dense methods look at the picture at finer scales, too; as the model's own pipeline
+    /// does if `None` and no other method is chosen.
+    pub multi_scale: Option<bool>,
+    /// With `multi_scale`, scales are left out that would take longer than this, in seconds since
+    /// the words came; no limit if `None`. How fast the device is then decides what the answer is.
+    pub seconds: Option<f32>,
     /// How many crops `clip-diy` looks at.
     pub crops: Budget,
     /// What guides `clip-diy`; without a background class there is nothing to guide.
@@ -23,6 +29,8 @@ impl Default for Parameters {
     fn default() -> Self {
         Self {
             residual: false,
+            multi_scale: None,
+            seconds: None,
             crops: Budget::default(),
             guidance: Guidance::default(),
             regions: REGIONS,
@@ -37,13 +45,18 @@ impl Parameters {
     ///
     /// [`Error::Input`] that says what the range is.
     pub fn check(&self) -> Result<()> {
-        if (1..=MAX_REGIONS).contains(&self.regions) {
-            return Ok(());
+        if !(1..=MAX_REGIONS).contains(&self.regions) {
+            return Err(Error::input(format!(
+                "{} regions cannot be looked at; choose 1 to {MAX_REGIONS}.",
+                self.regions
+            )));
         }
-        Err(Error::input(format!(
-            "{} regions cannot be looked at; choose 1 to {MAX_REGIONS}.",
-            self.regions
-        )))
+        match self.seconds {
+            Some(seconds) if seconds.is_nan() || seconds < 0.0 => Err(Error::input(format!(
+                "{seconds} is no time limit. Give the seconds that an answer may take."
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

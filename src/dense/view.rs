@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::{Device, Tensor};
 
-use super::windows::{Plan, Windows};
-use super::{ScoreKind, cell_features, clip_diy, two_stage};
-use crate::clip::{ClipConfig, Grid, GuideConfig, VisionTower, patches};
-use crate::error::{Error, Result};
+use super::layer::Layer;
+use super::windows::Windows;
+use super::{ScoreKind, cell_features, clip_diy, multi_scale, two_stage};
+use crate::clip::{ClipConfig, Grid, GuideConfig, VisionTower};
+use crate::error::Result;
 use crate::foreground::Found;
-use crate::image::{MAX_CELLS, Picture, fit};
+use crate::image::Picture;
 use crate::progress::{Progress, SubProgress};
 
 /// The vision half of a model on its device.
@@ -53,10 +54,10 @@ pub(super) type HiddenStates = Arc<Vec<Vec<Tensor<3>>>>;
 #[derive(Debug)]
 pub struct View {
     pub(super) picture: Arc<Picture>,
-    /// Width and height that the dense methods see.
-    input_size: (u32, u32),
-    pub(super) grid: Grid,
-    pub(super) plan: Plan,
+    /// The short side in pixels that was asked for.
+    size: u32,
+    /// The picture as the dense methods see it.
+    pub(super) layer: Layer,
     cache: Mutex<Cache>,
 }
 
@@ -65,6 +66,7 @@ pub struct View {
 pub(super) struct Cache {
     hidden_states: Option<HiddenStates>,
     pub(super) cell_features: cell_features::Cache,
+    pub(super) multi_scale: multi_scale::Cache,
     pub(super) clip_diy: clip_diy::Cache,
     pub(super) two_stage: two_stage::Cache,
 }
@@ -77,20 +79,11 @@ impl View {
     ///
     /// [`Error::Input`] for a size of zero or windows that do not fit.
     pub fn new(picture: Picture, size: u32, windows: Windows, config: &ClipConfig) -> Result<Self> {
-        if size == 0 {
-            return Err(Error::input("The picture size must be at least one pixel."));
-        }
-        let patch = config.vision.patch as u32;
-        let input_size = fit(picture.width(), picture.height(), size, patch, MAX_CELLS);
-        let grid = Grid {
-            rows: (input_size.1 / patch) as usize,
-            cols: (input_size.0 / patch) as usize,
-        };
+        let sides = (picture.width(), picture.height());
         Ok(Self {
-            plan: Plan::new(windows, grid, &config.vision)?,
+            layer: Layer::new(sides, size, windows, config)?,
             picture: Arc::new(picture),
-            input_size,
-            grid,
+            size,
             cache: Mutex::default(),
         })
     }
@@ -104,7 +97,12 @@ impl View {
     /// The grid of cells that it is cut into.
     #[must_use]
     pub fn grid(&self) -> Grid {
-        self.grid
+        self.layer.grid
+    }
+
+    /// The short side in pixels that the dense methods were asked to see.
+    pub(super) fn size(&self) -> u32 {
+        self.size
     }
 
     pub(super) fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -125,11 +123,11 @@ impl View {
         {
             return Ok(Arc::clone(hidden_states));
         }
-        let resized = self.picture.resize(self.input_size.0, self.input_size.1)?;
-        let origins = &self.plan.origins;
+        let resized = self.layer.resize(&self.picture)?;
+        let (origins, grid) = (&self.layer.plan.origins, self.layer.plan.window);
         let mut hidden_states = Vec::with_capacity(origins.len());
         for (index, origin) in origins.iter().enumerate() {
-            let (cut, grid) = self.window_patches(model, &resized, *origin)?;
+            let cut = self.layer.patches(model, &resized, &[*origin])?;
             let mut progress = SubProgress {
                 progress,
                 done: index * blocks,
@@ -144,23 +142,5 @@ impl View {
         let hidden_states = Arc::new(hidden_states);
         self.cache().hidden_states = Some(Arc::clone(&hidden_states));
         Ok(hidden_states)
-    }
-
-    /// The patches of the window whose first cell has this row and column, `[1, cells, 3 · patch²]`.
-    fn window_patches(
-        &self,
-        model: &Model<'_>,
-        resized: &Picture,
-        (row, col): (usize, usize),
-    ) -> Result<(Tensor<3>, Grid)> {
-        let config = model.config;
-        let patch = config.vision.patch;
-        let Grid { rows, cols } = self.plan.window;
-        let [x, y, width, height] = [col, row, cols, rows].map(|cells| (cells * patch) as u32);
-        let planes = resized
-            .crop(x, y, width, height)?
-            .to_planes(config.pixel_mean, config.pixel_std);
-        let [width, height] = [width, height].map(|side| side as usize);
-        patches(&planes, width, height, patch, model.device)
     }
 }

@@ -43,31 +43,43 @@ impl Plan {
     /// [`Error::Input`] for a window that is larger than the picture or a window or stride of
     /// nothing.
     pub(super) fn new(windows: Windows, grid: Grid, config: &VisionConfig) -> Result<Self> {
-        let slide = |size: usize, stride: usize| Self {
+        match windows {
+            Windows::Whole => Ok(Self::whole(grid)),
+            Windows::Auto if attention(config, grid) <= MAX_ATTENTION => Ok(Self::whole(grid)),
+            Windows::Auto => Ok(Self::trained(grid, config)),
+            Windows::Slide { size, stride } => {
+                let (size, stride) = check(size, stride, grid, config.patch as u32)?;
+                Ok(Self::slide(grid, size, stride))
+            }
+        }
+    }
+
+    /// One window.
+    fn whole(grid: Grid) -> Self {
+        Self {
+            window: grid,
+            origins: vec![(0, 0)],
+        }
+    }
+
+    /// Windows of the trained size, half a side apart, as the evaluation protocol of SCLIP has
+    /// them.
+    pub(super) fn trained(grid: Grid, config: &VisionConfig) -> Self {
+        Self::slide(grid, config.grid(), (config.grid() / 2).max(1))
+    }
+
+    /// Squares of so many cells a side, cut off where the grid is smaller, so many cells apart.
+    fn slide(grid: Grid, size: usize, stride: usize) -> Self {
+        let cols = origins(grid.cols, size, stride);
+        let rows = origins(grid.rows, size, stride).into_iter();
+        Self {
             window: Grid {
                 rows: size.min(grid.rows),
                 cols: size.min(grid.cols),
             },
-            origins: origins(grid.rows, size, stride)
-                .into_iter()
-                .flat_map(|row| {
-                    origins(grid.cols, size, stride)
-                        .into_iter()
-                        .map(move |col| (row, col))
-                })
+            origins: rows
+                .flat_map(|row| cols.iter().map(move |col| (row, *col)))
                 .collect(),
-        };
-        match windows {
-            Windows::Whole => Ok(slide(grid.rows.max(grid.cols), 1)),
-            Windows::Auto if attention(config, grid) <= MAX_ATTENTION => {
-                Ok(slide(grid.rows.max(grid.cols), 1))
-            }
-            // Half a window's side apart, as the evaluation protocol of SCLIP does.
-            Windows::Auto => Ok(slide(config.grid(), (config.grid() / 2).max(1))),
-            Windows::Slide { size, stride } => {
-                let (size, stride) = check(size, stride, grid, config.patch as u32)?;
-                Ok(slide(size, stride))
-            }
         }
     }
 }

@@ -165,6 +165,7 @@ impl Protocol {
         Options {
             parameters: Parameters {
                 residual: setting.residual,
+                multi_scale: Some(setting.multi_scale),
                 ..own.options.parameters
             },
             background: background.clone(),

@@ -60,8 +60,8 @@ struct Plan {
     listing: Vec<String>,
 }
 
-/// Method and residual flag: what a picture is prepared for.
-type Prepared = (Method, bool);
+/// Method, residual flag and whether it looks at several scales: what a picture is prepared for.
+type Prepared = (Method, bool, bool);
 
 impl Evaluation<'_> {
     /// Measures, calling `progress` with the number of pictures done. A picture that cannot be used
@@ -193,7 +193,7 @@ impl Evaluation<'_> {
                 .prepare(self.segmenter, &view, setting, background)
                 .await?;
             let prepared = *preparing
-                .entry((setting.method, setting.residual))
+                .entry((setting.method, setting.residual, setting.multi_scale))
                 .or_insert_with(|| start.elapsed().as_secs_f64());
             let start = Instant::now();
             let asked = (&sample, &view);

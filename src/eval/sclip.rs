@@ -139,6 +139,12 @@ impl Sclip {
                 "it has no cells that windows could be scored by",
             );
         }
+        if setting.multi_scale {
+            return refused(
+                "multi-scale",
+                "the protocol says at which scale windows are seen",
+            );
+        }
         let of_maskclip = |step: &&Refinement| {
             matches!(step, Refinement::KeySmoothing | Refinement::PromptDenoising)
         };

@@ -516,6 +516,11 @@ impl Segmenter {
         Pipeline {
             method,
             residual: options.parameters.residual || (options.method.is_none() && own.residual),
+            multi_scale: options
+                .parameters
+                .multi_scale
+                .unwrap_or(options.method.is_none() && own.multi_scale)
+                && method.is_dense(),
             refine,
         }
     }
@@ -525,6 +530,7 @@ impl Segmenter {
         let pipeline = self.pipeline_for(options);
         let parameters = Parameters {
             residual: pipeline.residual,
+            multi_scale: Some(pipeline.multi_scale),
             ..options.parameters
         };
         (pipeline, parameters)

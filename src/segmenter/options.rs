@@ -41,6 +41,7 @@ impl From<Pipeline> for Options {
             method: Some(pipeline.method),
             parameters: Parameters {
                 residual: pipeline.residual,
+                multi_scale: Some(pipeline.multi_scale),
                 ..Parameters::default()
             },
             refine: Some(pipeline.refine),

@@ -57,6 +57,8 @@ impl TryFrom<EncodeOptions> for segmenter::EncodeOptions {
 pub(super) struct SegmentOptions {
     method: Option<Method>,
     residual: bool,
+    multi_scale: Option<bool>,
+    seconds: Option<f32>,
     background: Option<BackgroundOption>,
     refine: Option<Vec<Refinement>>,
     threshold: Option<f32>,
@@ -94,6 +96,8 @@ impl TryFrom<SegmentOptions> for Options {
             method: given.method,
             parameters: Parameters {
                 residual: given.residual,
+                multi_scale: given.multi_scale,
+                seconds: given.seconds,
                 crops: given.crops.unwrap_or(default.parameters.crops),
                 guidance: given.guidance.unwrap_or(default.parameters.guidance),
                 regions: given.regions.unwrap_or(default.parameters.regions),

@@ -167,6 +167,7 @@ fn settings() -> Vec<Pipeline> {
     let of = |method, residual, refine| Pipeline {
         method,
         residual,
+        multi_scale: false,
         refine,
     };
     let alone = Method::ALL.map(|method| of(method, false, Vec::new()));

@@ -186,6 +186,10 @@ pub(crate) struct Segment {
     /// Keep the last block's residuals and feed-forward part in maskclip.
     #[arg(long)]
     pub(crate) residual: bool,
+    /// Whether a dense method looks at the picture at finer scales, too; as the model's own pipeline
+    /// does if left out.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) multi_scale: Option<bool>,
     /// Refinements in order, prompt-denoising, key-smoothing, tlp, pamr, or none; the default ones
     /// if left out.
     #[arg(long, value_name = "STEPS")]

@@ -136,10 +136,10 @@ pub(crate) fn options(how: &How) -> Options {
     Options {
         threshold: how.threshold,
         parameters: Parameters {
-            residual: false,
             crops: how.crops,
             guidance: how.guidance,
             regions: how.regions,
+            ..Parameters::default()
         },
         ..Options::default()
     }

@@ -145,10 +145,10 @@ fn own(args: &Eval, set: &TestSet) -> Result<Own> {
         options: Options {
             threshold: args.threshold.unwrap_or(default.threshold),
             parameters: Parameters {
-                residual: false,
                 crops: args.crops.unwrap_or(default.parameters.crops),
                 guidance: args.guidance.unwrap_or(default.parameters.guidance),
                 regions: args.regions.unwrap_or(default.parameters.regions),
+                ..default.parameters
             },
             ..default
         },

@@ -31,6 +31,7 @@ pub(crate) fn segment(args: &Segment) -> Result<()> {
         ..options(&args.how)
     };
     options.parameters.residual = args.residual;
+    options.parameters.multi_scale = args.multi_scale;
     let encode = EncodeOptions {
         method: args.method,
         ..encode_options(&args.model)
