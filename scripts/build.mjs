@@ -243,6 +243,9 @@ async function buildWww() {
   await bundle({
     entryPoints: [join(root, 'www/src/main.ts'), join(root, 'www/src/style.css')],
     outdir: pageDir,
+    // The texts of each language are fetched only where they are read.
+    splitting: true,
+    chunkNames: 'texts/[name]-[hash]',
     minify: true,
     sourcemap: true,
   });
