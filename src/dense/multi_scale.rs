@@ -116,7 +116,7 @@ impl<'a> Scales<'a> {
     /// Whether the scale after the first `count` would not be done within the time that the
     /// parameters allow, by what those before took.
     pub(super) fn is_too_slow(&self, count: usize) -> bool {
-        let Some(limit) = self.parameters.seconds else {
+        let Some(limit) = self.parameters.max_seconds else {
             return false;
         };
         let mut cache = self.view.cache();

@@ -16,7 +16,7 @@ pub struct Parameters {
     pub multi_scale: Option<bool>,
     /// With `multi_scale`, scales are left out that would take longer than this, in seconds since
     /// the words came; no limit if `None`. How fast the device is then decides what the answer is.
-    pub seconds: Option<f32>,
+    pub max_seconds: Option<f32>,
     /// How many crops `clip-diy` looks at.
     pub crops: Budget,
     /// What guides `clip-diy`; without a background class there is nothing to guide.
@@ -30,7 +30,7 @@ impl Default for Parameters {
         Self {
             residual: false,
             multi_scale: None,
-            seconds: None,
+            max_seconds: None,
             crops: Budget::default(),
             guidance: Guidance::default(),
             regions: REGIONS,
@@ -51,7 +51,7 @@ impl Parameters {
                 self.regions
             )));
         }
-        match self.seconds {
+        match self.max_seconds {
             Some(seconds) if seconds.is_nan() || seconds < 0.0 => Err(Error::input(format!(
                 "{seconds} is no time limit. Give the seconds that an answer may take."
             ))),

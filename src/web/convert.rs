@@ -51,14 +51,18 @@ impl TryFrom<EncodeOptions> for segmenter::EncodeOptions {
     }
 }
 
+/// How long an answer may take for the sake of finer scales, unless the caller says otherwise: what
+/// people wait for who watch it become sharper.
+const DEFAULT_MAX_SECONDS: f32 = 10.0;
+
 /// Options of `segment`.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub(super) struct SegmentOptions {
     method: Option<Method>,
     residual: bool,
     multi_scale: Option<bool>,
-    seconds: Option<f32>,
+    max_seconds: Option<f32>,
     background: Option<BackgroundOption>,
     refine: Option<Vec<Refinement>>,
     threshold: Option<f32>,
@@ -97,7 +101,7 @@ impl TryFrom<SegmentOptions> for Options {
             parameters: Parameters {
                 residual: given.residual,
                 multi_scale: given.multi_scale,
-                seconds: given.seconds,
+                max_seconds: Some(given.max_seconds.unwrap_or(DEFAULT_MAX_SECONDS)),
                 crops: given.crops.unwrap_or(default.parameters.crops),
                 guidance: given.guidance.unwrap_or(default.parameters.guidance),
                 regions: given.regions.unwrap_or(default.parameters.regions),

@@ -85,8 +85,10 @@ struct DeviceInfo<'a> {
 
 /// What `segment` does when it is not told.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Methods<'a> {
     default: Method,
+    multi_scale: bool,
     refine: &'a [Refinement],
 }
 
@@ -254,6 +256,7 @@ impl Engine {
         let setting = self.segmenter.default_pipeline();
         to_js(&Methods {
             default: setting.method,
+            multi_scale: setting.multi_scale,
             refine: &setting.refine,
         })
     }

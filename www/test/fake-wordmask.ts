@@ -133,7 +133,7 @@ export class Segmenter {
   readonly device: Device;
   readonly info: BundleInfo;
 
-  readonly methods: Methods = { default: 'clip-diy', refine: ['tlp'] };
+  readonly methods: Methods = { default: 'clip-diy', multiScale: false, refine: ['tlp'] };
 
   private constructor(info: BundleInfo, kind: 'webgpu' | 'cpu', note?: string) {
     this.info = info;

@@ -83,8 +83,8 @@ test('a hidden class stays hidden by its name and comes back', () => {
   assert.equal(reduce(hidden, { type: 'toggle', name: '__proto__' }).view.hidden.size, 0);
 });
 
-const diy: Methods = { default: 'clip-diy', refine: ['tlp'] };
-const dense: Methods = { default: 'pearl', refine: [] };
+const diy: Methods = { default: 'clip-diy', multiScale: false, refine: ['tlp'] };
+const dense: Methods = { default: 'pearl', multiScale: false, refine: [] };
 
 test('what is automatic is left to the engine', () => {
   const nothing = { background: 'auto', threshold: 0 };
