@@ -48,7 +48,7 @@ impl Layer {
     pub(super) fn in_trained_windows(sides: (u32, u32), size: u32, config: &ClipConfig) -> Self {
         let (input_size, grid) = rounded(sides, size, config);
         Self {
-            plan: Plan::trained(grid, &config.vision),
+            plan: Plan::spread(grid, &config.vision),
             input_size,
             grid,
         }

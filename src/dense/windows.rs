@@ -62,22 +62,35 @@ impl Plan {
         }
     }
 
+    /// As few windows of the trained size as overlap by a quarter at least, spread evenly. On the
+    /// scenes they answer as well as windows half a side apart (`docs/methods.md`).
+    pub(super) fn spread(grid: Grid, config: &VisionConfig) -> Self {
+        let size = config.grid();
+        Self::squares(grid, size, [grid.rows, grid.cols].map(|n| spread(n, size)))
+    }
+
     /// Windows of the trained size, half a side apart, as the evaluation protocol of SCLIP has
     /// them.
-    pub(super) fn trained(grid: Grid, config: &VisionConfig) -> Self {
+    fn trained(grid: Grid, config: &VisionConfig) -> Self {
         Self::slide(grid, config.grid(), (config.grid() / 2).max(1))
     }
 
-    /// Squares of so many cells a side, cut off where the grid is smaller, so many cells apart.
+    /// Squares of so many cells a side, so many cells apart.
     fn slide(grid: Grid, size: usize, stride: usize) -> Self {
-        let cols = origins(grid.cols, size, stride);
-        let rows = origins(grid.rows, size, stride).into_iter();
+        let begins = [grid.rows, grid.cols].map(|cells| origins(cells, size, stride));
+        Self::squares(grid, size, begins)
+    }
+
+    /// Squares of so many cells a side, cut off where the grid is smaller, which begin at every one
+    /// of these rows and columns.
+    fn squares(grid: Grid, size: usize, [rows, cols]: [Vec<usize>; 2]) -> Self {
         Self {
             window: Grid {
                 rows: size.min(grid.rows),
                 cols: size.min(grid.cols),
             },
             origins: rows
+                .into_iter()
                 .flat_map(|row| cols.iter().map(move |col| (row, *col)))
                 .collect(),
         }
@@ -160,6 +173,15 @@ fn check(size: u32, stride: u32, grid: Grid, patch: u32) -> Result<(usize, usize
     Ok((size, stride))
 }
 
+/// Where as few windows as overlap by a quarter begin along a side, spread evenly.
+fn spread(cells: usize, size: usize) -> Vec<usize> {
+    let last = cells.saturating_sub(size);
+    let steps = last.div_ceil((size - size / 4).max(1)).max(1);
+    let mut origins: Vec<usize> = (0..=steps).map(|step| last * step / steps).collect();
+    origins.dedup();
+    origins
+}
+
 /// Where windows begin along a side; the last one is shifted inward so that it ends at the edge.
 fn origins(cells: usize, size: usize, stride: usize) -> Vec<usize> {
     let last = cells.saturating_sub(size);
@@ -181,6 +203,20 @@ mod tests {
         assert_eq!(origins(21, 14, 7), vec![0, 7]);
         assert_eq!(origins(28, 14, 7), vec![0, 7, 14]);
         assert_eq!(origins(30, 14, 7), vec![0, 7, 14, 16]);
+    }
+
+    #[test]
+    fn spread_windows_overlap_by_a_quarter_at_least() {
+        assert_eq!(spread(16, 16), [0]);
+        assert_eq!(spread(10, 16), [0]);
+        assert_eq!(spread(24, 16), [0, 8]);
+        assert_eq!(spread(43, 16), [0, 9, 18, 27]);
+        for (cells, size) in [(100, 16), (29, 7), (5, 1), (64, 3)] {
+            let origins = spread(cells, size);
+            assert_eq!((origins[0], origins.last()), (0, Some(&(cells - size))));
+            let widest = origins.windows(2).map(|o| o[1] - o[0]).max();
+            assert!(widest <= Some((size - size / 4).max(1)), "{cells} {size}");
+        }
     }
 
     #[test]
