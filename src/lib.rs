@@ -62,14 +62,17 @@
 //! | [`segmenter`] | puts the above together | bundle, clip, dense, device, error, foreground, image, mask, progress, prompt, quant, readback, refine |
 //! | `scene` | procedural test scenes with true masks | error |
 //! | `calibrate` | what quantisation costs, which blocks to keep | bundle, clip, dense, device, error, image, mask, progress, prompt, quant, scene, segmenter |
+//! | `convert` | from a published model to a bundle, measured | bundle, calibrate, clip, device, error, hub, import, progress, prompt, quant, segmenter |
 //! | `eval` | data sets, confusion matrix, mIoU | bundle, clip, dense, device, error, image, mask, progress, prompt, refine, scene, segmenter |
 //! | `web` | the wasm-bindgen face: thin, no logic | bundle, dense, device, error, image, import, mask, progress, prompt, quant, refine, segmenter |
-//! | `bin` | the command line: thin, no logic | bundle, calibrate, clip, dense, device, error, eval, hub, image, import, mask, progress, prompt, quant, refine, scene, segmenter |
+//! | `bin` | the command line: thin, no logic | bundle, convert, dense, device, error, eval, hub, image, mask, progress, prompt, quant, refine, scene, segmenter |
 
 pub mod bundle;
 #[cfg(feature = "cli")]
 pub mod calibrate;
 pub mod clip;
+#[cfg(feature = "cli")]
+pub mod convert;
 pub mod dense;
 pub mod device;
 pub mod error;

@@ -50,7 +50,7 @@ pub struct Fidelity {
 
 impl DenseProbe {
     /// Asks a model.
-    pub(super) async fn of(segmenter: &Segmenter) -> Result<Self> {
+    pub(super) async fn measure(segmenter: &Segmenter) -> Result<Self> {
         let mut probe = Self::without_pictures(segmenter);
         for seed in SEEDS {
             probe.look(segmenter, generate(seed)).await?;
@@ -101,7 +101,7 @@ impl Probe {
     /// # Errors
     ///
     /// Those of [`Segmenter::segment`].
-    pub async fn of(segmenter: &Segmenter) -> Result<Self> {
+    pub async fn measure(segmenter: &Segmenter) -> Result<Self> {
         let scenes: Vec<Scene> = SEEDS.map(generate).collect();
         let things = scenes.iter().flat_map(|scene| &scene.things);
         let things: BTreeSet<&str> = things.map(|thing| thing.name).collect();

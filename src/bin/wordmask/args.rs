@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand, value_parser};
+use wordmask::convert::ReadyNames;
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
 use wordmask::device::Preference;
@@ -270,7 +271,7 @@ pub(crate) struct Import {
     /// Words to embed now, so that they cost nothing later: common, for 1 500 things and grounds
     /// that photographs show, none, or words between commas.
     #[arg(long, default_value = "common")]
-    pub(crate) words: String,
+    pub(crate) words: ReadyNames,
     /// The method and refinements that suit the model best, such as maskclip+pamr.
     #[arg(long, alias = "setting")]
     pub(crate) pipeline: Option<Pipeline>,
