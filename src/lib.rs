@@ -43,6 +43,7 @@
 //! | --- | --- | --- |
 //! | [`mod@error`] | one error type, by whose fault | |
 //! | `parallel` | work on all cores, the same for any number | |
+//! | `vector` | inner products of slices | |
 //! | [`progress`] | progress and cancelling of long computations | error |
 //! | [`readback`] | tensors back to the host | error |
 //! | [`quant`] | how weights are stored, and where they come from | error |
@@ -51,17 +52,17 @@
 //! | [`mask`] | label maps and their ways out | error, image |
 //! | [`clip`] | the two towers and the tokenizer | error, kernel, progress, quant, readback |
 //! | [`device`] | choosing WebGPU or the CPU, and testing it | clip, error, kernel, progress, quant, readback |
-//! | [`prompt`] | words to class vectors | clip, error, mask, progress |
+//! | [`prompt`] | words to class vectors | clip, error, mask, progress, vector |
 //! | [`mod@bundle`] | the stored form of a model, and nothing else | clip, error, image, quant |
 //! | [`import`] | published layouts of models | bundle, clip, error, kernel, quant |
 //! | `hub` | fetching published files, the catalogue | bundle, error, quant |
-//! | [`foreground`] | which pixels belong to a thing | clip, error, image, progress, quant, readback |
+//! | [`foreground`] | which pixels belong to a thing | clip, error, image, progress, quant, readback, vector |
 //! | [`proposal`] | class-agnostic regions | error, image, mask |
 //! | [`dense`] | one file a method: scores of cells | clip, error, foreground, image, mask, parallel, progress, prompt, proposal, readback |
-//! | [`refine`] | one file a refinement: better scores | clip, dense, error, image, kernel, parallel, readback |
+//! | [`refine`] | one file a refinement: better scores | clip, dense, error, image, kernel, parallel, readback, vector |
 //! | [`segmenter`] | puts the above together | bundle, clip, dense, device, error, foreground, image, mask, progress, prompt, quant, readback, refine |
 //! | `scene` | procedural test scenes with true masks | error |
-//! | `calibrate` | what quantisation costs, which blocks to keep | bundle, clip, dense, device, error, image, mask, progress, prompt, quant, scene, segmenter |
+//! | `calibrate` | what quantisation costs, which blocks to keep | bundle, clip, dense, device, error, image, mask, progress, prompt, quant, scene, segmenter, vector |
 //! | `convert` | from a published model to a bundle, measured | bundle, calibrate, clip, device, error, hub, import, progress, prompt, quant, segmenter |
 //! | `eval` | data sets, confusion matrix, mIoU | bundle, clip, dense, device, error, image, mask, progress, prompt, refine, scene, segmenter |
 //! | `web` | the wasm-bindgen face: thin, no logic | bundle, dense, device, error, image, import, mask, progress, prompt, quant, refine, segmenter |
@@ -97,6 +98,7 @@ pub mod refine;
 #[cfg(feature = "scenes")]
 pub mod scene;
 pub mod segmenter;
+mod vector;
 #[cfg(all(target_arch = "wasm32", feature = "web"))]
 mod web;
 

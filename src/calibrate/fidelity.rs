@@ -13,6 +13,7 @@ use crate::prompt::parse_words;
 use crate::quant::Scheme;
 use crate::scene::{Scene, generate};
 use crate::segmenter::{Background, EncodeOptions, EncodedImage, Options, Segmenter};
+use crate::vector::dot_f64;
 
 /// Held-out scenes that are looked at.
 const SEEDS: std::ops::Range<u64> = 0..4;
@@ -225,11 +226,7 @@ fn mean_and_worst<'a>(pairs: impl Iterator<Item = (&'a [f32], &'a [f32])>) -> (f
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        let products = a.iter().zip(b);
-        products.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-    };
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    dot_f64(a, b) / (dot_f64(a, a) * dot_f64(b, b)).sqrt()
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub use config::{ClipConfig, TextConfig, VisionConfig, check_statistics};
 pub use guide_config::{GuideConfig, vit_name};
 pub use text::TextTower;
 pub use tokenizer::Tokenizer;
+pub(crate) use tokenizer::byte_letters;
 pub use vision::{Grid, Positions, VisionTower, patches};
 
 use burn::tensor::{Device, Tensor, TensorData};

@@ -96,7 +96,7 @@ impl Tokenizer {
             }
             let tokens = self
                 .bpe
-                .tokenize(&byte_letters(word))
+                .tokenize(&spelled(word))
                 .map_err(|e| Error::model(format!("the bundle's tokenizer failed: {e}")))?;
             ids.extend(tokens.iter().map(|Token { id, .. }| *id));
         }
@@ -122,16 +122,19 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     WORD.find_iter(text).map(|word| word.as_str())
 }
 
-/// A word as the vocabulary spells it: each byte of its UTF-8 as a visible character, itself where
-/// it is one in Latin-1, otherwise the next one from U+0100 on.
-fn byte_letters(word: &str) -> String {
-    static LETTERS: LazyLock<[char; 256]> = LazyLock::new(|| {
-        let mut invisible = '\u{100}'..;
-        std::array::from_fn(|byte| match u8::try_from(byte) {
-            Ok(b @ (b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF)) => char::from(b),
-            _ => invisible.next().unwrap_or_default(),
-        })
-    });
+/// The characters by which the vocabulary spells the 256 bytes: a byte that is a visible character
+/// in Latin-1 is that one, any other the next one from U+0100 on.
+pub(crate) fn byte_letters() -> [char; 256] {
+    let mut invisible = '\u{100}'..;
+    std::array::from_fn(|byte| match u8::try_from(byte) {
+        Ok(b @ (b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF)) => char::from(b),
+        _ => invisible.next().unwrap_or_default(),
+    })
+}
+
+/// A word as the vocabulary spells it, by the bytes of its UTF-8.
+fn spelled(word: &str) -> String {
+    static LETTERS: LazyLock<[char; 256]> = LazyLock::new(byte_letters);
     word.bytes().map(|b| LETTERS[usize::from(b)]).collect()
 }
 
@@ -426,10 +429,10 @@ mod tests {
 
     #[test]
     fn bytes_have_the_letters_of_the_vocabulary() {
-        assert_eq!(byte_letters("a é\u{ad}\0"), "aĠÃ©ÂŃĀ");
+        assert_eq!(spelled("a é\u{ad}\0"), "aĠÃ©ÂŃĀ");
         let all: std::collections::HashSet<_> = (0..=127)
             .map(char::from)
-            .flat_map(|c| byte_letters(&c.to_string()).chars().collect::<Vec<_>>())
+            .flat_map(|c| spelled(&c.to_string()).chars().collect::<Vec<_>>())
             .collect();
         assert_eq!(all.len(), 128);
     }

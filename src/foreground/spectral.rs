@@ -13,6 +13,7 @@
 //!   so equally the part with the larger absolute value.
 
 use crate::image::{CellAxis, enlarge};
+use crate::vector::dot;
 use crate::{Error, Result};
 
 /// Similarities of a picture all within this of one are those of equal features, rounded.
@@ -230,21 +231,6 @@ fn normalise(vector: &mut [f32]) {
     for value in vector {
         *value /= length;
     }
-}
-
-/// The dot product, in eight sums side by side, which the compiler turns into vector instructions.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = a_lanes.remainder().iter().zip(b_lanes.remainder());
-    let rest: f32 = rest.map(|(a, b)| a * b).sum();
-    let mut sums = [0.0f32; LANES];
-    for (a, b) in a_lanes.zip(b_lanes) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
-    }
-    rest + sums.iter().sum::<f32>()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 /** Which models there are: the built-in one, those served beside the page, those imported here. Pure. */
 import type { ModelSource, StoredModel } from 'wordmask';
+import { field } from './json.js';
 
 /** A model to choose. */
 export interface Offer {
@@ -106,11 +107,6 @@ export function facts({ bytes, scheme, license }: Offer): string {
 
 function sizeText(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
-}
-
-function field(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-  return Reflect.get(value, key);
 }
 
 function text(value: unknown, key: string): string {
