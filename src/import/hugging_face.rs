@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::files::Files;
-use super::model::{Heads, LayoutInfo, NORM_EPS, Naming, Tower, Weights, assemble, check_stated};
+use super::model::{ClipWeights, HeadCount, LayoutInfo, NORM_EPS, Tower, assemble, check_stated};
 use super::pixels::ImageProcessor;
+use super::tables::HUGGING_FACE;
 use super::tensors::Tensors;
 use super::{HF_CONFIG, OPEN_CLIP_CONFIG, Published, read_config, tokenizer};
 use crate::error::{Error, Result};
@@ -87,7 +88,7 @@ impl TowerJson {
             }
         };
         Ok(Tower {
-            heads: Heads::Count(self.num_attention_heads.unwrap_or(heads)),
+            heads: HeadCount::Count(self.num_attention_heads.unwrap_or(heads)),
             activation,
             norm_eps: self.layer_norm_eps.unwrap_or(NORM_EPS),
         })
@@ -192,7 +193,7 @@ pub(super) fn open<'a>(
     };
     check_twin(files, names, facts.vision)?;
     let tensors = tensors.rooted_at("vision_model.embeddings.class_embedding");
-    let weights = Weights::new(tensors, Naming::HuggingFace);
+    let weights = ClipWeights::new(tensors, &HUGGING_FACE)?;
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
     let published = assemble(weights, &facts, tokenizer)?;
     let found = published.config();
