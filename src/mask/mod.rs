@@ -1,7 +1,7 @@
 //! Label maps and their ways out: PNG, COCO, polygons, `GeoJSON`, SVG. Knows nothing of models.
 //!
 //! Everything here is exact: polygons follow the edges between pixels, and every format gives
-//! back the same pixels when it is read again, unless a tolerance for simplification is asked for.
+//! back the same pixels when it is read again.
 
 mod coco;
 mod contour;
@@ -18,8 +18,6 @@ pub use legend::{Entry, Legend, color};
 pub use png::{cutout_png, label_png, overlay_png, read_label_png};
 pub use rle::Rle;
 pub use svg::to_svg;
-
-use std::collections::BTreeMap;
 
 use crate::{Error, Result};
 
@@ -103,17 +101,6 @@ impl LabelMap {
         (0..UNLABELLED)
             .zip(self.counts())
             .filter(|&(_, pixels)| pixels > 0)
-    }
-
-    /// The polygons of every class in the map, simplified by `tolerance` pixels.
-    fn polygons(&self, tolerance: f64) -> Result<BTreeMap<u8, Vec<Polygon>>> {
-        let mut by_class = polygons(self)?;
-        if tolerance > 0.0 {
-            for polygon in by_class.values_mut().flatten() {
-                *polygon = polygon.simplify(tolerance);
-            }
-        }
-        Ok(by_class)
     }
 
     fn rows(&self) -> impl Iterator<Item = &[u8]> {

@@ -2,18 +2,16 @@
 
 use std::fmt::{Error as FormatError, Write};
 
-use super::{LabelMap, Legend, Polygon, Ring};
+use super::{LabelMap, Legend, Polygon, Ring, polygons};
 use crate::{Error, Result};
 
 /// The label map as an SVG document of the picture's size: one `path` for each class that has
 /// pixels, filled by the even-odd rule in the class's colour, its name as title and label.
 ///
-/// With `tolerance` above zero, see [`Polygon::simplify`].
-///
 /// # Errors
 /// [`Error::Input`] if the map uses a class that the legend lacks; [`Error::OutOfMemory`].
-pub fn to_svg(map: &LabelMap, legend: &Legend, tolerance: f64) -> Result<String> {
-    let by_class = map.polygons(tolerance)?;
+pub fn to_svg(map: &LabelMap, legend: &Legend) -> Result<String> {
+    let by_class = polygons(map)?;
     let present = map.present_in(legend)?;
     let mut svg = String::new();
     let mut write = || -> Result<(), FormatError> {

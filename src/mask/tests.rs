@@ -63,8 +63,8 @@ fn sizes_and_classes_are_checked() {
     for error in [
         label_png(&map, &legend()).unwrap_err(),
         to_coco(&map, &legend(), "a.jpg").unwrap_err(),
-        to_geojson(&map, &legend(), 0.0).unwrap_err(),
-        to_svg(&map, &legend(), 0.0).unwrap_err(),
+        to_geojson(&map, &legend()).unwrap_err(),
+        to_svg(&map, &legend()).unwrap_err(),
     ] {
         assert!(error.to_string().contains("class 7"), "{error}");
     }
@@ -105,22 +105,6 @@ fn a_line_that_meets_itself_becomes_an_exterior_and_a_hole() {
     assert_eq!(polygons[&0].len(), 1);
     assert_eq!(polygons[&0][0].holes.len(), 1);
     assert_eq!(polygons[&0][0].area(), 7.0);
-}
-
-#[test]
-fn simplification_straightens_stairs_and_keeps_boxes() {
-    let stairs = map_of(&["0...", "00..", "000.", "0000"]);
-    let polygon = &polygons(&stairs).unwrap()[&0][0];
-    let simple = polygon.simplify(1.0);
-    assert!(simple.exterior.len() < polygon.exterior.len());
-    assert_eq!(polygon.simplify(0.0), *polygon);
-    assert_eq!(polygon.simplify(f64::NAN), *polygon);
-    let square = &polygons(&map_of(&["00", "00"])).unwrap()[&0][0];
-    assert_eq!(square.simplify(0.5), *square);
-    // Never less than the exterior itself, however coarse.
-    assert_eq!(square.simplify(100.0), *square);
-    let ring = &polygons(&map_of(&["000", "0.0", "000"])).unwrap()[&0][0];
-    assert!(ring.simplify(2.0).holes.is_empty());
 }
 
 #[test]
@@ -212,7 +196,7 @@ fn coco_has_what_pycocotools_reads() {
 #[test]
 fn geojson_closes_its_rings_and_names_its_classes() {
     let map = map_of(&["000.2", "0.0..", "000.2"]);
-    let text = to_geojson(&map, &legend(), 0.0).unwrap();
+    let text = to_geojson(&map, &legend()).unwrap();
     let json: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["type"], "FeatureCollection");
     assert_eq!(json["bbox"], serde_json::json!([0, 0, 5, 3]));
@@ -241,7 +225,7 @@ fn geojson_closes_its_rings_and_names_its_classes() {
 #[test]
 fn svg_draws_one_path_for_each_class_and_escapes_names() {
     let map = map_of(&["000", "0.0", "001"]);
-    let svg = to_svg(&map, &legend(), 0.0).unwrap();
+    let svg = to_svg(&map, &legend()).unwrap();
     let name = "&lt;/svg&gt;&lt;script&gt;&quot;&#39;&amp;";
     assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"3\" height=\"3\""));
     assert!(svg.contains(&format!("aria-label=\"{name}\"")), "{svg}");
@@ -383,15 +367,6 @@ proptest! {
             let area = |ring: &Ring| Polygon { exterior: ring.clone(), holes: vec![] }.area();
             prop_assert!(area(&polygon.exterior) > 0.0);
             prop_assert!(polygon.holes.iter().all(|hole| area(hole) < 0.0));
-        }
-    }
-
-    #[test]
-    fn simplified_points_come_from_the_ring(map in maps(), tolerance in 0.0f64..4.0) {
-        for polygon in polygons(&map).unwrap().values().flatten() {
-            let simple = polygon.simplify(tolerance);
-            prop_assert!(simple.exterior.iter().all(|point| polygon.exterior.contains(point)));
-            prop_assert!(simple.rings().all(|ring| ring.len() >= 3));
         }
     }
 
