@@ -113,7 +113,7 @@ impl Files {
 
     /// Replaces a file and makes the manifest promise the replacement.
     fn replace(&mut self, file: &str, contents: Vec<u8>) {
-        let honest = FileEntry::of(file, &contents);
+        let honest = FileEntry::new(file, &contents);
         let entry = self.entry(file);
         entry["bytes"] = honest.bytes.into();
         entry["sha256"] = honest.sha256.into();

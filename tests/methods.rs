@@ -292,7 +292,7 @@ fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
         ..options()
     });
     let map = LabelMap::new(3, 3, vec![0; 9]).unwrap();
-    let mask = Rle::of_class(&map, 0).unwrap();
+    let mask = Rle::from_class(&map, 0).unwrap();
     let error =
         block_on(segmenter.classify(&image, &[mask], &classes, &mut NoProgress)).unwrap_err();
     assert!(error.to_string().contains("Mask 1"), "{error}");

@@ -75,7 +75,7 @@ fn check_layout(model: &str, layout: &str, answers: &str) {
     };
     let (expected, index) = (read("expected.safetensors"), read("expected.json"));
     let device = Device::flex();
-    let network = Network::of(published, &device);
+    let network = Network::new(published, &device);
     let answers = Answers::new(&expected, &index);
     let compared = pollster::block_on(compare_network(&network, &answers, &device));
     check(&compared, 10);

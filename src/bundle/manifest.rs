@@ -73,7 +73,7 @@ pub struct FileEntry {
 impl FileEntry {
     /// The entry of a file with these contents.
     #[must_use]
-    pub fn of(file: impl Into<String>, contents: &[u8]) -> Self {
+    pub fn new(file: impl Into<String>, contents: &[u8]) -> Self {
         Self {
             file: file.into(),
             bytes: contents.len() as u64,
@@ -326,7 +326,7 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
-        let entry = |file: &str| FileEntry::of(file, b"contents");
+        let entry = |file: &str| FileEntry::new(file, b"contents");
         Manifest {
             format: FORMAT,
             name: "test".into(),
@@ -411,14 +411,14 @@ mod tests {
 
     #[test]
     fn a_changed_byte_is_noticed() {
-        let entry = FileEntry::of("x", b"contents");
+        let entry = FileEntry::new("x", b"contents");
         let known = entry.sha256.clone();
         for hash in [None, Some(known.as_str())] {
             assert_eq!(entry.check(b"contents", hash), Ok(()));
             let shorter = entry.check(b"content", hash);
             assert!(matches!(shorter, Err(Error::Integrity(_))));
         }
-        let other = FileEntry::of("a", b"contentz").sha256;
+        let other = FileEntry::new("a", b"contentz").sha256;
         for hash in [None, Some(other.as_str())] {
             let changed = entry.check(b"contentz", hash);
             assert!(matches!(changed, Err(Error::Integrity(_))));

@@ -371,14 +371,14 @@ impl Wanted<'_> {
             (Dtype::F16, _) => is(shape).map(|()| Stored::F16(f16s(&view))),
             (Dtype::I8, true) => {
                 is(shape)?;
-                Ok(Stored::Q8(q8::Matrix {
+                Ok(Stored::Q8(q8::Q8Matrix {
                     values: view.data().iter().map(|&b| b.cast_signed()).collect(),
                     scales: f32s(&scales(Dtype::F32, &[rows])?),
                 }))
             }
             (Dtype::U8, true) => {
                 is(&[rows, q4::row_bytes(cols)])?;
-                Ok(Stored::Q4(q4::Matrix {
+                Ok(Stored::Q4(q4::Q4Matrix {
                     cols,
                     nibbles: view.data().to_vec(),
                     scales: f16s(&scales(Dtype::F16, &[rows, q4::blocks(cols)])?),

@@ -165,7 +165,7 @@ impl BundleWriter {
                 picture_size,
                 background: about.background,
                 pipeline: about.pipeline,
-                tokenizer: FileEntry::of(TOKENIZER_FILE, &tokenizer),
+                tokenizer: FileEntry::new(TOKENIZER_FILE, &tokenizer),
                 words: None,
                 shards: Vec::new(),
             },
@@ -204,7 +204,7 @@ impl BundleWriter {
         };
         let contents = self.encode(&shard.pieces)?;
         self.manifest.shards.push(Shard {
-            entry: FileEntry::of(shard.file.clone(), &contents),
+            entry: FileEntry::new(shard.file.clone(), &contents),
             part: shard.part,
             tensors: shard.pieces.iter().map(|p| self.named(p)).collect(),
         });
@@ -452,7 +452,7 @@ pub fn write(
 pub fn add_words(out: &Path, manifest: &mut Manifest, ready: &ReadyWords) -> Result<()> {
     let contents = encode_words(ready)?;
     save(out, WORDS_FILE, &contents)?;
-    manifest.words = Some(FileEntry::of(WORDS_FILE, &contents));
+    manifest.words = Some(FileEntry::new(WORDS_FILE, &contents));
     Ok(())
 }
 

@@ -43,7 +43,7 @@ impl Tokenizer {
     ///
     /// [`Error::Model`] if it is none, or none for a tower of this config.
     pub fn from_bytes(json: &[u8], config: &super::TextConfig) -> Result<Self> {
-        let file = File::read(json)?;
+        let file = TokenizerJson::read(json)?;
         let ends = file.ends()?;
         if ends.last != config.end_of_text {
             return Err(Error::model(format!(
@@ -65,7 +65,7 @@ impl Tokenizer {
     ///
     /// [`Error::Model`] if it is none of a CLIP.
     pub fn end_of_text(json: &[u8]) -> Result<u32> {
-        Ok(File::read(json)?.ends()?.last)
+        Ok(TokenizerJson::read(json)?.ends()?.last)
     }
 
     /// The highest id that a `tokenizer.json` gives a token.
@@ -74,7 +74,7 @@ impl Tokenizer {
     ///
     /// As [`Tokenizer::end_of_text`].
     pub fn highest_id(json: &[u8]) -> Result<u32> {
-        let file = File::read(json)?;
+        let file = TokenizerJson::read(json)?;
         let added = file.added_tokens.iter().map(|token| token.id);
         let ids = file.model.vocab.into_values().chain(added);
         ids.max()
@@ -147,7 +147,7 @@ struct Ends {
 
 /// What is used of a `tokenizer.json`.
 #[derive(Deserialize)]
-struct File {
+struct TokenizerJson {
     model: BpeJson,
     post_processor: Option<PostProcessor>,
     #[serde(default)]
@@ -160,7 +160,7 @@ struct Added {
     id: u32,
 }
 
-impl File {
+impl TokenizerJson {
     fn read(json: &[u8]) -> Result<Self> {
         serde_json::from_slice(json).map_err(|e| unreadable(&e))
     }
@@ -185,7 +185,7 @@ struct BpeJson {
     /// Absent in files of early versions.
     r#type: Option<String>,
     vocab: HashMap<String, u32>,
-    merges: Vec<Merge>,
+    merges: Vec<MergeJson>,
     end_of_word_suffix: Option<String>,
     continuing_subword_prefix: Option<String>,
 }
@@ -193,7 +193,7 @@ struct BpeJson {
 /// Two tokens that become one.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Merge {
+enum MergeJson {
     Pair(String, String),
     /// With a space between them.
     Line(String),
@@ -225,7 +225,7 @@ impl BpeJson {
     }
 }
 
-impl Merge {
+impl MergeJson {
     /// The two tokens. They and what they become must be known: the builder relies on it.
     fn pair(self, vocab: &HashMap<String, u32>) -> Result<(String, String)> {
         let pair = match self {
@@ -253,7 +253,7 @@ enum PostProcessor {
         sep: (String, u32),
     },
     TemplateProcessing {
-        single: Vec<Piece>,
+        single: Vec<TemplateItem>,
         special_tokens: HashMap<String, Special>,
     },
     Sequence {
@@ -265,7 +265,7 @@ enum PostProcessor {
 
 /// A place of a template.
 #[derive(Deserialize)]
-enum Piece {
+enum TemplateItem {
     Sequence {},
     SpecialToken { id: String },
 }
@@ -293,9 +293,9 @@ impl PostProcessor {
                 };
                 match single.as_slice() {
                     [
-                        Piece::SpecialToken { id: first },
-                        Piece::Sequence {},
-                        Piece::SpecialToken { id: last },
+                        TemplateItem::SpecialToken { id: first },
+                        TemplateItem::Sequence {},
+                        TemplateItem::SpecialToken { id: last },
                     ] => Some(Ends {
                         first: id(first)?,
                         last: id(last)?,

@@ -98,7 +98,7 @@ impl VisionTower {
                 [width],
                 device,
             )?),
-            positions: Positions::of(table, grid),
+            positions: Positions::new(table, grid),
             // The misspelling is the layout's.
             pre_norm: norm(source, "pre_layrnorm")?,
             blocks,
@@ -249,7 +249,7 @@ pub struct Positions {
 impl Positions {
     /// Splits a table, `[1 + grid², width]`.
     #[must_use]
-    pub fn of(table: Tensor<2>, grid: usize) -> Self {
+    pub fn new(table: Tensor<2>, grid: usize) -> Self {
         let [rows, width] = table.dims();
         let class = table.clone().slice([0..1, 0..width]).reshape([width]);
         let cells = table.slice([1..rows, 0..width]);

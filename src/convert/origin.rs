@@ -15,7 +15,7 @@ pub struct Origin {
     pub(super) source: Source,
     /// The name of the bundle where neither the caller nor the catalogue gives one.
     pub(super) own_name: String,
-    pub(super) entry: Option<&'static catalogue::Entry>,
+    pub(super) entry: Option<&'static catalogue::CatalogueEntry>,
     note: Option<String>,
 }
 

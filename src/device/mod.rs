@@ -43,7 +43,7 @@ impl std::str::FromStr for Preference {
 /// The two kinds of device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum DeviceKind {
     /// WebGPU in a browser, or what wgpu finds natively.
     WebGpu,
     /// Burn's Flex backend.
@@ -56,7 +56,7 @@ pub struct Compute {
     /// Where tensors live.
     pub device: Device,
     /// Which kind that is.
-    pub kind: Kind,
+    pub kind: DeviceKind,
     /// What it calls itself, for people; of the CPU, how its kernels compute.
     pub name: String,
     /// Why the CPU was chosen, if nobody asked for it: a sentence for people.
@@ -69,7 +69,7 @@ impl Compute {
     pub fn cpu() -> Self {
         Self {
             device: Device::flex(),
-            kind: Kind::Cpu,
+            kind: DeviceKind::Cpu,
             name: kernel::cpu::kernel_name().into(),
             note: None,
         }
@@ -139,7 +139,7 @@ async fn open_gpu(software_too: bool) -> Result<Compute> {
     }
     Ok(Compute {
         device: gpu.device,
-        kind: Kind::WebGpu,
+        kind: DeviceKind::WebGpu,
         name: gpu.name,
         note: None,
     })

@@ -75,7 +75,12 @@ async fn compute(device: &Device, quantised: bool) -> Result<Vec<f32>> {
         activation: Activation::QuickGelu,
         norm_eps: 1e-5,
     };
-    let tower = VisionTower::load(&mut Pattern { quantised }, &config, PROJECTION, device)?;
+    let tower = VisionTower::load(
+        &mut PatternWeights { quantised },
+        &config,
+        PROJECTION,
+        device,
+    )?;
     let side = 14 * config.patch;
     let picture = pattern("picture", 3 * side * side, 1.5);
     let (cut, grid) = patches(&picture, side, side, config.patch, device)?;
@@ -85,11 +90,11 @@ async fn compute(device: &Device, quantised: bool) -> Result<Vec<f32>> {
 
 /// Weights made up from their names. Matrices are those that 8 bits can hold, so that blocks in
 /// plain f32 and on our kernels have the same answer.
-struct Pattern {
+struct PatternWeights {
     quantised: bool,
 }
 
-impl WeightSource for Pattern {
+impl WeightSource for PatternWeights {
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let count = shape.iter().product();
         if let [rows, cols] = *shape {

@@ -86,7 +86,7 @@ impl Found {
                 bias: Some(Param::from_tensor(bias)),
             },
             class: Param::from_tensor(class.reshape([width])),
-            positions: Positions::of(table.reshape([1 + grid * grid, width]), grid),
+            positions: Positions::new(table.reshape([1 + grid * grid, width]), grid),
             blocks,
             last_norm: build_layer_norm(source, &norm, width, tower.norm_eps, device)?,
             last_key: build_linear(source, &key, width, width, device)?,

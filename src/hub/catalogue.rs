@@ -12,7 +12,7 @@ use crate::quant::Scheme;
 /// A published CLIP.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct CatalogueEntry {
     /// What to type for it, such as `b16`.
     pub name: String,
     /// What people call it.
@@ -74,14 +74,15 @@ const TEXT: &str = include_str!("../../weights/catalogue.toml");
 
 /// All of them, in the order in which to show them. A test sees to it that the file is sound.
 #[must_use]
-pub fn entries() -> &'static [Entry] {
-    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| parse(TEXT).unwrap_or_default());
+pub fn entries() -> &'static [CatalogueEntry] {
+    static ENTRIES: LazyLock<Vec<CatalogueEntry>> =
+        LazyLock::new(|| parse(TEXT).unwrap_or_default());
     &ENTRIES
 }
 
 /// The one with this short name or this repository, upper and lower case not being told apart.
 #[must_use]
-pub fn find(name: &str) -> Option<&'static Entry> {
+pub fn find(name: &str) -> Option<&'static CatalogueEntry> {
     let same = |known: &str| known.eq_ignore_ascii_case(name);
     entries()
         .iter()
@@ -93,11 +94,11 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 /// # Errors
 ///
 /// [`Error::Input`] that says which entry is wrong.
-pub fn parse(text: &str) -> Result<Vec<Entry>> {
+pub fn parse(text: &str) -> Result<Vec<CatalogueEntry>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Catalogue {
-        model: Vec<Entry>,
+        model: Vec<CatalogueEntry>,
     }
     let catalogue: Catalogue = toml::from_str(text).map_err(|e| {
         Error::input(format!(
@@ -117,7 +118,7 @@ pub fn parse(text: &str) -> Result<Vec<Entry>> {
     Ok(catalogue.model)
 }
 
-impl Entry {
+impl CatalogueEntry {
     fn check(&self) -> Result<()> {
         // The short name becomes a directory, and must not look like a repository.
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -160,7 +161,7 @@ mod tests {
             assert!(find(name).is_some(), "{name}");
         }
         for entry in &entries {
-            let Entry {
+            let CatalogueEntry {
                 name, description, ..
             } = entry;
             assert!(

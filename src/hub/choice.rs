@@ -20,7 +20,7 @@ pub enum Layout {
 
 /// Where the weights are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Weights<'a> {
+pub(super) enum WeightFiles<'a> {
     One(&'a str),
     /// In several files, which this one lists.
     Sharded(&'a str),
@@ -44,13 +44,13 @@ pub(super) fn config(layout: Layout) -> &'static str {
 }
 
 /// The weights of a layout: one file rather than several.
-pub(super) fn weights<'a>(layout: Layout, names: &[&'a str]) -> Option<Weights<'a>> {
+pub(super) fn weights<'a>(layout: Layout, names: &[&'a str]) -> Option<WeightFiles<'a>> {
     let find = |name: &str| names.iter().copied().find(|n| *n == name);
     match layout {
         Layout::HuggingFace => find("model.safetensors")
-            .map(Weights::One)
-            .or_else(|| find("model.safetensors.index.json").map(Weights::Sharded)),
-        Layout::OpenClip => find("open_clip_model.safetensors").map(Weights::One),
+            .map(WeightFiles::One)
+            .or_else(|| find("model.safetensors.index.json").map(WeightFiles::Sharded)),
+        Layout::OpenClip => find("open_clip_model.safetensors").map(WeightFiles::One),
     }
 }
 
@@ -170,12 +170,12 @@ mod tests {
         assert_eq!(readable(&sharded), [Layout::HuggingFace]);
         assert_eq!(
             weights(Layout::HuggingFace, &sharded),
-            Some(Weights::Sharded("model.safetensors.index.json"))
+            Some(WeightFiles::Sharded("model.safetensors.index.json"))
         );
         let both = [sharded[0], sharded[1], "model.safetensors"];
         assert_eq!(
             weights(Layout::HuggingFace, &both),
-            Some(Weights::One("model.safetensors"))
+            Some(WeightFiles::One("model.safetensors"))
         );
     }
 

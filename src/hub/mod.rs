@@ -31,8 +31,8 @@ use sha2::{Digest, Sha256};
 
 pub use self::choice::Layout;
 
-use self::choice::Weights;
-use self::error_context::{ErrorContext, Failure};
+use self::choice::WeightFiles;
+use self::error_context::{ErrorContext, Interruption};
 use crate::bundle::SourceFile;
 use crate::error::{Error, Result};
 
@@ -300,7 +300,7 @@ impl Hub {
         let mut small = choice::small_files(layout, &names);
         let weights =
             choice::weights(layout, &names).ok_or_else(|| choice::unreadable(id, &names))?;
-        if let Weights::Sharded(index) = weights {
+        if let WeightFiles::Sharded(index) = weights {
             small.push(index);
         }
         repository.fetch_all(&small, &mut files, progress)?;
@@ -308,8 +308,8 @@ impl Hub {
             files.push(self.borrow_tokenizer(&repository, layout)?);
         }
         match weights {
-            Weights::One(name) => repository.fetch_all(&[name], &mut files, progress)?,
-            Weights::Sharded(index) => {
+            WeightFiles::One(name) => repository.fetch_all(&[name], &mut files, progress)?,
+            WeightFiles::Sharded(index) => {
                 let path = repository.directory.join(index);
                 let json = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
                 let shards = choice::shards(&json, &names)?;
@@ -577,16 +577,16 @@ impl<'a> Repository<'a> {
             });
             match done {
                 Ok(()) => return Ok(()),
-                Err(Failure::Unusable) if !restarted => {
+                Err(Interruption::Unusable) if !restarted => {
                     restarted = true;
                     self.forget_part(file)?;
                 }
-                Err(Failure::Unusable) => {
+                Err(Interruption::Unusable) => {
                     return Err(self
                         .context()
                         .bad_response("no end of a file that was cut off"));
                 }
-                Err(Failure::Cut(error)) => {
+                Err(Interruption::Cut(error)) => {
                     if reached > furthest {
                         (left, wait, furthest) = (tries, pause, reached);
                     }
@@ -597,14 +597,18 @@ impl<'a> Repository<'a> {
                     thread::sleep(wait);
                     wait *= 2;
                 }
-                Err(Failure::Final(error)) => return Err(error),
+                Err(Interruption::Final(error)) => return Err(error),
             }
         }
     }
 
     /// Downloads a file, or what is missing of it, in a thread of its own: `hf-hub` waits for a
     /// silent server for ever, we do not. Progress is heard in this thread.
-    fn attempt(&self, file: &RemoteFile, on_progress: &mut dyn FnMut(u64)) -> Result<(), Failure> {
+    fn attempt(
+        &self,
+        file: &RemoteFile,
+        on_progress: &mut dyn FnMut(u64),
+    ) -> Result<(), Interruption> {
         let (events, heard) = mpsc::channel();
         let (api, name) = (self.api()?, file.name.clone());
         let worker = thread::spawn(move || api.download_with_progress(&name, Meter(events)));
@@ -618,7 +622,7 @@ impl<'a> Repository<'a> {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(Failure::Final(self.context().silent(&file.name)));
+                    return Err(Interruption::Final(self.context().silent(&file.name)));
                 }
             }
         }
@@ -626,14 +630,14 @@ impl<'a> Repository<'a> {
             let error = self
                 .context()
                 .bad_response("a redirection without an address");
-            return Err(Failure::Final(error));
+            return Err(Interruption::Final(error));
         };
         result
             .map(drop)
             .map_err(|e| self.context().download(&file.name, file.size, &e))
     }
 
-    fn api(&self) -> Result<ApiRepo, Failure> {
+    fn api(&self) -> Result<ApiRepo, Interruption> {
         let hub = self.hub;
         let api = ApiBuilder::from_cache(hub.cache.clone())
             .with_endpoint(hub.endpoint.clone())
@@ -641,7 +645,8 @@ impl<'a> Repository<'a> {
             .with_progress(false)
             .with_user_agent("wordmask", env!("CARGO_PKG_VERSION"))
             .build();
-        let api = api.map_err(|e| Failure::Final(Error::internal(format!("no client: {e}"))))?;
+        let api =
+            api.map_err(|e| Interruption::Final(Error::internal(format!("no client: {e}"))))?;
         Ok(api.repo(self.repo.clone()))
     }
 

@@ -76,13 +76,13 @@ impl CellAxis {
 #[derive(Debug)]
 pub struct Interpolation {
     /// Pixels between the same two cells.
-    runs: Vec<Run>,
+    runs: Vec<PixelRun>,
     /// How far each pixel lies from the left cell to the right one.
     weights: Vec<f32>,
 }
 
 #[derive(Debug)]
-struct Run {
+struct PixelRun {
     pixels: Range<usize>,
     left: usize,
     right: usize,
@@ -93,7 +93,7 @@ impl Interpolation {
     #[must_use]
     pub fn new(pixels: usize, axis: &CellAxis) -> Self {
         let last = axis.cells() - 1;
-        let mut runs: Vec<Run> = Vec::new();
+        let mut runs: Vec<PixelRun> = Vec::new();
         let mut weights = Vec::with_capacity(pixels);
         for pixel in 0..pixels {
             let place = axis.place(pixel, pixels);
@@ -101,7 +101,7 @@ impl Interpolation {
             weights.push((place - left as f64) as f32);
             match runs.last_mut() {
                 Some(run) if run.left == left => run.pixels.end = pixel + 1,
-                _ => runs.push(Run {
+                _ => runs.push(PixelRun {
                     pixels: pixel..pixel + 1,
                     left,
                     right: (left + 1).min(last),
@@ -115,7 +115,7 @@ impl Interpolation {
     #[must_use]
     pub fn at(&self, pixel: usize) -> (usize, usize, f32) {
         let run = self.runs.partition_point(|run| run.pixels.end <= pixel);
-        let Run { left, right, .. } = self.runs[run];
+        let PixelRun { left, right, .. } = self.runs[run];
         (left, right, self.weights[pixel])
     }
 

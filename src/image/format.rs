@@ -16,19 +16,19 @@ const SAVE_AGAIN: &str =
 
 /// A format that can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum PictureFormat {
     Jpeg,
     Png,
     Webp,
 }
 
-impl Format {
+impl PictureFormat {
     /// Recognises the format.
     ///
     /// # Errors
     /// [`Error::Input`] for an empty file; [`Error::Unsupported`] for another format, and for what
     /// the decoder lacks of this one.
-    pub(super) fn of(bytes: &[u8]) -> Result<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let format = Self::by_signature(bytes)?;
         let lacking = match format {
             Self::Jpeg => jpeg::unsupported(bytes),

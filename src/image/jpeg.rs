@@ -10,7 +10,7 @@ const EXIF: u8 = 0xE1;
 /// Segments are skipped by their length, so the end marker of a thumbnail inside EXIF data does
 /// not count.
 pub(super) fn has_end(bytes: &[u8]) -> bool {
-    Segments::new(bytes).any(|(marker, _)| marker == END)
+    JpegSegments::new(bytes).any(|(marker, _)| marker == END)
 }
 
 /// The EXIF data. Of several blocks the first holds, as in browsers and other decoders.
@@ -58,16 +58,16 @@ fn unsupported_frame(header: &[u8]) -> Option<String> {
 
 /// The segments before the first scan.
 fn headers(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    Segments::new(bytes).take_while(|(marker, _)| *marker != SCAN)
+    JpegSegments::new(bytes).take_while(|(marker, _)| *marker != SCAN)
 }
 
 /// The segments of a file: each marker with the data of its segment, which is cut where the file
 /// is. Entropy-coded data, padding and restarts are passed over; the end marker is the last.
-struct Segments<'a> {
+struct JpegSegments<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Segments<'a> {
+impl<'a> JpegSegments<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         Self {
             rest: bytes.get(2..).unwrap_or_default(),
@@ -75,7 +75,7 @@ impl<'a> Segments<'a> {
     }
 }
 
-impl<'a> Iterator for Segments<'a> {
+impl<'a> Iterator for JpegSegments<'a> {
     type Item = (u8, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -39,7 +39,7 @@ const PATCHES: &str = "guide.embeddings.patch_embeddings.projection.weight";
 
 /// What `config.json` tells that shapes do not.
 #[derive(Debug, Deserialize)]
-struct ConfigJson {
+struct VitConfigJson {
     num_attention_heads: usize,
     #[serde(default)]
     layer_norm_eps: Option<f64>,
@@ -67,7 +67,8 @@ impl PublishedGuide {
             .ok_or_else(|| Error::input("cannot tell which file holds FOUND's head. Name it."))?;
         let head = open_tensors(head, &head_names, head_file)?;
         let (table, described) = layout(&tensors)?;
-        let json: Option<ConfigJson> = if described && names.iter().any(|name| name == HF_CONFIG) {
+        let json: Option<VitConfigJson> = if described && names.iter().any(|name| name == HF_CONFIG)
+        {
             Some(read_config(encoder, HF_CONFIG)?)
         } else {
             None
@@ -130,7 +131,7 @@ fn layout(tensors: &Tensors) -> Result<(&'static TensorTable, bool)> {
     })
 }
 
-fn architecture(tensors: &NamedTensors, json: Option<&ConfigJson>) -> Result<GuideConfig> {
+fn architecture(tensors: &NamedTensors, json: Option<&VitConfigJson>) -> Result<GuideConfig> {
     let &[width, 3, patch, _] = tensors.shape(PATCHES)?.as_slice() else {
         return Err(tensors.bad_shape(PATCHES));
     };

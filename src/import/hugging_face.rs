@@ -32,7 +32,7 @@ static NOT_DESCRIBED: TowerJson = TowerJson {
 
 /// What `config.json` describes.
 pub(super) enum Described {
-    Clip(Box<ConfigJson>),
+    Clip(Box<ClipConfigJson>),
     /// Something else, and the sentence about it.
     Other(Error),
     /// There is no `config.json`.
@@ -42,7 +42,7 @@ pub(super) enum Described {
 /// What of `config.json` matters here. As in `CLIPConfig`, a tower that is not described has the
 /// defaults of its own configuration.
 #[derive(Debug, Deserialize)]
-pub(super) struct ConfigJson {
+pub(super) struct ClipConfigJson {
     #[serde(default)]
     vision_config: Option<TowerJson>,
     #[serde(default)]
@@ -171,7 +171,7 @@ fn check_twin(files: &dyn Files, names: &[String], vision: Tower) -> Result<()> 
 pub(super) fn open<'a>(
     files: &dyn Files,
     names: &[String],
-    config: &'a ConfigJson,
+    config: &'a ClipConfigJson,
     tensors: Tensors,
 ) -> Result<Published> {
     let either = |dict: &'a Option<TowerJson>, plain: &'a Option<TowerJson>| {

@@ -16,7 +16,7 @@ use crate::kernel::Activation;
 const HEAD_WIDTH: usize = 64;
 
 #[derive(Debug, Deserialize)]
-struct ConfigJson {
+struct OpenClipJson {
     model_cfg: ModelJson,
     #[serde(default)]
     preprocess_cfg: PreprocessConfig,
@@ -160,7 +160,7 @@ pub(super) fn table(tensors: &Tensors) -> &'static ClipTable {
 }
 
 pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Result<Published> {
-    let config: ConfigJson = read_config(files, OPEN_CLIP_CONFIG)?;
+    let config: OpenClipJson = read_config(files, OPEN_CLIP_CONFIG)?;
     let model = config.model_cfg;
     if model
         .multimodal_cfg

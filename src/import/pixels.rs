@@ -15,12 +15,12 @@ const BICUBIC: u64 = 3;
 /// A number for each colour channel, or one for all.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Channels {
+pub(super) enum PerChannel {
     All(f32),
     Each([f32; 3]),
 }
 
-impl Channels {
+impl PerChannel {
     fn each(self) -> [f32; 3] {
         match self {
             Self::All(value) => [value; 3],
@@ -40,8 +40,8 @@ pub(super) struct Statistics {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ImageProcessor {
-    image_mean: Option<Channels>,
-    image_std: Option<Channels>,
+    image_mean: Option<PerChannel>,
+    image_std: Option<PerChannel>,
     do_normalize: Option<bool>,
     do_rescale: Option<bool>,
     rescale_factor: Option<f64>,
@@ -94,8 +94,8 @@ impl ImageProcessor {
             ));
         }
         Ok(Statistics {
-            mean: self.image_mean.map_or(CLIP_MEAN, Channels::each),
-            std: self.image_std.map_or(CLIP_STD, Channels::each),
+            mean: self.image_mean.map_or(CLIP_MEAN, PerChannel::each),
+            std: self.image_std.map_or(CLIP_STD, PerChannel::each),
         })
     }
 
@@ -122,8 +122,8 @@ impl ImageProcessor {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct PreprocessConfig {
-    mean: Option<Channels>,
-    std: Option<Channels>,
+    mean: Option<PerChannel>,
+    std: Option<PerChannel>,
     mode: Option<String>,
     interpolation: Option<String>,
     size: Option<Value>,
@@ -144,8 +144,8 @@ impl PreprocessConfig {
             }
         }
         Ok(Statistics {
-            mean: self.mean.map_or(CLIP_MEAN, Channels::each),
-            std: self.std.map_or(CLIP_STD, Channels::each),
+            mean: self.mean.map_or(CLIP_MEAN, PerChannel::each),
+            std: self.std.map_or(CLIP_STD, PerChannel::each),
         })
     }
 

@@ -20,7 +20,7 @@ use Take::{Pointwise, Third, Transposed, Whole};
 
 /// The name in a bundle, the name in the layout, and what of it is meant. A `*` at the end stands
 /// for any rest, such as `weight` and `bias`.
-type Row = (&'static str, &'static str, Take);
+type TensorRow = (&'static str, &'static str, Take);
 
 /// The tensors of a network.
 #[derive(Debug)]
@@ -28,9 +28,9 @@ pub(super) struct TensorTable {
     /// What the names of blocks have before their number, in a bundle and in the layout.
     pub(super) towers: &'static [(&'static str, &'static str)],
     /// The tensors of each block, by what their names have behind the number.
-    pub(super) block: &'static [Row],
+    pub(super) block: &'static [TensorRow],
     /// All others.
-    pub(super) others: &'static [Row],
+    pub(super) others: &'static [TensorRow],
 }
 
 impl TensorTable {
@@ -45,7 +45,7 @@ impl TensorTable {
     }
 }
 
-fn row(rows: &[Row], name: &str) -> Option<(String, Take)> {
+fn row(rows: &[TensorRow], name: &str) -> Option<(String, Take)> {
     rows.iter().find_map(|&(ours, theirs, take)| {
         let stored = match (ours.strip_suffix('*'), theirs.strip_suffix('*')) {
             (Some(ours), Some(theirs)) => theirs.to_owned() + name.strip_prefix(ours)?,

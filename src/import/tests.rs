@@ -74,13 +74,13 @@ fn edit_json(files: &mut MemoryFiles, name: &str, edit: impl FnOnce(&mut Value))
     files.insert(name, value.to_string().into_bytes());
 }
 
-type Stored = (String, Dtype, Vec<usize>, Vec<u8>);
+type StoredTensor = (String, Dtype, Vec<usize>, Vec<u8>);
 
 /// Takes a safetensors file apart and puts it together again.
-fn edit_tensors(files: &mut MemoryFiles, name: &str, edit: impl FnOnce(&mut Vec<Stored>)) {
+fn edit_tensors(files: &mut MemoryFiles, name: &str, edit: impl FnOnce(&mut Vec<StoredTensor>)) {
     let bytes = contents(files, name);
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let mut stored: Vec<Stored> = tensors
+    let mut stored: Vec<StoredTensor> = tensors
         .tensors()
         .into_iter()
         .map(|(n, t)| (n, t.dtype(), t.shape().to_vec(), t.data().to_vec()))
@@ -89,14 +89,14 @@ fn edit_tensors(files: &mut MemoryFiles, name: &str, edit: impl FnOnce(&mut Vec<
     files.insert(name, safetensors_of(&stored));
 }
 
-fn safetensors_of(stored: &[Stored]) -> Vec<u8> {
+fn safetensors_of(stored: &[StoredTensor]) -> Vec<u8> {
     let views = stored
         .iter()
         .map(|(n, dtype, shape, data)| (n, TensorView::new(*dtype, shape.clone(), data).unwrap()));
     serialize(views, None).unwrap()
 }
 
-fn find<'a>(stored: &'a mut [Stored], name: &str) -> &'a mut Stored {
+fn find<'a>(stored: &'a mut [StoredTensor], name: &str) -> &'a mut StoredTensor {
     stored.iter_mut().find(|(n, ..)| n == name).unwrap()
 }
 
@@ -448,7 +448,7 @@ fn a_description_may_lack_what_has_a_default() {
 
 #[test]
 fn a_logit_scale_may_be_missing_or_of_another_type() {
-    let with = |edit: &dyn Fn(&mut Vec<Stored>)| {
+    let with = |edit: &dyn Fn(&mut Vec<StoredTensor>)| {
         let mut files = copy("gelu-clip");
         edit_tensors(&mut files, WEIGHTS, edit);
         files
@@ -646,7 +646,7 @@ fn towers_that_are_missing_or_more_than_clips_are_named() {
 #[test]
 fn tensors_that_do_not_fit_are_named() {
     let name = "vision_model.encoder.layers.1.mlp.fc2.weight";
-    let spoilt = |spoil: &dyn Fn(&mut Vec<Stored>)| {
+    let spoilt = |spoil: &dyn Fn(&mut Vec<StoredTensor>)| {
         let mut files = copy("gelu-clip");
         edit_tensors(&mut files, WEIGHTS, spoil);
         files
@@ -999,7 +999,7 @@ fn weights_are_found_behind_a_prefix() {
     let tensors = open_torch(std::fs::read(file).unwrap()).unwrap();
     let count = tensors.names().count();
     assert!(tensors.is_scripted());
-    let stored: Vec<Stored> = tensors
+    let stored: Vec<StoredTensor> = tensors
         .names()
         .map(|name| {
             let shape = tensors.shape(name).unwrap().to_vec();

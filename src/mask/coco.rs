@@ -20,8 +20,8 @@ pub struct CocoDataset {
 }
 
 #[derive(Serialize)]
-struct File<'a> {
-    info: Info,
+struct CocoFile<'a> {
+    info: CocoInfo,
     licenses: [(); 0],
     images: &'a [Image],
     annotations: &'a [Annotation],
@@ -29,7 +29,7 @@ struct File<'a> {
 }
 
 #[derive(Serialize)]
-struct Info {
+struct CocoInfo {
     description: &'static str,
     version: &'static str,
     contributor: &'static str,
@@ -48,7 +48,7 @@ struct Annotation {
     id: usize,
     image_id: usize,
     category_id: u32,
-    segmentation: Segmentation,
+    segmentation: CocoSegmentation,
     area: u64,
     bbox: [u32; 4],
     iscrowd: u8,
@@ -56,7 +56,7 @@ struct Annotation {
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
-enum Segmentation {
+enum CocoSegmentation {
     /// One flat list `x, y, x, y, ...` for each region.
     Polygons(Vec<Vec<u32>>),
     Runs {
@@ -120,8 +120,8 @@ impl CocoDataset {
     /// [`Error::Internal`] if it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         let categories = (1u32..).zip(self.legend.entries());
-        let file = File {
-            info: Info {
+        let file = CocoFile {
+            info: CocoInfo {
                 description: "Masks for words",
                 version: env!("CARGO_PKG_VERSION"),
                 contributor: "wordmask",
@@ -157,16 +157,16 @@ fn annotate(
     [id, image_id]: [usize; 2],
     regions: &[Polygon],
 ) -> Result<Annotation> {
-    let runs = Rle::of_class(map, class)?;
+    let runs = Rle::from_class(map, class)?;
     let has_holes = regions.iter().any(|region| !region.holes.is_empty());
     let segmentation = if has_holes {
-        Segmentation::Runs {
+        CocoSegmentation::Runs {
             size: [map.height, map.width],
             counts: runs.counts().to_vec(),
         }
     } else {
         let flat = |region: &Polygon| region.exterior.iter().flatten().copied().collect();
-        Segmentation::Polygons(regions.iter().map(flat).collect())
+        CocoSegmentation::Polygons(regions.iter().map(flat).collect())
     };
     Ok(Annotation {
         id,

@@ -74,7 +74,7 @@ pub fn polygons(map: &LabelMap) -> Result<BTreeMap<u8, Vec<Polygon>>> {
 }
 
 /// Pixels `start..end` of one row with one label.
-struct Run {
+struct LabelRun {
     row: u32,
     start: u32,
     end: u32,
@@ -86,7 +86,7 @@ struct Run {
 
 /// The labelled runs of a map in reading order, joined into 4-connected regions (union-find).
 struct Regions {
-    runs: Vec<Run>,
+    runs: Vec<LabelRun>,
 }
 
 impl Regions {
@@ -100,7 +100,7 @@ impl Regions {
                 let end = start + same.len() as u32;
                 if same[0] != UNLABELLED {
                     let parent = regions.runs.len();
-                    regions.runs.push(Run {
+                    regions.runs.push(LabelRun {
                         row,
                         start,
                         end,

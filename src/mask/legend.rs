@@ -5,14 +5,14 @@ use crate::{Error, Result};
 
 /// What a class is called and how it is painted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct LegendEntry {
     /// The name as people typed it; any text.
     pub name: String,
     /// sRGB.
     pub color: [u8; 3],
 }
 
-impl Entry {
+impl LegendEntry {
     /// The colour as `#rrggbb`.
     #[must_use]
     pub fn hex(&self) -> String {
@@ -24,7 +24,7 @@ impl Entry {
 /// The entries of all classes; the index is the label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Legend {
-    entries: Vec<Entry>,
+    entries: Vec<LegendEntry>,
 }
 
 impl Legend {
@@ -32,7 +32,7 @@ impl Legend {
     ///
     /// # Errors
     /// [`Error::Input`] for more than 255 entries, since label 255 means unlabelled.
-    pub fn new(entries: Vec<Entry>) -> Result<Self> {
+    pub fn new(entries: Vec<LegendEntry>) -> Result<Self> {
         if entries.len() > usize::from(UNLABELLED) {
             return Err(Error::input(format!(
                 "a legend of {} classes is too long; at most {UNLABELLED} fit in a label map",
@@ -46,17 +46,20 @@ impl Legend {
     ///
     /// # Errors
     /// [`Error::Input`] for more than 255 names.
-    pub fn of_names(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
-        let entries = names.into_iter().enumerate().map(|(index, name)| Entry {
-            name: name.into(),
-            color: color(index),
-        });
+    pub fn from_names(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+        let entries = names
+            .into_iter()
+            .enumerate()
+            .map(|(index, name)| LegendEntry {
+                name: name.into(),
+                color: color(index),
+            });
         Self::new(entries.collect())
     }
 
     /// The entries, by label.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[LegendEntry] {
         &self.entries
     }
 }
@@ -211,9 +214,9 @@ mod tests {
 
     #[test]
     fn label_255_cannot_be_named() {
-        assert!(Legend::of_names(vec!["x"; 255]).is_ok());
+        assert!(Legend::from_names(vec!["x"; 255]).is_ok());
         assert_eq!(
-            Legend::of_names(vec!["x"; 256]).unwrap_err().code(),
+            Legend::from_names(vec!["x"; 256]).unwrap_err().code(),
             "input"
         );
     }

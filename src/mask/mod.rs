@@ -14,7 +14,7 @@ mod svg;
 pub use coco::{CocoDataset, to_coco};
 pub use contour::{Point, Polygon, Ring, polygons};
 pub use geojson::to_geojson;
-pub use legend::{Entry, Legend, color};
+pub use legend::{Legend, LegendEntry, color};
 pub use png::{cutout_png, label_png, overlay_png, read_label_png};
 pub use rle::Rle;
 pub use svg::to_svg;
@@ -108,7 +108,7 @@ impl LabelMap {
     }
 
     /// The classes that own at least one pixel, with their legend entries and pixels.
-    fn present_in<'a>(&self, legend: &'a Legend) -> Result<Vec<(u8, &'a Entry, u64)>> {
+    fn present_in<'a>(&self, legend: &'a Legend) -> Result<Vec<(u8, &'a LegendEntry, u64)>> {
         self.present()
             .map(|(class, pixels)| {
                 let entry = legend.entries().get(usize::from(class)).ok_or_else(|| {

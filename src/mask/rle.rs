@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// use wordmask::mask::{LabelMap, Rle};
 ///
 /// let map = LabelMap::new(2, 2, vec![1, 0, 1, 1])?;
-/// let mask = Rle::of_class(&map, 1)?;
+/// let mask = Rle::from_class(&map, 1)?;
 /// assert_eq!(mask.counts(), [0, 2, 1, 1]);
 /// assert_eq!(Rle::from_coco_string(2, 2, &mask.to_coco_string())?, mask);
 /// # Ok::<(), wordmask::Error>(())
@@ -27,7 +27,7 @@ impl Rle {
     ///
     /// # Errors
     /// [`Error::Input`] if the map has 2³² pixels or more.
-    pub fn of_class(map: &LabelMap, class: u8) -> Result<Self> {
+    pub fn from_class(map: &LabelMap, class: u8) -> Result<Self> {
         let (width, height) = (map.width as usize, map.height as usize);
         check_pixels(map.width, map.height)?;
         let mut counts = Vec::new();

@@ -26,7 +26,7 @@ fn map_of(rows: &[&str]) -> LabelMap {
 }
 
 fn legend() -> Legend {
-    Legend::of_names(["cat", "</svg><script>\u{7}\"'&", "__proto__ 🐈"]).unwrap()
+    Legend::from_names(["cat", "</svg><script>\u{7}\"'&", "__proto__ 🐈"]).unwrap()
 }
 
 /// Even-odd rule at a pixel's centre.
@@ -111,14 +111,14 @@ fn a_line_that_meets_itself_becomes_an_exterior_and_a_hole() {
 fn run_lengths_match_pycocotools() {
     // Strings by pycocotools 2.0 `mask.encode` of the same masks.
     let map = map_of(&["0.0", "000", ".00"]);
-    let rle = Rle::of_class(&map, 0).unwrap();
+    let rle = Rle::from_class(&map, 0).unwrap();
     assert_eq!(rle.counts(), [0, 2, 2, 5]);
     assert_eq!(rle.to_coco_string(), "0223");
     assert_eq!(rle.bounding_box(), [0, 0, 3, 3]);
     let labels = (0..60 * 50).map(|i| u8::from((i % 60) / 7 % 2 == (i / 60) / 9 % 2));
     let map = LabelMap::new(60, 50, labels.collect()).unwrap();
     assert_eq!(
-        Rle::of_class(&map, 1).unwrap().to_coco_string(),
+        Rle::from_class(&map, 1).unwrap().to_coco_string(),
         PYCOCOTOOLS_CHESS
     );
 }
@@ -373,7 +373,7 @@ proptest! {
     #[test]
     fn run_lengths_come_back(map in maps()) {
         for class in 0..3 {
-            let rle = Rle::of_class(&map, class).unwrap();
+            let rle = Rle::from_class(&map, class).unwrap();
             let naive: Vec<bool> = map.labels().iter().map(|&label| label == class).collect();
             prop_assert_eq!(&rle.to_mask().unwrap(), &naive);
             let (width, height) = (map.width(), map.height());

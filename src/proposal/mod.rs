@@ -56,7 +56,7 @@ pub fn propose(picture: &Picture, budget: usize) -> Result<Proposals> {
         ));
     }
     let (width, height) = working_size(picture.width(), picture.height());
-    let lab = Lab::of(&picture.resize(width, height)?);
+    let lab = Lab::from_picture(&picture.resize(width, height)?);
     let segments = graph::segment(&lab);
     let hierarchies = grouping::group(&lab, &segments);
     let members = segments.members();
@@ -90,7 +90,7 @@ impl Proposals {
                 };
             }
         }
-        Rle::of_class(&LabelMap::new(width, height, labels)?, INSIDE)
+        Rle::from_class(&LabelMap::new(width, height, labels)?, INSIDE)
     }
 
     /// The region that a person means who points at a pixel of the picture.

@@ -208,7 +208,7 @@ proptest! {
 
     #[test]
     fn segments_are_a_partition_into_connected_parts(picture in patchwork()) {
-        let lab = Lab::of(&picture);
+        let lab = Lab::from_picture(&picture);
         let segments = graph::segment(&lab);
         prop_assert_eq!(segments.labels.len(), lab.pixels.len());
         let members = segments.members();
@@ -230,7 +230,7 @@ proptest! {
 
     #[test]
     fn nodes_know_their_pixels_and_outlines(picture in patchwork()) {
-        let lab = Lab::of(&picture);
+        let lab = Lab::from_picture(&picture);
         let segments = graph::segment(&lab);
         for hierarchy in group(&lab, &segments) {
             prop_assert_eq!(hierarchy.nodes.len(), 2 * segments.count - 1);

@@ -140,9 +140,9 @@ pub enum Stored {
     /// 16-bit floating point.
     F16(Vec<f16>),
     /// 8-bit integers.
-    Q8(q8::Matrix),
+    Q8(q8::Q8Matrix),
     /// 4-bit integers.
-    Q4(q4::Matrix),
+    Q4(q4::Q4Matrix),
 }
 
 impl Stored {
@@ -165,10 +165,10 @@ impl Stored {
                     Self::F32(values.to_vec())
                 }
             }
-            StorageFormat::Q8 => Self::Q8(q8::Matrix::encode(values, cols)),
-            StorageFormat::Q4 => match q4::Matrix::encode(values, cols) {
+            StorageFormat::Q8 => Self::Q8(q8::Q8Matrix::encode(values, cols)),
+            StorageFormat::Q4 => match q4::Q4Matrix::encode(values, cols) {
                 Some(rows) => Self::Q4(rows),
-                None => Self::Q8(q8::Matrix::encode(values, cols)),
+                None => Self::Q8(q8::Q8Matrix::encode(values, cols)),
             },
         }
     }
@@ -204,10 +204,10 @@ impl Stored {
     }
 
     /// The matrix in 8 bits, as it is if it is stored so.
-    pub(crate) fn into_q8(self, cols: usize) -> q8::Matrix {
+    pub(crate) fn into_q8(self, cols: usize) -> q8::Q8Matrix {
         match self {
             Self::Q8(rows) => rows,
-            other => q8::Matrix::encode(&other.decoded(), cols),
+            other => q8::Q8Matrix::encode(&other.decoded(), cols),
         }
     }
 
@@ -280,12 +280,12 @@ mod tests {
     fn unsound_numbers_are_refused() {
         assert!(Stored::F32(vec![f32::NAN]).check("x").is_err());
         for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            let q8 = q8::Matrix {
+            let q8 = q8::Q8Matrix {
                 values: vec![1],
                 scales: vec![scale],
             };
             assert!(Stored::Q8(q8).check("x").is_err(), "{scale}");
-            let q4 = q4::Matrix {
+            let q4 = q4::Q4Matrix {
                 cols: 2,
                 nibbles: vec![0x88],
                 scales: vec![f16::from_f32(scale)],

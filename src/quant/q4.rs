@@ -14,7 +14,7 @@ const STEPS: usize = 12;
 
 /// Rows of integers −8..=7, a scale for each block: `w ≈ scale · q`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Matrix {
+pub struct Q4Matrix {
     /// Numbers in a row.
     pub(crate) cols: usize,
     /// `[rows, ⌈cols / 2⌉]`: two numbers a byte, the earlier one in the low half, each plus 8.
@@ -33,7 +33,7 @@ pub(crate) fn row_bytes(cols: usize) -> usize {
     cols.div_ceil(2)
 }
 
-impl Matrix {
+impl Q4Matrix {
     /// `None` if a scale would be beyond the range of f16.
     pub(crate) fn encode(values: &[f32], cols: usize) -> Option<Self> {
         let count = values.len() / cols.max(1);
@@ -162,7 +162,9 @@ mod tests {
 
     fn back(values: &[f32], cols: usize) -> Vec<f32> {
         let mut out = Vec::new();
-        Matrix::encode(values, cols).unwrap().decode_into(&mut out);
+        Q4Matrix::encode(values, cols)
+            .unwrap()
+            .decode_into(&mut out);
         out
     }
 
@@ -201,13 +203,13 @@ mod tests {
 
     #[test]
     fn a_block_beyond_f16_is_refused() {
-        assert_eq!(Matrix::encode(&[3e6; 32], 32), None);
+        assert_eq!(Q4Matrix::encode(&[3e6; 32], 32), None);
     }
 
     #[test]
     fn an_odd_row_ends_with_half_a_byte() {
         let values: Vec<f32> = (0..2 * 33).map(|i| (i % 15) as f32 - 7.0).collect();
-        let rows = Matrix::encode(&values, 33).unwrap();
+        let rows = Q4Matrix::encode(&values, 33).unwrap();
         assert_eq!((rows.nibbles.len(), rows.scales.len()), (2 * 17, 2 * 2));
         let decoded = back(&values, 33);
         for (a, b) in values.iter().zip(decoded) {

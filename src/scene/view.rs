@@ -22,7 +22,7 @@ pub enum Size {
 
 /// A square window of a scene and what it shows.
 #[derive(Debug, Clone, Serialize)]
-pub struct View {
+pub struct SceneView {
     /// How large it is.
     pub size: Size,
     /// Left edge in pixels.
@@ -62,7 +62,7 @@ pub struct Shown {
 /// Draws `count` windows of a scene, the same ones for the same scene. Of every 24, 3 are whole,
 /// 6 medium and 15 small.
 #[must_use]
-pub fn views(scene: &Scene, count: u32) -> Vec<View> {
+pub fn views(scene: &Scene, count: u32) -> Vec<SceneView> {
     let mut rng = Rng::new(scene.seed ^ 0x7669_6577);
     (0..count)
         .map(|i| {
@@ -76,7 +76,7 @@ pub fn views(scene: &Scene, count: u32) -> Vec<View> {
         .collect()
 }
 
-fn view(scene: &Scene, size: Size, rng: &mut Rng) -> View {
+fn view(scene: &Scene, size: Size, rng: &mut Rng) -> SceneView {
     let short = scene.width.min(scene.height);
     let share = match size {
         Size::Small => rng.range(0.19, 0.31),
@@ -102,7 +102,7 @@ fn view(scene: &Scene, size: Size, rng: &mut Rng) -> View {
         names
     };
     let captions = (0..2).map(|_| caption::write(&said, &names, rng)).collect();
-    View {
+    SceneView {
         size,
         x,
         y,

@@ -7,7 +7,7 @@ use std::path::Path;
 use image::ColorType;
 use serde::Serialize;
 
-use super::{Scene, View, generate, views};
+use super::{Scene, SceneView, generate, views};
 use crate::{Error, Result};
 
 /// One line of `scenes.jsonl`.
@@ -17,7 +17,7 @@ struct Line<'a> {
     file: &'a str,
     #[serde(flatten)]
     scene: &'a Scene,
-    views: Vec<View>,
+    views: Vec<SceneView>,
 }
 
 /// Writes the scenes of the seeds `seed..seed + count` to `out`:

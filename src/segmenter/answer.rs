@@ -52,7 +52,7 @@ impl Segmentation {
             threshold,
         );
         let labels = LabelMap::new(picture.width(), picture.height(), labels)?;
-        let legend = Legend::of_names(classes.iter().map(|c| c.name.as_str()))?;
+        let legend = Legend::from_names(classes.iter().map(|c| c.name.as_str()))?;
         let probabilities = scores.probabilities();
         Ok(Self {
             classes: shares(&labels, &legend, &probabilities),

@@ -21,7 +21,7 @@ use crate::prompt::parse_words;
 use crate::quant::Scheme;
 use crate::refine::Refinement;
 use crate::segmenter::{self, EncodedImage, Segmenter};
-use convert::{EncodeOptions, MaskGiven, RegionFound, SegmentOptions, from_js, throw, to_js};
+use convert::{EncodeOptionsJs, MaskGiven, RegionFound, SegmentOptions, from_js, throw, to_js};
 use progress::Checkpoint;
 
 #[wasm_bindgen(start)]
@@ -63,7 +63,7 @@ struct ModelInfo<'a> {
 }
 
 impl<'a> ModelInfo<'a> {
-    fn of(manifest: &'a Manifest) -> Self {
+    fn new(manifest: &'a Manifest) -> Self {
         Self {
             name: &manifest.name,
             license: &manifest.license,
@@ -77,7 +77,7 @@ impl<'a> ModelInfo<'a> {
 /// Where the engine runs.
 #[derive(Serialize)]
 struct DeviceInfo<'a> {
-    kind: crate::device::Kind,
+    kind: crate::device::DeviceKind,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
@@ -92,7 +92,7 @@ struct Methods<'a> {
 
 /// What a mask may show.
 #[derive(Serialize)]
-struct Name<'a> {
+struct NameScore<'a> {
     name: &'a str,
     score: f32,
 }
@@ -130,7 +130,7 @@ impl BundleLoader {
 
     /// What the model says of itself.
     pub fn info(&self) -> Result<JsValue, JsValue> {
-        to_js(&ModelInfo::of(self.bundle.manifest()))
+        to_js(&ModelInfo::new(self.bundle.manifest()))
     }
 
     /// Takes a file, and its SHA-256 if the browser has computed it.
@@ -190,7 +190,7 @@ impl Engine {
 
     /// What the model says of itself.
     pub fn info(&self) -> Result<JsValue, JsValue> {
-        to_js(&ModelInfo::of(self.segmenter.manifest()))
+        to_js(&ModelInfo::new(self.segmenter.manifest()))
     }
 
     /// The parts of the bundle that these words and options need and that have not come.
@@ -313,9 +313,9 @@ impl Engine {
         let (classes, scores) = classify.await.map_err(throw)?;
         let named = |scores: Vec<f32>| {
             let names = classes.iter().map(|class| class.name.as_str());
-            let mut names: Vec<Name<'_>> = names
+            let mut names: Vec<NameScore<'_>> = names
                 .zip(scores)
-                .map(|(name, score)| Name { name, score })
+                .map(|(name, score)| NameScore { name, score })
                 .collect();
             names.sort_by(|a, b| b.score.total_cmp(&a.score));
             names
@@ -339,7 +339,7 @@ impl Engine {
         options: JsValue,
         checkpoint: Function,
     ) -> Result<EncodedPicture, JsValue> {
-        let options: EncodeOptions = from_js(options)?;
+        let options: EncodeOptionsJs = from_js(options)?;
         let options = options.try_into().map_err(throw)?;
         let image = self
             .segmenter

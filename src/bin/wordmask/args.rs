@@ -61,7 +61,7 @@ impl Command {
 
 /// Which model, where, and how it sees.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Model {
+pub(crate) struct ModelArgs {
     /// A bundle's directory; the built-in one if left out.
     #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
@@ -97,9 +97,9 @@ fn windows(text: &str) -> Result<Windows> {
 
 /// Refinements between commas, or `none`.
 #[derive(Debug, Clone)]
-pub(crate) struct Steps(pub(crate) Vec<Refinement>);
+pub(crate) struct Refinements(pub(crate) Vec<Refinement>);
 
-impl FromStr for Steps {
+impl FromStr for Refinements {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -190,14 +190,14 @@ pub(crate) struct Segment {
     /// Refinements in order, prompt-denoising, key-smoothing, tlp, pamr, or none; the default ones
     /// if left out.
     #[arg(long, value_name = "STEPS")]
-    pub(crate) refine: Option<Steps>,
+    pub(crate) refine: Option<Refinements>,
     /// auto, none, or words between commas.
     #[arg(long, default_value = "auto")]
     pub(crate) background: String,
     #[command(flatten)]
     pub(crate) how: How,
     #[command(flatten)]
-    pub(crate) model: Model,
+    pub(crate) model: ModelArgs,
     /// One JSON object a picture on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -213,7 +213,7 @@ pub(crate) struct Classify {
     #[arg(long, value_name = "PNG")]
     pub(crate) masks: PathBuf,
     #[command(flatten)]
-    pub(crate) model: Model,
+    pub(crate) model: ModelArgs,
     /// One JSON object a mask on standard output.
     #[arg(long)]
     pub(crate) json: bool,

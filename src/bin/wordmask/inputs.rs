@@ -27,7 +27,7 @@ pub(crate) struct Input {
 
 /// A picture, or something to find pictures in, that could not be used.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct BadInput {
     pub(crate) path: PathBuf,
     pub(crate) error: Error,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Failure {
 pub(crate) struct Inputs {
     pub(crate) pictures: Vec<Input>,
     /// What could not be searched. The rest can go on without.
-    pub(crate) failures: Vec<Failure>,
+    pub(crate) failures: Vec<BadInput>,
 }
 
 impl Inputs {
@@ -73,7 +73,7 @@ impl Inputs {
     }
 }
 
-struct Found {
+struct FoundFile {
     path: PathBuf,
     real: PathBuf,
 }
@@ -84,8 +84,8 @@ struct Search {
     out: Option<PathBuf>,
     /// The folders that were searched, or that hold what was named.
     roots: Vec<PathBuf>,
-    found: Vec<Found>,
-    failures: Vec<Failure>,
+    found: Vec<FoundFile>,
+    failures: Vec<BadInput>,
 }
 
 impl Search {
@@ -117,7 +117,7 @@ impl Search {
         };
         match (given.file_name(), folder.canonicalize()) {
             (Some(name), Ok(folder)) => {
-                self.found.push(Found {
+                self.found.push(FoundFile {
                     path: given.to_owned(),
                     real: folder.join(name),
                 });
@@ -195,7 +195,7 @@ impl Search {
                 Ok(entry) => {
                     let below = entry.path().strip_prefix(here).unwrap_or(entry.path());
                     if entry.file_type().is_file() && is_picture(below) && wanted(below) {
-                        self.found.push(Found {
+                        self.found.push(FoundFile {
                             path: folder.join(below),
                             real: real.join(below),
                         });
@@ -223,7 +223,7 @@ impl Search {
     }
 
     fn fail(&mut self, path: &Path, error: Error) {
-        self.failures.push(Failure {
+        self.failures.push(BadInput {
             path: path.to_owned(),
             error,
         });
@@ -300,10 +300,10 @@ fn common_folder(folders: &[PathBuf]) -> PathBuf {
 }
 
 /// Gives each picture a name of its own.
-fn named(found: Vec<Found>, base: &Path, reserved: Option<&str>) -> Vec<Input> {
+fn named(found: Vec<FoundFile>, base: &Path, reserved: Option<&str>) -> Vec<Input> {
     let mut pictures: Vec<Input> = found
         .into_iter()
-        .map(|Found { path, real }| {
+        .map(|FoundFile { path, real }| {
             let below = real.strip_prefix(base).unwrap_or(&real).components();
             // On Windows pictures may lie on several drives.
             let below: PathBuf = below

@@ -49,7 +49,7 @@ pub(crate) struct Outputs<'a> {
 
 impl<'a> Outputs<'a> {
     pub(crate) fn new(folder: &'a Path, kinds: &'a [Output], classes: &'a [Class]) -> Result<Self> {
-        let legend = Legend::of_names(classes.iter().map(|class| class.name.as_str()))?;
+        let legend = Legend::from_names(classes.iter().map(|class| class.name.as_str()))?;
         Ok(Self {
             folder,
             kinds,

@@ -125,7 +125,7 @@ enum Truth {
 }
 
 /// What was found in a folder.
-struct Source {
+struct FoundFiles {
     items: Vec<Item>,
     truth: Truth,
 }

@@ -958,7 +958,7 @@ proptest! {
     #[test]
     fn coco_runs_give_their_mask(mask in prop::collection::vec(0u8..2, 80)) {
         let map = LabelMap::new(10, 8, mask.clone()).unwrap();
-        let rle = Rle::of_class(&map, 1).unwrap();
+        let rle = Rle::from_class(&map, 1).unwrap();
         for counts in [json!(rle.to_coco_string()), json!(rle.counts())] {
             let shape = json!({"size": [8, 10], "counts": counts});
             let dir = coco_folder(&json!([object(90, 1.0, &shape)]));

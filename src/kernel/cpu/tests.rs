@@ -97,8 +97,8 @@ proptest! {
 
 #[test]
 fn codes_beyond_the_range_are_its_ends() {
-    struct Ends;
-    impl SimdOp for Ends {
+    struct Extremes;
+    impl SimdOp for Extremes {
         type Output = ([u8; 16], [[u8; 16]; 2]);
         #[inline(always)]
         fn run<L: Simd>(self) -> Self::Output {
@@ -111,8 +111,8 @@ fn codes_beyond_the_range_are_its_ends() {
     let mut ends = [255; 16];
     ends[8..].fill(0);
     let expected = (ends, [ends.map(|code| code & 127); 2]);
-    assert_eq!(run(Ends), expected);
-    assert_eq!(run_portable(Ends), expected);
+    assert_eq!(run(Extremes), expected);
+    assert_eq!(run_portable(Extremes), expected);
 }
 
 /// A function of lanes over a slice.

@@ -18,7 +18,7 @@ pub(super) fn attention(projected: &CubeTensor, heads: usize, causal: bool) -> C
     let [batch, tokens, three] = projected.meta.shape().dims::<3>();
     let width = three / 3;
     let size = width / heads;
-    let number = ElemType::of(projected);
+    let number = ElemType::from_tensor(projected);
     let attended = empty_like(projected, [batch, tokens, width], number);
     // A quarter of a head, in vectors of four.
     let quads = (size / 4).div_ceil(4);

@@ -27,8 +27,8 @@ impl ElemType {
         }
     }
 
-    /// That of a tensor.
-    pub(super) fn of(x: &CubeTensor) -> Self {
+    /// The type of a tensor's elements.
+    pub(super) fn from_tensor(x: &CubeTensor) -> Self {
         if x.dtype == DType::F16 {
             Self::F16
         } else {
@@ -82,7 +82,7 @@ pub(super) enum Lanes {
 }
 
 impl Lanes {
-    fn of(self, number: ElemType) -> String {
+    fn wgsl(self, number: ElemType) -> String {
         match self {
             Self::One => number.name().into(),
             Self::Four => format!("vec4<{}>", number.name()),

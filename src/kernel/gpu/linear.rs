@@ -66,7 +66,7 @@ impl PackedLinear {
         if let Epilogue::Residual(residual) = epilogue {
             buffers.push(&residual.handle);
         }
-        let mut substitutions = numbers(ElemType::of(x), to, Lanes::One);
+        let mut substitutions = numbers(ElemType::from_tensor(x), to, Lanes::One);
         substitutions.extend([
             ("ROWS", tile.to_string()),
             ("Unit", self.format.unit().into()),

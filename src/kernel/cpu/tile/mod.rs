@@ -37,15 +37,15 @@ pub(super) struct DotKernel {
     /// Whether the codes of activations are read as signed, so that 128 has to be taken off those of 8 bits.
     signed: bool,
     /// Only [`available`] makes a `DotKernel`, of what the CPU can run.
-    run: Run,
+    run: RunTile,
     /// Dot products for digits of 7 bits and weights of any size, if `run` adds up four products in 16
     /// bits.
-    run_in_pairs: Option<Run>,
+    run_in_pairs: Option<RunTile>,
     /// What `run` does for as many tiles as go together, where that is faster.
     run_together: Option<RunTogether>,
 }
 
-type Run = fn(&[Quad], &[WidePanel], &mut Sums);
+type RunTile = fn(&[Quad], &[WidePanel], &mut Sums);
 
 /// Tiles that go through a panel together: twelve rows of digits, whose sums of four outputs just fit the
 /// registers and are more than the steps that one of them has to wait for the one before.
