@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn internal_errors_say_whose_fault_it_is() {
+    fn internal_says_whose_fault_it_is() {
         let shown = Error::internal("shape mismatch").to_string();
         assert!(shown.contains("please report"), "{shown}");
     }

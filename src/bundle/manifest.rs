@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_survives_writing_and_reading() {
+    fn parse_reads_back_what_was_written() {
         let json = serde_json::to_vec(&manifest()).unwrap();
         assert_eq!(Manifest::parse(&json), Ok(manifest()));
     }
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn spoilt_manifests_are_refused() {
+    fn parse_refuses_spoilt_manifests() {
         type Spoil = fn(&mut Manifest);
         let cases: [(&str, Spoil); 7] = [
             ("format", |m| m.format = FORMAT + 1),
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_noticed() {
+    fn check_notices_a_changed_byte() {
         let entry = FileEntry::new("x", b"contents");
         let known = entry.sha256.clone();
         for hash in [None, Some(known.as_str())] {

@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_tensor_is_split_by_rows_and_others_are_not() {
+    fn plan_splits_only_large_tensors_and_by_rows() {
         use Role::{Inner, Vector};
         let megabyte = 1 << 20;
         let tensors = [

@@ -246,14 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn a_model_agrees_with_itself() {
+    fn compare_finds_no_loss_in_the_same_model() {
         let itself = probe([0.0, 1.0], 1).compare(&probe([0.0, 2.0], 1)).unwrap();
         assert_eq!((itself.dense_cosine, itself.label_agreement), (1.0, 1.0));
         itself.check(Scheme::F32).unwrap();
     }
 
     #[test]
-    fn what_differs_is_counted_and_refused() {
+    fn check_refuses_what_compare_finds_below_the_floor() {
         let other = probe([0.0, 1.0], 1).compare(&probe([1.0, 0.0], 0)).unwrap();
         assert_eq!((other.dense_cosine, other.worst_dense_cosine), (0.5, 0.0));
         assert_eq!((other.text_cosine, other.label_agreement), (1.0, 0.5));

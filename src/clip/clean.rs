@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_step_does_what_the_reference_does() {
+    fn clean_follows_the_reference_in_each_step() {
         for (text, cleaned) in [
             ("  A\tPhoto\r\nof\u{a0}\u{3000}a CAT ", "a photo of a cat"),
             ("", ""),
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn honest_letters_are_not_repaired() {
+    fn repair_leaves_honest_letters() {
         for text in [
             "amanhã…",
             "«café»",
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn the_entities_are_sorted_and_readable() {
+    fn named_reads_every_entity_of_the_sorted_list() {
         assert_eq!(ENTITIES.len(), 2125);
         let names = ENTITIES.iter().map(|(name, _)| name.trim_end_matches('*'));
         assert!(names.clone().is_sorted_by(|a, b| a < b));
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn entities_in_entities_end_after_a_while() {
+    fn clean_stops_decoding_entities_in_entities() {
         let deep = format!("&{}lt;", "amp;".repeat(10 * ROUNDS));
         assert!(clean(&deep).ends_with("amp;lt;"));
         let enough = format!("&{}lt;", "amp;".repeat(ROUNDS));
@@ -399,7 +399,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cleaned_text_is_one_line_without_controls(text in "(\\PC|\\pC|&|;|<|Ã|é|\\s){0,40}") {
+        fn clean_returns_one_line_without_controls(text in "(\\PC|\\pC|&|;|<|Ã|é|\\s){0,40}") {
             let text = clean(&text);
             prop_assert_eq!(text.trim(), &text);
             let odd = text.contains("  ") || text.contains(is_control) || text.contains(['\n', '\t']);
@@ -409,7 +409,7 @@ mod tests {
         /// Without entities, which are decoded anew each time, and capitals, which may compose
         /// with accents only once they are small.
         #[test]
-        fn clean_text_stays_as_it_is(text in "(\\PC|\\pC|<|Ã|é|ﬁ|’|\\s){0,40}") {
+        fn clean_leaves_clean_text(text in "(\\PC|\\pC|<|Ã|é|ﬁ|’|\\s){0,40}") {
             let once = clean(&text.to_lowercase().replace('&', ""));
             prop_assert_eq!(clean(&once), once);
         }

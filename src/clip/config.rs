@@ -227,7 +227,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn impossible_numbers_are_named() {
+    fn validate_names_impossible_numbers() {
         assert_eq!(small().validate(), Ok(()));
         type Spoil = fn(&mut ClipConfig);
         let cases: [(&str, Spoil); 7] = [

@@ -341,14 +341,14 @@ mod tests {
     }
 
     #[test]
-    fn words_are_merged_and_cut_before_the_end_token() {
+    fn encode_merges_words_and_cuts_before_the_end_token() {
         assert_eq!(ids(&small(), ""), [5, 6]);
         assert_eq!(ids(&small(), "AB a"), [5, 4, 2, 6]);
         assert_eq!(ids(&small(), "aab b b b"), [5, 0, 4, 3, 6]);
     }
 
     #[test]
-    fn what_is_unknown_ends_no_text() {
+    fn encode_ends_no_text_at_what_is_unknown() {
         let mut json = small();
         json["model"]["unk_token"] = ">".into();
         assert_eq!(ids(&json, "xab b"), [5, 4, 3, 6]);
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_the_ends_and_the_merges_is_read() {
+    fn from_bytes_reads_all_forms_of_ends_and_merges() {
         let template = json!({
             "type": "TemplateProcessing",
             "single": [
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn tokenizers_of_other_models_are_refused() {
+    fn from_bytes_refuses_tokenizers_of_other_models() {
         let broken: [(&str, Value); 8] = [
             ("/model/type", json!("WordPiece")),
             ("/model/end_of_word_suffix", Value::Null),
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_the_model_lacks_is_named() {
+    fn encode_names_an_id_that_the_model_lacks() {
         let mut json = small();
         json["model"]["vocab"]["ab</w>"] = 7.into();
         let tokenizer = read(&json).expect("it is a tokenizer");
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_read_without_a_model() {
+    fn end_of_text_and_highest_id_need_no_model() {
         let mut json = small();
         assert_eq!(Tokenizer::end_of_text(json.to_string().as_bytes()), Ok(6));
         assert_eq!(Tokenizer::highest_id(json.to_string().as_bytes()), Ok(6));
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_have_the_letters_of_the_vocabulary() {
+    fn spelled_uses_the_letters_of_the_vocabulary() {
         assert_eq!(spelled("a é\u{ad}\0"), "aĠÃ©ÂŃĀ");
         let all: std::collections::HashSet<_> = (0..=127)
             .map(char::from)
@@ -440,7 +440,7 @@ mod tests {
     proptest! {
         /// Whatever a `tokenizer.json` says, it is read or refused.
         #[test]
-        fn a_damaged_file_does_not_panic(place in 0..700_usize, byte in any::<u8>(), text in "[ab <>é]{0,9}") {
+        fn from_bytes_never_panics(place in 0..700_usize, byte in any::<u8>(), text in "[ab <>é]{0,9}") {
             let mut bytes = small().to_string().into_bytes();
             let place = place % bytes.len();
             bytes[place] = byte;

@@ -254,7 +254,7 @@ mod tests {
 
     /// Twice, since the second device is not opened as the first was.
     #[test]
-    fn a_gpu_that_was_lost_is_replaced() {
+    fn choose_replaces_a_lost_gpu() {
         let load = || {
             let mut bundle = Bundle::built_in().unwrap();
             block_on(Segmenter::load(&mut bundle, Preference::WebGpu))

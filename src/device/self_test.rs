@@ -15,7 +15,7 @@ use crate::quant::{Scheme, Stored, WeightSource};
 
 const PROJECTION: usize = 16;
 
-/// The embedding as the CPU computes it. `tests::the_cpu_gives_the_stored_answer` guards it.
+/// The embedding as the CPU computes it. `tests::compute_gives_the_stored_answer_on_the_cpu` guards it.
 #[allow(
     clippy::excessive_precision,
     clippy::approx_constant,
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cpu_gives_the_stored_answer() {
+    fn compute_gives_the_stored_answer_on_the_cpu() {
         let answer = pollster::block_on(compute(&Device::flex(), false)).unwrap();
         for (a, b) in answer.iter().zip(ANSWER) {
             assert!((a - b).abs() < 1e-4, "computed {answer:?}");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_answer_is_noticed() {
+    fn check_notices_a_wrong_answer() {
         // The answer must not be one that a broken device gives by chance, such as zeros.
         assert!(ANSWER.iter().any(|a| a.abs() > 10.0 * TOLERANCE));
     }

@@ -81,7 +81,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_is_no_shard_is_refused() {
+    fn from_str_refuses_what_is_no_shard() {
         for text in ["", "1", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/2"] {
             assert_eq!(
                 text.parse::<EvalShard>().unwrap_err().code(),
@@ -94,7 +94,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shards_share_all_pictures(len in 0usize..50, count in 1usize..9) {
+        fn indices_share_all_pictures(len in 0usize..50, count in 1usize..9) {
             let mut indices: Vec<usize> = EvalShard::all(count).flat_map(|s| s.indices(len)).collect();
             indices.sort_unstable();
             prop_assert!(indices.into_iter().eq(0..len));

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_catalogue_is_sound_and_complete() {
+    fn entries_are_sound_and_complete() {
         let entries = parse(TEXT).unwrap();
         assert_eq!(entries, super::entries());
         for name in ["b32", "b16", "l14", "l14-336", "laion-b32", "laion-b16"] {
@@ -193,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn names_and_repositories_are_found_whatever_their_case() {
+    fn find_ignores_the_case_of_names_and_repositories() {
         assert_eq!(find("B16").unwrap().hub, "openai/clip-vit-base-patch16");
         assert_eq!(find("openai/CLIP-vit-base-patch16").unwrap().name, "b16");
         assert_eq!(find("b17"), None);
     }
 
     #[test]
-    fn spoilt_catalogues_are_refused() {
+    fn parse_refuses_spoilt_catalogues() {
         let first = TEXT.find("[[model]]").unwrap();
         let second = first + 1 + TEXT[first + 1..].find("[[model]]").unwrap();
         let one = &TEXT[first..second];

@@ -159,7 +159,7 @@ mod tests {
     ];
 
     #[test]
-    fn one_layout_one_tokenizer_one_set_of_weights() {
+    fn small_files_and_weights_take_one_of_each() {
         assert_eq!(readable(&BOTH), [Layout::HuggingFace, Layout::OpenClip]);
         let small = small_files(Layout::HuggingFace, &BOTH);
         assert_eq!(
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_layout_or_tokenizer_is_none() {
+    fn readable_refuses_half_a_layout() {
         assert!(readable(&["config.json", "pytorch_model.bin"]).is_empty());
         assert!(readable(&["model.safetensors"]).is_empty());
         assert!(!has_tokenizer(&["vocab.json"]));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_names_files_of_the_repository_only() {
+    fn shards_names_files_of_the_repository_only() {
         let names = ["model-1.safetensors", "model-2.safetensors", "secret.bin"];
         let index = |file: &str| {
             format!(
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vision_tower_alone_is_told_apart() {
+    fn describes_both_towers_refuses_a_vision_tower_alone() {
         assert!(describes_both_towers(
             br#"{"vision_config": {}, "text_config": {}}"#
         ));

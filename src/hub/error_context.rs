@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_what_to_do() {
+    fn refused_says_what_to_do() {
         let cases = [
             (401, "", false, "input", "HF_TOKEN"),
             (401, "RepoNotFound", true, "input", "new token"),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_not_a_broken_connection() {
+    fn disk_is_not_a_broken_connection() {
         let full = ApiError::IoError(io::ErrorKind::StorageFull.into());
         let Interruption::Final(error) = context(false).download("x", Some(1_500_000), &full)
         else {

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_eight_keep_apart_in_every_vision() {
+    fn color_keeps_the_first_eight_apart_in_every_vision() {
         for (name, vision, least) in [
             ("normal", NORMAL, 0.10),
             ("protanopia", PROTANOPIA, 0.06),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_never_look_alike_and_all_differ() {
+    fn color_of_neighbours_never_looks_alike() {
         for i in 1..255 {
             let distance = apart(color(i - 1), color(i), &NORMAL);
             assert!(distance > 0.2, "{} and {i}: {distance:.3}", i - 1);
@@ -207,13 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn the_sequence_repeats_after_the_last_label() {
+    fn color_repeats_after_the_last_label() {
         assert_eq!(color(usize::from(UNLABELLED)), color(0));
         assert_eq!(color(0), [0xE6, 0x9F, 0x00]);
     }
 
     #[test]
-    fn label_255_cannot_be_named() {
+    fn from_names_refuses_a_name_for_label_255() {
         assert!(Legend::from_names(vec!["x"; 255]).is_ok());
         assert_eq!(
             Legend::from_names(vec!["x"; 256]).unwrap_err().code(),

@@ -97,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn escaping_loses_only_what_xml_forbids(text in any::<String>()) {
+        fn escape_loses_only_what_xml_forbids(text in any::<String>()) {
             let escaped = escape(&text);
             prop_assert!(!escaped.contains(['<', '>', '"', '\'']));
             prop_assert!(!escaped.chars().any(char::is_control));

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn known_colors() {
+    fn lab_of_known_colors() {
         // From Bruce Lindbloom's calculator, D65.
         for (rgb, wanted) in [
             ([255, 255, 255], [100.0, 0.0, 0.0]),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn smoothing_blurs_an_edge_and_leaves_what_is_flat() {
+    fn smooth_blurs_an_edge_and_leaves_what_is_flat() {
         let rgb = (0..20 * 2).flat_map(|i| [if i % 20 < 10 { 0 } else { 255 }; 3]);
         let lab = Lab::from_picture(&Picture::from_rgb(20, 2, rgb.collect()).unwrap());
         let row: Vec<f32> = lab.pixels[..20].iter().map(|pixel| pixel[0]).collect();

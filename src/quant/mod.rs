@@ -271,13 +271,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_f16_cannot_hold_stays_f32() {
+    fn encode_keeps_f32_what_f16_cannot_hold() {
         let stored = Stored::encode(&[1.0, 70_000.0], 2, StorageFormat::F16);
         assert_eq!(stored, Stored::F32(vec![1.0, 70_000.0]));
     }
 
     #[test]
-    fn unsound_numbers_are_refused() {
+    fn check_refuses_unsound_numbers() {
         assert!(Stored::F32(vec![f32::NAN]).check("x").is_err());
         for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
             let q8 = q8::Q8Matrix {
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_those_of_the_whole() {
+    fn decode_row_is_that_of_the_whole() {
         let values: Vec<f32> = (0..3 * 45).map(|i| (i as f32 * 0.7).sin()).collect();
         for format in [
             StorageFormat::F32,
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_several_forms_are_one_matrix() {
+    fn join_makes_one_matrix_of_several_formats() {
         let values: Vec<f32> = (0..3 * 40).map(|i| (i as f32 * 0.7).sin()).collect();
         for formats in [
             [StorageFormat::Q8, StorageFormat::Q4, StorageFormat::Q8],

@@ -72,7 +72,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_number_is_within_half_a_step(rows in 1usize..5, cols in 1usize..40, seed in any::<u32>()) {
+        fn encode_is_within_half_a_step(rows in 1usize..5, cols in 1usize..40, seed in any::<u32>()) {
             let values: Vec<f32> = (0..rows * cols)
                 .map(|i| {
                     let x = (seed ^ i as u32).wrapping_mul(0x9E37_79B9);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_and_subnormals_keep_a_sound_scale() {
+    fn encode_keeps_a_sound_scale_for_zeros_and_subnormals() {
         for value in [0.0, 1e-44, -1e-40] {
             let rows = Q8Matrix::encode(&[value; 3], 3);
             assert!(rows.scales[0].is_normal(), "{value}");

@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn results_lie_as_the_pictures_do() {
+    fn find_names_results_as_the_pictures_lie() {
         assert_eq!(names(&["a.jpg"], &["a.jpg"]), ["a"]);
         let files = ["a/frame.png", "b/frame.png", "b/c/frame.png"];
         assert_eq!(names(&files, &files), ["a/frame", "b/frame", "b/c/frame"]);
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_would_collide_keep_their_endings() {
+    fn find_keeps_endings_where_names_would_collide() {
         let files = ["x.jpg", "x.png", "y.png"];
         assert_eq!(names(&files, &files), ["x.jpg", "x.png", "y"]);
         // A name with its ending may be another's without.
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_give_pictures_once_and_nothing_else() {
+    fn find_takes_each_picture_of_a_folder_once() {
         let files = [
             "A.JPG",
             "b.webp",
@@ -406,13 +406,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_wildcards_in_its_name_is_a_file() {
+    fn find_takes_a_file_with_wildcards_in_its_name() {
         assert_eq!(names(&["[1].jpg", "1.jpg"], &["[1].jpg"]), ["[1]"]);
         assert_eq!(names(&["1.jpg", "2.jpg"], &["[1].jpg"]), ["1"]);
     }
 
     #[test]
-    fn what_finds_nothing_is_told() {
+    fn find_reports_what_finds_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         std::fs::create_dir(at("empty")).unwrap();

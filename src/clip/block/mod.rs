@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_too_wide_for_the_kernels_is_plain_burn() {
+    fn block_too_wide_for_the_kernels_is_plain_burn() {
         let device = Device::flex();
         for (mlp, on_kernels) in [(65_536, true), (65_537, false)] {
             let shape = BlockShape {

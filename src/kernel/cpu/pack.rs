@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_of_outlier_channels_survive() {
+    fn pack_keeps_codes_of_outlier_channels() {
         // One large weight and small ones, as decoded from 8 bits.
         let expected: Vec<i8> = (0..64)
             .map(|i| if i == 9 { -127 } else { i % 3 - 1 })
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_of_7_bits_leave_weights_alone() {
+    fn pack_leaves_weights_alone_for_digits_of_7_bits() {
         let expected: Vec<i8> = (0..64)
             .map(|i| if i % 9 == 0 { -127 } else { 127 })
             .collect();
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn the_heaviest_channels_keep_to_16_bits() {
+    fn pack_keeps_the_heaviest_channels_within_16_bits() {
         for row in [
             vec![1.0; 40],
             vec![-3.0e30; 16],
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_and_almost_zeros_are_zeros() {
+    fn pack_makes_zeros_of_almost_zeros() {
         for row in [vec![0.0; 5], vec![1e-44; 17]] {
             let (codes, _) = codes(&row, ActivationBits::B8);
             assert!(codes.iter().all(|&c| c == 0));
@@ -427,7 +427,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn groups_fit_and_codes_are_near(row in proptest::collection::vec(-10.0f32..10.0, 1..70)) {
+        fn pack_fits_groups_and_stays_near(row in proptest::collection::vec(-10.0f32..10.0, 1..70)) {
             for bits in [ActivationBits::B8, ActivationBits::B14] {
                 let (codes, scale) = codes(&row, bits);
                 if bits == ActivationBits::B8 {
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_codes_stay_as_they_are_where_they_fit() {
+    fn pack_keeps_stored_values_where_they_fit() {
         // The last group is not whole.
         let light: Vec<i8> = (0..35)
             .map(|i| if i == 9 { -127 } else { i % 3 - 1 })
@@ -470,7 +470,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn stored_codes_pack_like_the_numbers_they_stand_for(
+        fn pack_of_stored_values_is_that_of_their_numbers(
             mut codes in proptest::collection::vec(-127i8..=127, 1..70),
         ) {
             codes[0] = 127;
@@ -487,7 +487,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "channels")]
-    fn refuses_to_be_done_before_all_channels_are_there() {
+    fn packer_refuses_to_finish_before_all_channels() {
         let mut packer = LinearPacker::new(2, &[0.0; 3], ActivationBits::B8);
         packer.codes(&[1; 4], &[1.0; 2]);
         let _ = packer.finish();
@@ -495,7 +495,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "7 weights for 2 outputs of 3 inputs")]
-    fn refuses_a_shape_that_does_not_fit() {
+    fn packer_refuses_a_shape_that_does_not_fit() {
         let _ = PackedLinear::pack(&[0.0; 7], &[0.0; 2], ActivationBits::B8);
     }
 }

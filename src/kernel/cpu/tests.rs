@@ -34,7 +34,7 @@ fn assert_all_ways_agree(weight: &[f32], bias: &[f32], x: &[f32]) {
 }
 
 #[test]
-fn all_ways_agree_where_16_bits_are_nearly_full() {
+fn dot_kernels_agree_where_16_bits_are_nearly_full() {
     // Codes of 255 and weights at the limit of their groups, of either sign.
     for sign in [1.0, -1.0] {
         for weights in [
@@ -58,7 +58,7 @@ fn all_ways_agree_where_16_bits_are_nearly_full() {
 
 proptest! {
     #[test]
-    fn all_ways_agree(
+    fn dot_kernels_agree(
         rows in 1usize..10,
         input in 1usize..70,
         output in 1usize..20,
@@ -76,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn lanes_of_either_kind_find_the_same_codes(
+    fn quantise_finds_the_same_values_with_either_simd(
         x in proptest::collection::vec(-1e3f32..1e3, 16),
         factor in 0.0f32..1.0,
     ) {
@@ -96,7 +96,7 @@ proptest! {
 }
 
 #[test]
-fn codes_beyond_the_range_are_its_ends() {
+fn quantise_clamps_to_the_ends_of_the_range() {
     struct Extremes;
     impl SimdOp for Extremes {
         type Output = ([u8; 16], [[u8; 16]; 2]);
@@ -169,7 +169,7 @@ fn erf(z: f64) -> f64 {
 }
 
 #[test]
-fn exponentials_are_exact_to_a_few_units() {
+fn exp_is_exact_to_a_few_units() {
     let x: Vec<f32> = (-8_700..8_796).map(|i| i as f32 * 0.01).collect();
     for found in both_kinds(&x, Function::Exp) {
         for (&x, found) in x.iter().zip(found) {
@@ -196,7 +196,7 @@ fn exponentials_are_exact_to_a_few_units() {
 }
 
 #[test]
-fn powers_of_two_are_exact_to_a_few_millionths() {
+fn exp2_is_exact_to_a_few_millionths() {
     let x: Vec<f32> = (-11_999..=0).map(|i| i as f32 * 0.01).collect();
     for found in both_kinds(&x, Function::Exp2) {
         for (&x, found) in x.iter().zip(found) {
@@ -224,7 +224,7 @@ fn powers_of_two_are_exact_to_a_few_millionths() {
 }
 
 #[test]
-fn activations_are_exact_to_a_millionth() {
+fn gelu_is_exact_to_a_millionth() {
     let x: Vec<f32> = (-16_000..16_000).map(|i| i as f32 * 0.001).collect();
     type Exact = fn(f64) -> f64;
     let functions: [(Function, Exact); 2] = [
@@ -244,7 +244,7 @@ fn activations_are_exact_to_a_millionth() {
 }
 
 #[test]
-fn activations_at_the_ends_of_f32() {
+fn gelu_at_the_ends_of_f32() {
     let x = [1e38, -1e38, 200.0, -200.0, f32::NAN, 0.0, -0.0, 1e-40];
     for function in [Function::QuickGelu, Function::Gelu] {
         for found in both_kinds(&x, function) {
@@ -256,7 +256,7 @@ fn activations_at_the_ends_of_f32() {
 }
 
 #[test]
-fn layer_norm_of_either_kind_of_lanes() {
+fn layer_norm_agrees_with_either_simd() {
     struct Norm<'a>(&'a LayerNorm, &'a [f32]);
     impl SimdOp for Norm<'_> {
         type Output = Vec<f32>;
