@@ -37,7 +37,7 @@
 //! # Modules
 //!
 //! A module uses only modules above it, those named in its row; `tests/architecture.rs` compares the
-//! table with the code. The modules of methods, [`foreground`] to [`refine`], know nothing of files.
+//! table with the code. The modules of methods, [`foreground`] to [`refine`], use no files.
 //!
 //! | module | is | uses |
 //! | --- | --- | --- |
@@ -49,7 +49,7 @@
 //! | [`quant`] | how weights are stored, and where they come from | error |
 //! | [`kernel`] | what Burn lacks: quantised blocks on CPU and GPU | quant |
 //! | [`image`] | pictures: decode, orient, resize, normalise | error |
-//! | [`mask`] | label maps and their ways out | error, image |
+//! | [`mask`] | label maps and their exports | error, image |
 //! | [`clip`] | the two towers and the tokenizer | error, kernel, progress, quant, readback |
 //! | [`device`] | choosing WebGPU or the CPU, and testing it | clip, error, kernel, progress, quant, readback |
 //! | [`prompt`] | words to class vectors | clip, error, mask, progress, vector |

@@ -246,7 +246,7 @@ fn segment_goes_on_where_it_stopped() {
         let more = ["--words", words, "--outputs", kinds, "--skip-existing"];
         let output = segment(&[folder.as_ref()], &out, &more);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        // What failed is told at the end, and does not keep the rest from being done.
+        // What failed is reported at the end, and does not keep the rest from being done.
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(
             said.contains("broken.png") && said.contains("1 of 3"),
@@ -479,7 +479,7 @@ fn import_then_info() {
         assert_eq!(manifest["words"]["file"], "words-00.safetensors");
         assert_eq!(manifest["pipeline"], "naclip+tlp");
     }
-    // What is no path is a name of the catalogue, and the names are told.
+    // What is no path is a name of the catalogue, and the names are listed.
     fails(&["import", "/nowhere", "--out", &out], 1, "laion-b16");
     fails(&["import", "./nowhere", "--out", &out], 1, "laion-b16");
     fails(&["import", "b17", "--out", &out], 1, "laion-b16");

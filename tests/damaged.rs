@@ -348,7 +348,7 @@ fn spoilt_manifest_refused(files: &Files, why: &str, spoil: impl FnOnce(&mut Val
     manifest_refused(manifest.to_string().as_bytes(), why)
 }
 
-/// The bundles that everything below spoils are sound, and so is the way they are put together.
+/// The bundles that everything below spoils are sound, and so is how they are put together.
 #[test]
 fn bundle_loads_before_it_is_spoilt() {
     for scheme in [Scheme::F32, Scheme::F16, Scheme::Q8, Scheme::Q4] {
@@ -1717,7 +1717,7 @@ fn load_refuses_a_tokenizer_of_another_kind() {
     }
 }
 
-/// Ids that the model does not know come to light only with the word that has them.
+/// Ids outside the vocabulary come to light only with the word that has them.
 #[test]
 fn encode_returns_no_id_outside_the_model() {
     let mut files = Files::doodle();

@@ -14,7 +14,7 @@ use wordmask::scene;
 /// Pictures of the data set that is made here.
 const PICTURES: u64 = 5;
 
-/// One name for each class of `CamVid`, of things that the built-in model knows.
+/// One name for each class of `CamVid`, of things that the built-in model was trained on.
 const NAMES: &str = "sky\nhouse\nlamp\nroad\nsand\ntree\nflag\nfence\ncar\ncat\nball\n";
 
 fn wordmask(args: &[&str]) -> Output {
@@ -349,7 +349,7 @@ fn eval_saves_label_maps_that_give_the_reported_numbers() {
     assert!(!Path::new(&format!("{saved}/maskclip/0.overlay.png")).exists());
 }
 
-/// What changes the numbers makes a state unfit to go on from, and the message says what it is.
+/// What changes the numbers makes a state unfit to go on from, and the message names it.
 #[test]
 fn eval_refuses_a_state_of_other_conditions() {
     let folder = Folder::new();

@@ -12,7 +12,7 @@ use wordmask::calibrate::blocks_to_keep;
 use wordmask::clip::VisionConfig;
 use wordmask::quant::{Scheme, Stored, WeightSource};
 
-/// The block that bears no 8-bit activations.
+/// The block that is sensitive to 8-bit activations.
 const HARD: usize = 1;
 /// Its hidden number that is far larger than the others.
 const UNIT: usize = 17;

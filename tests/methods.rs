@@ -321,7 +321,7 @@ impl WeightSource for Exact {
     }
 }
 
-/// Same answers everywhere: what quantised kernels say is what f32 says, which GPUs compute.
+/// Same answers everywhere: quantised kernels answer as f32 does, which GPUs compute.
 #[test]
 fn segment_answers_alike_with_quantised_kernels() {
     let mut bundle = Bundle::built_in().unwrap();

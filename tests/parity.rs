@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use parity::{Answers, Compared, Fixture, Network, compare, compare_network};
 use wordmask::import::{Directory, Published};
 
-/// The mark is 1e-3; f32 in another order of operations stays well below it.
+/// The target is 1e-3; f32 in another order of operations stays well below it.
 const TOLERANCE: f32 = 1e-4;
 
 macro_rules! fixture {

@@ -70,7 +70,7 @@ fn decode_takes_the_first_of_two_exif_blocks() {
 fn decode_takes_the_default_image_of_an_apng() {
     let file = fixture("apng_default.png");
     let mut still = file.clone();
-    // Renamed to an unknown chunk that may be ignored, so that nothing tells of an animation.
+    // Renamed to an unknown chunk that may be ignored, so that nothing declares an animation.
     let control = still.windows(4).position(|name| name == b"acTL").unwrap();
     still[control..control + 4].copy_from_slice(b"acTl");
     let picture = decode(&file);

@@ -28,7 +28,7 @@ pub struct Source {
     /// The exact revision, where the source has such a thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// The files it was made of, where the source says what their hashes are.
+    /// The files it was made of, where the source publishes their hashes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<SourceFile>,
 }
@@ -180,7 +180,7 @@ pub struct Manifest {
     pub source: Source,
     /// The network.
     pub architecture: ClipConfig,
-    /// A second network that tells where things are.
+    /// A second network that finds where things are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guide: Option<GuideConfig>,
     /// How the weights are stored.
@@ -188,7 +188,7 @@ pub struct Manifest {
     /// The short side in pixels to which pictures are brought for dense prediction, unless the
     /// caller says otherwise.
     pub picture_size: u32,
-    /// The names that make up the background of pictures of the kind that the model knows;
+    /// The names that make up the background of pictures like those of the training data;
     /// empty for the common names of photographs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub background: Vec<String>,
@@ -210,7 +210,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that says what is wrong with it.
+    /// [`Error::Model`] that names what is wrong with it.
     pub fn parse(json: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {

@@ -49,7 +49,7 @@ pub struct GuideNetwork {
     pub weights: Box<dyn WeightSource>,
 }
 
-/// What a written bundle says of itself beside what the model tells.
+/// What a bundle states about itself beside what follows from the model.
 #[derive(Debug, Clone)]
 pub struct BundleMetadata {
     /// [`Manifest::name`]
@@ -307,7 +307,7 @@ impl SquaredError {
 fn compact(json: &[u8]) -> Vec<u8> {
     serde_json::from_slice(json)
         .and_then(|value: serde_json::Value| serde_json::to_vec(&value))
-        // The tokenizer's own reader has the say about what is wrong with it.
+        // What is wrong with it is reported where it is read.
         .unwrap_or_else(|_| json.to_vec())
 }
 

@@ -1,8 +1,8 @@
-//! Which blocks of a model bear no quantisation.
+//! Which blocks of a model are sensitive to quantisation.
 //!
-//! Few do not, and those far less than the others: a hidden number hundreds of times as large as
-//! its neighbours takes all the codes of its row. A tower with only those in floating point is
-//! nearly as small, and nearly as good as the original.
+//! Few are, and those far more than the others: an activation hundreds of times as large as its
+//! neighbours takes up the whole range of its row. A tower with only those blocks in floating point
+//! is nearly as small, and nearly as good as the original.
 
 use std::collections::BTreeSet;
 

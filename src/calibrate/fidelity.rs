@@ -18,7 +18,7 @@ use crate::vector::dot_f64;
 /// Held-out scenes that are looked at.
 const SEEDS: std::ops::Range<u64> = 0..4;
 
-/// What a model says of a few pictures and words, to be compared with what another says.
+/// Answers of a model for a few pictures and words, to be compared with those of another.
 #[derive(Debug)]
 pub struct Probe {
     dense: DenseProbe,
@@ -26,7 +26,7 @@ pub struct Probe {
     labels: Vec<LabelMap>,
 }
 
-/// What a vision tower says of a few pictures.
+/// Features of a few pictures by a vision tower.
 #[derive(Debug)]
 pub(super) struct DenseProbe {
     projection: usize,
@@ -50,7 +50,7 @@ pub struct Fidelity {
 }
 
 impl DenseProbe {
-    /// Asks a model.
+    /// Runs a model.
     pub(super) async fn measure(segmenter: &Segmenter) -> Result<Self> {
         let mut probe = Self::without_pictures(segmenter);
         for seed in SEEDS {
@@ -97,7 +97,7 @@ impl DenseProbe {
 }
 
 impl Probe {
-    /// Asks a model, which needs its text tower.
+    /// Runs a model, which needs its text tower.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl Probe {
         Ok(probe)
     }
 
-    /// Compares with what another model of the same architecture said.
+    /// Compares with the answers of another model of the same architecture.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl Fidelity {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that says how far.
+    /// [`Error::Model`] that states how far below.
     pub fn check(&self, scheme: Scheme) -> Result<()> {
         if self.suffices(scheme) {
             return Ok(());

@@ -2,18 +2,18 @@
 //!
 //! OpenAI's tokenizer runs every text through `fix_text` of the Python library ftfy (here: as in
 //! its version 6.3), decodes HTML entities twice more, collapses white space and lowers case. A
-//! `tokenizer.json` knows only NFC and the last two steps, so all of it is done here.
+//! `tokenizer.json` has only NFC and the last two steps, so all of it is done here.
 //!
 //! Three things differ from the reference on purpose, and what is typed as a special token (see
 //! [`Tokenizer::encode`](super::Tokenizer::encode)):
 //! - ftfy recognises text that was read in a wrong encoding by a long list of heuristics for ten
 //!   encodings, and now and then mistakes honest text for it (`ŁÓDŹ°` becomes `łódʰ`). Here only
-//!   UTF-8 that was read as Windows-1252 is repaired, and only where [`is_misread`] knows it.
+//!   UTF-8 that was read as Windows-1252 is repaired, and only where [`is_misread`] recognises it.
 //! - Entities that are escaped more than [`ROUNDS`] times stay partly escaped.
 //! - ftfy cuts lines after a million characters. Here they stay whole.
 //!
 //! Unicode grows: what is a letter may differ for characters newer than Unicode 14, and the order
-//! of several marks on one letter for marks newer than Unicode 9, which is what the NFC here knows.
+//! of several marks on one letter for marks newer than Unicode 9, which is the version of the NFC here.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -200,8 +200,8 @@ fn high_byte(c: char) -> Option<u8> {
 
 /// Turns UTF-8 that was read as Windows-1252 back into what it was: `cafÃ©` into `café`.
 ///
-/// Where something in the line tells that it was misread, its runs of characters outside ASCII
-/// are taken back if all of them can be, else those that tell it themselves.
+/// Where something in the line shows that it was misread, its runs of characters outside ASCII are
+/// repaired if all of them can be, else those that show it themselves.
 fn repair(text: &str) -> Cow<'_, str> {
     if !is_misread(text) {
         return Cow::Borrowed(text);

@@ -1,7 +1,7 @@
 //! CLIP (Radford et al., arXiv 2103.00020): the two towers and the tokenizer.
 //!
 //! Everything is driven by [`ClipConfig`], so that any published ViT CLIP fits. The towers are
-//! plain Burn modules for inference; they know nothing of segmentation. What dense prediction
+//! plain Burn modules for inference, independent of segmentation. What dense prediction
 //! needs, the tokens that enter the last block and that block itself, the vision tower returns
 //! ([`VisionTower::backbone`], [`VisionTower::last_block`]).
 
@@ -45,7 +45,7 @@ pub fn normalise_rows(matrix: Tensor<2>) -> Tensor<2> {
 ///
 /// # Errors
 ///
-/// As [`WeightSource::values`].
+/// Those of [`WeightSource::values`].
 pub fn load_tensor<const D: usize>(
     source: &mut impl WeightSource,
     name: &str,

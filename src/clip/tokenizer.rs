@@ -1,7 +1,7 @@
 //! From text to token ids, equal to OpenAI's CLIP tokenizer.
 //!
 //! Vocabulary and merges come from the bundle's `tokenizer.json` and are run by the Hugging Face
-//! `tokenizers` crate. What that file says about normalising and splitting is passed over: it
+//! `tokenizers` crate. What that file states about normalising and splitting is ignored: it
 //! lacks most of the reference's cleaning (see [`clean`](super::clean)), composes and lowers
 //! differently, and turns special tokens that somebody typed into the tokens themselves.
 
@@ -72,7 +72,7 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// As [`Tokenizer::end_of_text`].
+    /// Those of [`Tokenizer::end_of_text`].
     pub fn highest_id(json: &[u8]) -> Result<u32> {
         let file = TokenizerJson::read(json)?;
         let added = file.added_tokens.iter().map(|token| token.id);
@@ -316,7 +316,7 @@ mod tests {
 
     use super::*;
 
-    /// A tokenizer that knows four letters and a merge.
+    /// A tokenizer with four letters and a merge.
     fn small() -> Value {
         json!({
             "model": {

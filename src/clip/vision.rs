@@ -45,7 +45,7 @@ pub struct VisionTower {
 }
 
 impl VisionTower {
-    /// Blocks that [`VisionTower::backbone`] runs, each a step of its pace.
+    /// Blocks that [`VisionTower::backbone`] runs, each a step of its progress.
     #[must_use]
     pub fn backbone_blocks(&self) -> usize {
         self.blocks.len().saturating_sub(1)
@@ -131,7 +131,7 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// As [`VisionTower::backbone`].
+    /// Those of [`VisionTower::backbone`].
     pub async fn hidden_states(
         &self,
         patches: Tensor<3>,

@@ -51,7 +51,7 @@ impl Origin {
             });
         }
         let entry = catalogue::find(source);
-        // A pinned revision is for who asks by the short name.
+        // A pinned revision belongs to the short name only.
         let (id, pinned) = match entry {
             Some(entry) if entry.name.eq_ignore_ascii_case(source) => {
                 (entry.hub.as_str(), entry.revision.as_deref())
@@ -73,8 +73,8 @@ impl Origin {
         })
     }
 
-    /// What a person should know about where the files came from, if they are not exactly what was
-    /// asked for.
+    /// Where the files came from, as a sentence for people, if they are not exactly what was asked
+    /// for.
     #[must_use]
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::kernel;
 use crate::readback::read;
 
-/// What the caller wants to run on.
+/// The kind of device that the caller prefers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preference {
@@ -57,7 +57,7 @@ pub struct Compute {
     pub device: Device,
     /// Which kind that is.
     pub kind: DeviceKind,
-    /// What it calls itself, for people; of the CPU, how its kernels compute.
+    /// The name of the adapter; for the CPU, how its kernels compute.
     pub name: String,
     /// Why the CPU was chosen, if nobody asked for it: a sentence for people.
     pub note: Option<String>,
@@ -147,7 +147,7 @@ async fn open_gpu(software_too: bool) -> Result<Compute> {
 
 async fn init_gpu() -> Result<Gpu> {
     let opened = Device::wgpu_options().init_with_setup_async().await;
-    // What wgpu says of it is a list of backends, which tells nobody what to do.
+    // The message of wgpu is a list of backends, without what to do.
     let (device, setup) = opened.map_err(|_| none_to_open())?;
     let gpu = Gpu::new(device, setup);
     *current_gpu() = Some(gpu.clone());

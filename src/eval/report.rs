@@ -1,4 +1,4 @@
-//! What comes of an evaluation, and how parts of it add up.
+//! The report of an evaluation, and how the reports of its parts add up.
 
 use serde::{Deserialize, Serialize};
 

@@ -39,7 +39,7 @@ pub struct Evaluation<'a> {
     pub state: Option<PathBuf>,
     /// Which answers to keep, if any.
     pub save: Option<Save>,
-    /// The file that the names of the classes came from, if any; only to be told.
+    /// The file that the names of the classes came from, if any; for the report only.
     pub class_file: Option<PathBuf>,
 }
 
@@ -65,7 +65,7 @@ type Prepared = (Method, bool);
 
 impl Evaluation<'_> {
     /// Measures, calling `progress` with the number of pictures done. A picture that cannot be used
-    /// is told of in the reports, which are then of the others.
+    /// is listed in the reports, which are then of the others.
     ///
     /// # Errors
     ///

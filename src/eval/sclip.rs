@@ -126,7 +126,7 @@ impl Sclip {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] that says why not.
+    /// [`Error::Input`] with the reason.
     pub fn supports(setting: &Pipeline) -> Result<()> {
         let refused = |what: &str, why: &str| {
             Err(Error::input(format!(

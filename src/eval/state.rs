@@ -50,7 +50,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] that says what differs.
+    /// [`Error::Input`] that names what differs.
     pub(super) fn check_like(&self, now: &Self, path: &Path) -> Result<()> {
         if let Some(difference) = self.conditions.difference(&now.conditions) {
             return Err(refused(

@@ -2,7 +2,7 @@
 //!
 //! The normalised cut of `TokenCut` (arXiv 2202.11539; deep spectral methods, arXiv 2205.07839, cut
 //! alike): cells are the nodes of a graph, its edges join cells of like features, and the second
-//! eigenvector of the graph's normalised Laplacian tells the two parts apart that hang together
+//! eigenvector of the graph's normalised Laplacian separates the two parts that hang together
 //! least. Three things differ, because CLIP's features are not DINO's:
 //!
 //! - cells are alike above the mean similarity of the picture, where `TokenCut` takes 0.2: CLIP's

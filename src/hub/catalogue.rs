@@ -25,15 +25,15 @@ pub struct CatalogueEntry {
     pub revision: Option<String>,
     /// What the repository is read as.
     pub layout: Layout,
-    /// The licence of the weights, in short: what a bundle's manifest says.
+    /// The licence of the weights, in short: as a bundle's manifest states it.
     pub license: String,
     /// What is known of the licence.
     pub license_note: String,
     /// From where it is known.
     pub license_source: String,
-    /// How to store the weights, unless the caller says otherwise.
+    /// How to store the weights, unless the caller chooses otherwise.
     pub scheme: Scheme,
-    /// The short side in pixels to which to bring pictures, unless the caller says otherwise.
+    /// The short side in pixels to which to bring pictures, unless the caller chooses otherwise.
     pub picture_size: u32,
     /// One sentence on what the model has seen.
     pub description: String,
@@ -80,7 +80,7 @@ pub fn entries() -> &'static [CatalogueEntry] {
     &ENTRIES
 }
 
-/// The one with this short name or this repository, upper and lower case not being told apart.
+/// The entry with this short name or this repository, whatever the case of its letters.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static CatalogueEntry> {
     let same = |known: &str| known.eq_ignore_ascii_case(name);
@@ -93,7 +93,7 @@ pub fn find(name: &str) -> Option<&'static CatalogueEntry> {
 ///
 /// # Errors
 ///
-/// [`Error::Input`] that says which entry is wrong.
+/// [`Error::Input`] that names the entry that is wrong.
 pub fn parse(text: &str) -> Result<Vec<CatalogueEntry>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

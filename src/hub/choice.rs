@@ -126,7 +126,7 @@ pub(super) fn check_borrowing(id: &str, layout: Layout, directory: &Path) -> Res
     Err(missing())
 }
 
-/// What to say of a repository without weights that can be read.
+/// The error about a repository without weights that can be read.
 pub(super) fn unreadable(id: &str, names: &[&str]) -> Error {
     let pickled = names
         .iter()

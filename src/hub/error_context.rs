@@ -153,7 +153,7 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
-/// Whether the file is at fault and not the connection; `hf-hub` does not tell them apart.
+/// Whether the file is at fault and not the connection; `hf-hub` does not distinguish them.
 fn is_of_the_disk(error: &io::Error) -> bool {
     use io::ErrorKind::{
         AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,

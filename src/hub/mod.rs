@@ -51,14 +51,14 @@ const CONVERSION: &str = "Adding `safetensors` variant of this model";
 const TOKENIZER_SOURCE: &str = "openai/clip-vit-base-patch32";
 const TOKENIZER: &str = "tokenizer.json";
 
-/// Hears how a download goes.
+/// Receives the progress of a download.
 pub trait DownloadProgress {
     /// `done` of `total` bytes are here, the last ones of `file`. After files of a few megabytes
     /// the count starts again with the weights, whose size is only then known.
     fn bytes(&mut self, file: &str, done: u64, total: u64);
 }
 
-/// For who does not want to know.
+/// Ignores the progress.
 impl DownloadProgress for () {
     fn bytes(&mut self, _file: &str, _done: u64, _total: u64) {}
 }
@@ -72,7 +72,7 @@ pub struct Fetched {
     pub revision: String,
     /// The files that are needed, with their hashes, which for weights are also the hub's.
     pub files: Vec<SourceFile>,
-    /// What a person should know of where the files came from, if it is not what was asked for.
+    /// Where the files came from, as a sentence for people, if it is not what was asked for.
     pub note: Option<String>,
 }
 
@@ -85,7 +85,7 @@ pub struct Fetched {
 ///
 /// # Errors
 ///
-/// As [`Hub::fetch`].
+/// Those of [`Hub::fetch`].
 pub fn fetch(
     id: &str,
     revision: Option<&str>,
@@ -415,7 +415,7 @@ impl Hub {
         Ok((same && readable).then_some((number, listing)))
     }
 
-    /// Asks the hub's interface for programs.
+    /// Sends a request to the hub's API.
     fn ask<T: DeserializeOwned>(&self, path: &str, context: ErrorContext<'_>) -> Result<T> {
         let mut request = self.agent.get(format!("{}/api/{path}", self.endpoint));
         if let Some(token) = &self.token {
@@ -557,7 +557,7 @@ impl<'a> Repository<'a> {
             let repository = self.directory.parent().and_then(Path::parent);
             let own = repository.and_then(|directory| directory.canonicalize().ok());
             if own.is_some_and(|own| blob.starts_with(own)) {
-                // If that fails, the download finds it in its way and says so.
+                // If that fails, the download fails on the same file and reports it.
                 std::fs::remove_file(blob).ok();
             }
         }
@@ -659,7 +659,7 @@ impl<'a> Repository<'a> {
         let known = file.lfs.as_ref().map(|lfs| format!("{}.part", lfs.sha256));
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            // Small files are called after a hash that we are not told; any part may be theirs.
+            // Small files are named by a hash that is not in the listing; any part may be theirs.
             let ours = match &known {
                 Some(known) => name == known.as_str(),
                 None => name.ends_with(".part"),
@@ -672,7 +672,7 @@ impl<'a> Repository<'a> {
     }
 }
 
-/// What the downloading thread tells.
+/// What the downloading thread reports.
 enum Event {
     /// It begins, at the start of the file.
     Start,

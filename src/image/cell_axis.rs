@@ -89,7 +89,7 @@ struct PixelRun {
 }
 
 impl Interpolation {
-    /// Of a line of so many pixels.
+    /// The interpolation along a line of so many pixels.
     #[must_use]
     pub fn new(pixels: usize, axis: &CellAxis) -> Self {
         let last = axis.cells() - 1;

@@ -10,13 +10,14 @@ use super::format::PictureFormat;
 use super::{Picture, allocate, check_size, jpeg, on_white, orient};
 use crate::{Error, Result};
 
-/// The most memory that a decoder may ask for: 64 megapixels of 16-bit RGBA.
+/// The most memory that a decoder may allocate: 64 megapixels of 16-bit RGBA.
 const MAX_DECODER_BYTES: u64 = 512 * 1024 * 1024;
 
 /// The width and height that [`Picture::decode`] would give, from the headers alone.
 ///
 /// # Errors
-/// As [`Picture::decode`], except for damage behind the headers.
+///
+/// Those of [`Picture::decode`], except for damage behind the headers.
 pub fn read_dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
     let format = PictureFormat::from_bytes(bytes)?;
     let bytes = format.for_decoder(bytes);
@@ -32,7 +33,7 @@ pub fn read_dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
 /// Which way up a decoded picture is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Orient {
-    /// As its EXIF data say.
+    /// Turned by its EXIF data.
     Upright,
     /// As its pixels are stored.
     #[cfg(feature = "cli")]

@@ -7,10 +7,10 @@ use ::image::ImageFormat;
 use super::{jpeg, webp};
 use crate::{Error, Result};
 
-/// What people are told when a file cannot be used.
+/// The advice for a file that cannot be used.
 const SUPPORTED: &str = "Use a JPEG, PNG or WebP picture.";
 
-/// What they are told when another program may be able to use it.
+/// The advice for a file that another program may be able to use.
 const SAVE_AGAIN: &str =
     "Open it in a program that shows it and save it as an ordinary JPEG, PNG or WebP picture.";
 
@@ -26,6 +26,7 @@ impl PictureFormat {
     /// Recognises the format.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] for an empty file; [`Error::Unsupported`] for another format, and for what
     /// the decoder lacks of this one.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
@@ -108,7 +109,7 @@ impl PictureFormat {
     }
 }
 
-/// Names formats that people try, so that the message can say what they have.
+/// Names formats that people try, so that the message can name what they have.
 fn other_format(bytes: &[u8]) -> Option<&'static str> {
     /// What files of a format begin with.
     const SIGNATURES: &[(&[u8], &str)] = &[

@@ -1,4 +1,4 @@
-//! The structure of JPEG files (ITU-T T.81, annex B), where the decoder does not tell it.
+//! The structure of JPEG files (ITU-T T.81, annex B), as far as the decoder does not expose it.
 
 /// Start of scan: what follows is the picture itself.
 const SCAN: u8 = 0xDA;
@@ -22,7 +22,7 @@ pub(super) fn exif(bytes: &[u8]) -> Option<&[u8]> {
 
 /// What the file has that the decoder lacks, to follow "This JPEG file".
 ///
-/// The decoder knows these processes as well, but not in all of its errors.
+/// The decoder distinguishes these processes as well, but not in all of its errors.
 pub(super) fn unsupported(bytes: &[u8]) -> Option<String> {
     let (process, frame) = headers(bytes).find(|(marker, _)| is_frame(*marker))?;
     let reason = match process {
@@ -40,9 +40,9 @@ fn is_frame(marker: u8) -> bool {
     matches!(marker, 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF | 0xDE | 0xF7)
 }
 
-/// The same for the header of a frame of DCT blocks with Huffman coding.
+/// What the decoder lacks of a frame of DCT blocks with Huffman coding, by its header.
 fn unsupported_frame(header: &[u8]) -> Option<String> {
-    // Without all of this it is broken, as the decoder will say.
+    // Without all of this it is broken, which the decoder reports.
     let &[bits, height_high, height_low, _, _, channels] = header.first_chunk()?;
     if bits != 8 {
         return Some(format!("has {bits} bits for each channel"));

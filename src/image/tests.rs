@@ -29,7 +29,7 @@ fn refusal(bytes: &[u8]) -> String {
     error.to_string()
 }
 
-/// What people are told of a file of a kind that the decoder lacks.
+/// The message about a file of a kind that the decoder lacks.
 fn not_supported(bytes: &[u8]) -> String {
     let error = Picture::decode(bytes).unwrap_err();
     assert_eq!(error.code(), "unsupported", "{error}");
@@ -141,7 +141,7 @@ fn decode_refuses_a_file_cut_anywhere() {
         ("lossy webp", LOSSY_WEBP),
         ("animated webp", ANIMATED_WEBP),
     ] {
-        // A PNG is whole without its last chunk, 12 bytes that say only that it ends, and
+        // A PNG is whole without its last chunk, 12 bytes that only end it, and
         // without the check sums before it.
         let needed = if name == "png" {
             file.len() - 24

@@ -18,7 +18,7 @@ use crate::quant::WeightSource;
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// Numbers of an attention head in every DINO.
+/// The width of an attention head in every DINO.
 const HEAD: usize = 64;
 
 /// The ε of DINO's own layer norms; `ViTModel` states its own.
@@ -37,7 +37,7 @@ static LAYOUTS: [(&TensorTable, bool); 3] = [(&DINO, false), (&VIT, true), (&VIT
 
 const PATCHES: &str = "guide.embeddings.patch_embeddings.projection.weight";
 
-/// What `config.json` tells that shapes do not.
+/// What of `config.json` does not follow from shapes.
 #[derive(Debug, Deserialize)]
 struct VitConfigJson {
     num_attention_heads: usize,

@@ -16,7 +16,7 @@ use crate::kernel::Activation;
 /// logarithm of 14.3.
 const LOGIT_SCALE: f32 = 2.6592;
 
-/// A tower of which nothing is said.
+/// A tower without a description.
 static NOT_DESCRIBED: TowerJson = TowerJson {
     num_attention_heads: None,
     hidden_act: None,
@@ -66,7 +66,7 @@ struct TowerJson {
     num_attention_heads: Option<usize>,
     hidden_act: Option<String>,
     layer_norm_eps: Option<f64>,
-    // What the weights tell, too.
+    // What follows from the weights, too.
     hidden_size: Option<usize>,
     intermediate_size: Option<usize>,
     num_hidden_layers: Option<usize>,
@@ -134,7 +134,7 @@ struct ProcessorJson {
 const PREPROCESSOR: &str = "preprocessor_config.json";
 const PROCESSOR: &str = "processor_config.json";
 
-/// What is done to pictures, and the file that says so.
+/// How pictures are prepared, and the file that states it.
 fn image_processor(files: &dyn Files, names: &[String]) -> Result<(&'static str, ImageProcessor)> {
     let there = |name: &str| names.iter().any(|n| n == name);
     if there(PREPROCESSOR) {
@@ -149,7 +149,7 @@ fn image_processor(files: &dyn Files, names: &[String]) -> Result<(&'static str,
 }
 
 /// That OpenCLIP's description, where it lies beside, asks for the same non-linearity: one of the
-/// two is wrong then, and nothing else tells which.
+/// two is wrong then, and nothing else shows which.
 fn check_twin(files: &dyn Files, names: &[String], vision: Tower) -> Result<()> {
     if !names.iter().any(|name| name == OPEN_CLIP_CONFIG) {
         return Ok(());

@@ -27,7 +27,7 @@
 //! in tables side by side, which one reader follows; it serves all of them under the names of Hugging
 //! Face's `CLIPModel`.
 //! What a model has beyond a plain CLIP is refused rather than passed over, because it would be
-//! computed wrongly without a word.
+//! computed wrongly without a warning.
 
 #[cfg(feature = "cli")]
 mod archive;

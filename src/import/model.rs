@@ -1,4 +1,4 @@
-//! A model's tensors, and the architecture that their shapes tell.
+//! A model's tensors, and the architecture that follows from their shapes.
 
 use super::named::NamedTensors;
 use super::tables::ClipTable;
@@ -13,7 +13,7 @@ use crate::kernel::Activation;
 pub(super) const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 pub(super) const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
-/// The ε of a layer norm, unless a config says otherwise.
+/// The ε of a layer norm, unless a config states another.
 pub(super) const NORM_EPS: f64 = 1e-5;
 
 /// A model's tensors by their names in a bundle.
@@ -91,7 +91,7 @@ impl ClipWeights {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum HeadCount {
     Count(usize),
-    /// As many as numbers of this width find room in the tower's.
+    /// The width of a tower divided by this width of a head.
     Width(usize),
 }
 
@@ -104,7 +104,7 @@ impl HeadCount {
     }
 }
 
-/// What the shapes of a tower's tensors do not tell.
+/// What does not follow from the shapes of a tower's tensors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tower {
     pub(super) heads: HeadCount,
@@ -112,7 +112,7 @@ pub(super) struct Tower {
     pub(super) norm_eps: f64,
 }
 
-/// What the shapes of a model's tensors do not tell.
+/// What does not follow from the shapes of a model's tensors.
 #[derive(Debug, Clone)]
 pub(super) struct LayoutInfo {
     pub(super) layout: &'static str,
@@ -127,7 +127,7 @@ pub(super) struct LayoutInfo {
     pub(super) highest_id: bool,
 }
 
-/// Numbers that a description states although the weights tell them: where the two disagree, files
+/// Checks numbers that a description states although they follow from the weights: where the two disagree, files
 /// of two models were mixed, or the description means a part of the weights only.
 ///
 /// # Errors

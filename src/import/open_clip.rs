@@ -1,4 +1,4 @@
-//! OpenCLIP's layout: its description of a model, with exact GELU unless it says otherwise.
+//! OpenCLIP's layout: its description of a model, with exact GELU unless it states otherwise.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use super::{OPEN_CLIP_CONFIG, Published, read_config, tokenizer};
 use crate::error::{Error, Result};
 use crate::kernel::Activation;
 
-/// Numbers a head of the vision tower has, unless the config says otherwise.
+/// The width of a head of the vision tower, unless the config states another.
 const HEAD_WIDTH: usize = 64;
 
 #[derive(Debug, Deserialize)]
@@ -46,7 +46,7 @@ const HARMLESS_OF_MODEL: [&str; 6] = [
     "output_dict",
 ];
 
-/// Settings of a tower that are read here, that the weights tell as well, or that change nothing of
+/// Settings of a tower that are read here, that follow from the weights as well, or that change nothing of
 /// what a tower like CLIP's computes: of a single token, the last norm is the same before the pooling
 /// and after. All others are refused where they are on, those not known yet too.
 const HARMLESS: [&str; 20] = [

@@ -1,7 +1,7 @@
-//! What a model wants done to its pictures, as `preprocessor_config.json` and OpenCLIP's
-//! `preprocess_cfg` say it. The engine resizes with a bicubic filter, divides by 255 and normalises
+//! How a model expects its pictures to be prepared, as `preprocessor_config.json` and OpenCLIP's
+//! `preprocess_cfg` state it. The engine resizes with a bicubic filter, divides by 255 and normalises
 //! RGB; a model that was trained on anything else is refused, because its answers would be wrong
-//! without a word.
+//! without a warning.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -130,7 +130,11 @@ pub(super) struct PreprocessConfig {
 }
 
 impl PreprocessConfig {
-    /// As [`ImageProcessor::statistics`].
+    /// The pixel statistics, if everything else is as the engine does it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] that names the setting.
     pub(super) fn statistics(&self, file: &str) -> Result<Statistics> {
         // `random` is one in training and bicubic afterwards.
         for (setting, value, usual) in [
@@ -149,7 +153,11 @@ impl PreprocessConfig {
         })
     }
 
-    /// As [`ImageProcessor::check_size`].
+    /// That pictures come out as large as the network takes them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] that names the setting.
     pub(super) fn check_size(&self, file: &str, image_size: usize) -> Result<()> {
         let [height, width] = sides(self.size.as_ref());
         check_stated(

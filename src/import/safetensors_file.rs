@@ -36,7 +36,7 @@ pub(super) fn open(name: &str, file: Box<dyn ReadAt>) -> Result<Tensors> {
         )));
     }
     let header = read_range(&*file, 8, header_len)?;
-    // This checks that the tensors lie one after the other and are as long as their shapes say.
+    // This checks that the tensors lie one after the other and are as long as their shapes require.
     let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| damaged(e.to_string()))?;
     let data = metadata.data_len() as u64;
     if data != room - header_len {

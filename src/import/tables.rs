@@ -1,5 +1,5 @@
 //! The published layouts side by side: what each calls the tensors of a network, and how it stores
-//! them. [`NamedTensors`](super::named::NamedTensors) follows these tables; nothing else knows a
+//! them. [`NamedTensors`](super::named::NamedTensors) follows these tables; nothing else depends on a
 //! difference between the layouts' tensors.
 //!
 //! The first column has the names of a bundle, those of Hugging Face's `CLIPModel` and `ViTModel`.

@@ -95,7 +95,7 @@ impl Tensors {
         }
     }
 
-    /// Takes over those tensors of a shard that the index says it has.
+    /// Takes over those tensors of a shard that the index lists.
     pub(super) fn adopt(&mut self, mut shard: Self, wanted: &[String]) -> Result<()> {
         for name in wanted {
             let (_, entry) = shard.entries.remove(name).ok_or_else(|| {
@@ -110,7 +110,7 @@ impl Tensors {
         Ok(())
     }
 
-    /// Marks them as coming from a `TorchScript` archive.
+    /// Sets whether they come from a `TorchScript` archive.
     #[cfg(feature = "cli")]
     pub(super) fn scripted(mut self, scripted: bool) -> Self {
         self.scripted = scripted;

@@ -79,7 +79,7 @@ fn merges<'a>(name: &str, text: &'a [u8]) -> Result<Vec<(&'a str, &'a str)>> {
 }
 
 /// CLIP's vocabulary is its letters, the same at the end of a word, what each merge makes, and
-/// the two special tokens; the model's size tells where the merges stop.
+/// the two special tokens; the size of the model's vocabulary determines where the merges stop.
 fn from_merges(name: &str, text: &[u8], vocabulary: usize) -> Result<Vec<u8>> {
     let mut merges = merges(name, text)?;
     let wanted = vocabulary.checked_sub(2 * 256 + 2);

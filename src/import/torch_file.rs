@@ -1,8 +1,8 @@
 //! PyTorch's own files: what `torch.save` writes of a state dict since version 1.6, and
 //! `TorchScript` archives.
 //!
-//! Both are archives with the raw numbers in files of their own and a pickle that says which
-//! tensor is where. A pickle is a program for a small stack machine. The one here knows what state
+//! Both are archives with the raw numbers in files of their own and a pickle that lists which
+//! tensor is where. A pickle is a program for a small stack machine. The one here executes what state
 //! dicts are made of and refuses everything else; it runs nothing and looks nothing up.
 
 use std::collections::{BTreeMap, HashMap};

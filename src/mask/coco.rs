@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// It has what readers of COCO's own files rely on: `info` and `licenses`, ids that begin at 1
 /// (category ids are the class index plus one), and one annotation for each class that has pixels
 /// in a picture. A class without holes is written as polygons; one with holes, which COCO's
-/// polygons cannot say, as run lengths, uncompressed as in COCO's own files. `iscrowd` is 0 in
+/// polygons cannot express, as run lengths, uncompressed as in COCO's own files. `iscrowd` is 0 in
 /// both: evaluation leaves out what is 1. Area and box are those of the pixels.
 #[derive(Debug, Clone)]
 pub struct CocoDataset {
@@ -88,6 +88,7 @@ impl CocoDataset {
     /// or its path below the folder of all pictures, with `/` between folders.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if the name is empty, if the map uses a class that the legend lacks or has
     /// 2³² pixels or more; [`Error::OutOfMemory`].
     pub fn add(&mut self, map: &LabelMap, file_name: &str) -> Result<()> {
@@ -117,6 +118,7 @@ impl CocoDataset {
     /// The text of the file.
     ///
     /// # Errors
+    ///
     /// [`Error::Internal`] if it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         let categories = (1u32..).zip(self.legend.entries());
@@ -144,6 +146,7 @@ impl CocoDataset {
 /// The label map as the text of a COCO object-detection file with one image; see [`CocoDataset`].
 ///
 /// # Errors
+///
 /// Those of [`CocoDataset::add`].
 pub fn to_coco(map: &LabelMap, legend: &Legend, file_name: &str) -> Result<String> {
     let mut dataset = CocoDataset::new(legend.clone());

@@ -43,6 +43,7 @@ impl Polygon {
 /// The polygons of every class in the map, regions in the order of their first pixel.
 ///
 /// # Errors
+///
 /// [`crate::Error::OutOfMemory`].
 pub fn polygons(map: &LabelMap) -> Result<BTreeMap<u8, Vec<Polygon>>> {
     let regions = Regions::new(map);
@@ -200,7 +201,7 @@ impl Around {
         left != right && self.bottom == [right, left]
     }
 
-    /// How the line goes on that came to this corner, with the class on its right hand. At a
+    /// The direction in which the line leaves this corner, with the class on its right hand. At a
     /// saddle it stays with its own pixel, which makes regions 4-connected.
     fn turn(&self, heading: Heading) -> Heading {
         let ([top_left, top_right], [bottom_left, bottom_right]) = (self.top, self.bottom);
@@ -277,7 +278,7 @@ impl<'a> Tracer<'a> {
         rings
     }
 
-    /// Marks the edge above a pixel and says whether it had been marked.
+    /// Marks the edge above a pixel and returns whether it had been marked.
     fn mark(&mut self, [x, y]: Point) -> bool {
         let pixel = y as usize * self.map.width as usize + x as usize;
         let (byte, bit) = (&mut self.followed[pixel / 8], 1 << (pixel % 8));

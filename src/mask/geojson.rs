@@ -44,6 +44,7 @@ enum Geometry {
 /// does (which then shows the picture upside down).
 ///
 /// # Errors
+///
 /// [`Error::Input`] if the map uses a class that the legend lacks; [`Error::OutOfMemory`].
 pub fn to_geojson(map: &LabelMap, legend: &Legend) -> Result<String> {
     let mut by_class = polygons(map)?;

@@ -31,6 +31,7 @@ impl Legend {
     /// A legend with the given entries.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] for more than 255 entries, since label 255 means unlabelled.
     pub fn new(entries: Vec<LegendEntry>) -> Result<Self> {
         if entries.len() > usize::from(UNLABELLED) {
@@ -45,6 +46,7 @@ impl Legend {
     /// A legend whose colours come from [`color`] in order.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] for more than 255 names.
     pub fn from_names(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
         let entries = names

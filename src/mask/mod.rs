@@ -1,4 +1,4 @@
-//! Label maps and their ways out: PNG, COCO, polygons, `GeoJSON`, SVG. Knows nothing of models.
+//! Label maps and their exports: PNG, COCO, polygons, `GeoJSON`, SVG. Independent of models.
 //!
 //! Everything here is exact: polygons follow the edges between pixels, and every format gives
 //! back the same pixels when it is read again.
@@ -45,6 +45,7 @@ impl LabelMap {
     /// A label map from `[height, width]` class indices.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if a side is zero or longer than `i32::MAX`, or if `labels` is not
     /// `width * height` long.
     pub fn new(width: u32, height: u32, labels: Vec<u8>) -> Result<Self> {

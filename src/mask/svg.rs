@@ -9,6 +9,7 @@ use crate::{Error, Result};
 /// pixels, filled by the even-odd rule in the class's colour, its name as title and label.
 ///
 /// # Errors
+///
 /// [`Error::Input`] if the map uses a class that the legend lacks; [`Error::OutOfMemory`].
 pub fn to_svg(map: &LabelMap, legend: &Legend) -> Result<String> {
     let by_class = polygons(map)?;

@@ -138,7 +138,7 @@ impl Outline {
     }
 }
 
-/// What the border between two nodes says on whether they belong together.
+/// How strongly the border between two nodes suggests that they belong together.
 ///
 /// The paper diversifies its regions by grouping several times with different similarities; these
 /// are the two that we group with.

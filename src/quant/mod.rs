@@ -68,7 +68,7 @@ impl std::fmt::Display for Scheme {
     }
 }
 
-/// What a tensor does, which decides how few bits it bears.
+/// What a tensor is for, which decides how few bits suffice for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Added or multiplied elementwise: floating point.

@@ -66,7 +66,7 @@ pub struct Scene {
     pub things: Vec<Thing>,
     /// Names of the grounds, from above to below.
     pub grounds: Vec<&'static str>,
-    /// What a person might say of the picture, in several wordings.
+    /// Captions of the picture, in several wordings.
     pub captions: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Captioned windows of a scene: what somebody would say who saw only that window.
+//! Captioned windows of a scene: a caption names only what the window shows.
 //!
 //! A model trained on them reads pictures and words. Which things a window shows is counted from
 //! the masks here; the masks themselves stay behind.
@@ -35,7 +35,7 @@ pub struct SceneView {
     pub things: Vec<Seen>,
     /// The grounds in it.
     pub grounds: Vec<Shown>,
-    /// What a person might say of it.
+    /// Captions of it, in several wordings.
     pub captions: Vec<String>,
 }
 

@@ -33,6 +33,7 @@ struct Line<'a> {
 /// `progress` is called with the number of scenes that are done.
 ///
 /// # Errors
+///
 /// [`Error::Input`] for more seeds than there are, [`Error::Io`] where a folder or file cannot be
 /// written.
 pub fn write_dataset(

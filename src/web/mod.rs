@@ -52,7 +52,7 @@ struct FileInfo<'a> {
     part: Part,
 }
 
-/// What a model says of itself.
+/// What the page shows about a model.
 #[derive(Serialize)]
 struct ModelInfo<'a> {
     name: &'a str,
@@ -83,7 +83,7 @@ struct DeviceInfo<'a> {
     note: Option<&'a str>,
 }
 
-/// What `segment` does when it is not told.
+/// What `segment` does by default.
 #[derive(Serialize)]
 struct Methods<'a> {
     default: Method,
@@ -128,7 +128,7 @@ impl BundleLoader {
         to_js(&files)
     }
 
-    /// What the model says of itself.
+    /// Name, description, licence and size of the model.
     pub fn info(&self) -> Result<JsValue, JsValue> {
         to_js(&ModelInfo::new(self.bundle.manifest()))
     }
@@ -148,7 +148,7 @@ impl BundleLoader {
         let manifest = self.bundle.manifest();
         let (vision, scheme) = (manifest.architecture.vision.clone(), manifest.scheme);
         Ok(future_to_promise(async move {
-            // `finish` runs into the same and says so.
+            // `finish` fails in the same way and reports it.
             let _ = segmenter::warm(&vision, scheme, preference).await;
             Ok(JsValue::UNDEFINED)
         }))
@@ -188,7 +188,7 @@ impl Engine {
         })
     }
 
-    /// What the model says of itself.
+    /// Name, description, licence and size of the model.
     pub fn info(&self) -> Result<JsValue, JsValue> {
         to_js(&ModelInfo::new(self.segmenter.manifest()))
     }
@@ -249,7 +249,7 @@ impl Engine {
         self.encode_picture(picture, options, checkpoint).await
     }
 
-    /// What `segment` does when it is not told.
+    /// What `segment` does by default.
     pub fn methods(&self) -> Result<JsValue, JsValue> {
         let setting = self.segmenter.default_pipeline();
         to_js(&Methods {
@@ -258,7 +258,7 @@ impl Engine {
         })
     }
 
-    /// A mask for each word. `on_partial` is handed each coarser answer that comes first, and
+    /// A mask for each word. `on_partial` receives each coarser answer that comes first, and
     /// frees it.
     pub async fn segment(
         &self,
@@ -323,7 +323,7 @@ impl Engine {
         to_js(&scores.into_iter().map(named).collect::<Vec<_>>())
     }
 
-    /// The region that a person means who points at a pixel.
+    /// The region that is most likely meant by a click on a pixel.
     #[wasm_bindgen(js_name = regionAt)]
     pub fn region_at(&self, picture: &EncodedPicture, x: u32, y: u32) -> Result<JsValue, JsValue> {
         let region = self

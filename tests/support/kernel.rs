@@ -28,7 +28,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ("blocks in batches", blocks_in_batches),
 ];
 
-/// Runs all checks, which panic where they fail; the way that the kernels compute here, then the
+/// Runs all checks, which panic where they fail; how the kernels compute here, then the
 /// names of the checks.
 pub(crate) fn run() -> Vec<String> {
     let names = CHECKS.iter().map(|(name, check)| {

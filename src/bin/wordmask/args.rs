@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Scenes(Scenes),
     /// Turn a CLIP in the Hugging Face layout into a bundle.
     Import(Import),
-    /// Say what a bundle is.
+    /// Describe a bundle.
     Info(Info),
 }
 
@@ -151,7 +151,7 @@ impl Words {
             return parse_line(self.words.as_deref().unwrap_or_default());
         };
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-        // Some editors begin a file with a mark of its encoding.
+        // Some editors begin a file with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         parse_line(text).map_err(|e| Error::input(format!("{}: {e}", path.display())))
     }

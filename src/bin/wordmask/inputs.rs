@@ -102,7 +102,7 @@ impl Search {
                     Ok(())
                 }
             },
-            // Whatever is wrong with it, reading it says what.
+            // Whatever is wrong with it is reported when it is read.
             _ => {
                 self.file(given);
                 Ok(())
@@ -163,7 +163,7 @@ impl Search {
     }
 
     /// Takes the pictures below a folder whose path there is wanted, in the order of their names.
-    /// Says whether there were any, or anything went wrong.
+    /// Returns whether there were any, or anything went wrong.
     fn walk(&mut self, folder: &Path, depth: usize, wanted: impl Fn(&Path) -> bool) -> bool {
         let here = if folder == Path::new("") {
             Path::new(".")
@@ -317,7 +317,7 @@ fn named(found: Vec<FoundFile>, base: &Path, reserved: Option<&str>) -> Vec<Inpu
             }
         })
         .collect();
-    // As file systems see names that do not tell upper from lower case.
+    // As file systems compare names that ignore case.
     let key = |name: &Path| name.to_string_lossy().to_lowercase();
     loop {
         let mut owners: HashMap<String, usize> = HashMap::new();
@@ -381,7 +381,7 @@ mod tests {
         // A name with its ending may be another's without.
         let files = ["x.jpg", "x.png", "x.jpg.webp"];
         assert_eq!(names(&files, &files), files);
-        // Not every file system tells these apart.
+        // Not every file system distinguishes these.
         assert_eq!(names(&["X.jpg", "x.png"], &["."]), ["X.jpg", "x.png"]);
         let files = ["annotations.png", "a/annotations.png"];
         assert_eq!(names(&files, &files), ["annotations.png", "a/annotations"]);

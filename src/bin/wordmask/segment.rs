@@ -1,4 +1,4 @@
-//! `wordmask segment`: pictures one after the other; what fails is told at the end.
+//! `wordmask segment`: pictures one after the other; what fails is reported at the end.
 
 use std::path::Path;
 use std::time::Instant;
@@ -59,7 +59,7 @@ pub(crate) fn segment(args: &Segment) -> Result<()> {
     batch.finish(total)
 }
 
-/// The JSON file is what tells that a picture is done, and how; COCO's annotations come from labels.
+/// The JSON file shows that a picture is done, and how; COCO's annotations come from labels.
 fn check_skipping(args: &Segment, outputs: &Outputs<'_>) -> Result<()> {
     let lacks = |kind| args.skip_existing && !outputs.has(kind);
     if lacks(Output::Json) {
@@ -109,7 +109,7 @@ fn settings(
     read.map_err(|e| Error::internal(format!("settings: {e}")))
 }
 
-/// What is told of a picture, on standard output and in its JSON file.
+/// The record of a picture, on standard output and in its JSON file.
 #[derive(Serialize)]
 struct PictureRecord<'a> {
     /// Lossy where the path is not UTF-8, which JSON has to be.
@@ -218,7 +218,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Tells of a picture: an object for machines, a line for people.
+    /// Prints the record of a picture: an object for machines, a line for people.
     fn tell(&self, record: &str, line: std::fmt::Arguments<'_>) {
         if self.args.json {
             println!("{record}");
@@ -227,7 +227,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Writes what is of all pictures together, and tells what failed of so many.
+    /// Writes what belongs to all pictures together, and fails if any of them did.
     fn finish(self, total: usize) -> Result<()> {
         self.bar.finish_and_clear();
         self.outputs.finish()?;
@@ -243,7 +243,7 @@ impl Batch<'_> {
     }
 }
 
-/// Tells of a failure: a sentence for people, an object for machines.
+/// Prints a failure: a sentence for people, an object for machines.
 fn report(failure: &BadInput, as_json: bool) {
     let BadInput { path, error } = failure;
     let message = about(path, error);

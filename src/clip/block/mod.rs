@@ -114,7 +114,7 @@ impl Block {
         })
     }
 
-    /// Has the kernels made, on a GPU, that such blocks will need for whole pictures if they are
+    /// Compiles, on a GPU, the kernels that such blocks will need for whole pictures if they are
     /// loaded from a bundle of this scheme.
     pub fn warm(shape: BlockShape, scheme: Scheme, device: &Device) {
         if GpuBlock::fits(shape) {

@@ -12,6 +12,7 @@ const FURTHEST: f64 = 1e9;
 /// right and bottom ones do not, so that polygons side by side share no pixel and leave none out.
 ///
 /// # Errors
+///
 /// [`Error::Input`] if a coordinate has no partner or is further out than any picture reaches.
 pub(super) fn fill(ring: &[f64], size: (u32, u32), value: u8, target: &mut [u8]) -> Result<()> {
     let is_pixel = |coordinate: &f64| coordinate.abs() <= FURTHEST;

@@ -231,7 +231,7 @@ impl Attention {
         }
     }
 
-    /// Values by softmax weights, for `count` queries. `put` is handed up to four numbers of a query
+    /// Values by softmax weights, for `count` queries. `put` receives up to four numbers of a query
     /// at a time.
     #[inline(always)]
     fn attend<L: Simd>(

@@ -11,7 +11,7 @@
 //!
 //! Attention is [in f32](Attention) or, of many tokens where that is faster, [quantised](QuantisedAttention).
 //!
-//! Everything works on plain slices and knows nothing of Burn; [`PackedBlock`] puts the pieces
+//! Everything works on plain slices and does not use Burn; [`PackedBlock`] puts the pieces
 //! together.
 //!
 //! # What a number costs, and what it loses

@@ -29,7 +29,7 @@ pub struct PackedLinear {
     pub(super) outputs: Vec<Channels>,
     pub(super) input: usize,
     pub(super) output: usize,
-    /// Of the rows that it takes.
+    /// The precision of the rows that it takes.
     pub(super) bits: ActivationBits,
 }
 
@@ -58,7 +58,7 @@ impl LinearPacker {
     /// 255 · 127 · 65,536 < 2³¹.
     pub const LARGEST_INPUT: usize = 65_536;
 
-    /// For so many inputs and as many outputs as there are biases, and for rows of this precision.
+    /// A layer of so many inputs and as many outputs as there are biases, for rows of this precision.
     ///
     /// # Panics
     ///

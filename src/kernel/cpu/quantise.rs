@@ -61,7 +61,7 @@ impl QuantisedRows {
         }
     }
 
-    /// One of each kind that this machine can multiply, for tests.
+    /// Empty batches of each kind that this machine can multiply, for tests.
     #[doc(hidden)]
     #[must_use]
     pub fn in_every_way() -> Vec<Self> {
@@ -323,7 +323,7 @@ fn quantise_row<L: Simd>(
 
 /// Quantises a row, of whole chunks, into two places of a tile, the higher digits first.
 ///
-/// A digit of 7 bits is the same number to those who read bytes as signed.
+/// A digit of 7 bits is the same number where bytes are read as signed.
 #[inline(always)]
 fn quantise_finely<L: Simd>(row: &[f32], quads: &mut [Quad], place: usize) -> [RowScale; 2] {
     let (scale, inverse, zero) = scale_for::<L>(row, ActivationBits::B14);

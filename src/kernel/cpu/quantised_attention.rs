@@ -24,7 +24,7 @@ const CHUNK: usize = 48;
 /// With fewer tokens there is little to gain, and codes lose more: fewer values make up for each other's rounding.
 const LEAST: usize = 256;
 
-/// Attention in codes, with the memory it works in.
+/// Attention on quantised values, with the memory it works in.
 #[derive(Debug, Default)]
 pub struct QuantisedAttention {
     /// Numbers of one head: `[tokens, size]`, then, of values, `[size, tokens]`.
@@ -44,7 +44,7 @@ impl QuantisedAttention {
         tokens >= LEAST && tile::chosen().is_direct()
     }
 
-    /// `softmax(q · kᵀ / √size) · v` for every head. Where a key is not finite, all a head says is NaN.
+    /// `softmax(q · kᵀ / √size) · v` for every head. Where a key is not finite, the output of its head is NaN.
     ///
     /// # Shapes
     ///

@@ -90,7 +90,7 @@ impl Lanes {
     }
 }
 
-/// The places of a kernel that say how its numbers lie in memory: `directives`, `From` and `To`, the
+/// The substitutions of a kernel for how its numbers lie in memory: `directives`, `From` and `To`, the
 /// types of what it reads and writes, and `narrow`.
 pub(super) fn numbers(from: ElemType, to: ElemType, lanes: Lanes) -> Vec<(&'static str, String)> {
     let halves = [from, to].contains(&ElemType::F16);

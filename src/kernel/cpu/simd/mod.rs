@@ -56,8 +56,8 @@ pub(crate) trait Simd: Copy {
     /// The smallest lane, if none is NaN.
     fn smallest(self) -> f32;
 
-    /// `round(x · factor + term)` within 0..=255 for each of 16 numbers. What a NaN becomes is
-    /// not said.
+    /// `round(x · factor + term)` within 0..=255 for each of 16 numbers. Unspecified for
+    /// NaN.
     fn codes(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16];
 
     /// `round(x · factor + term)` within 0..=16 383 for each of 16 numbers, as [`digits`](Self::digits).

@@ -1,4 +1,4 @@
-//! Lanes in plain Rust, which a compiler turns into whatever vectors it knows of.
+//! Lanes in plain Rust, which a compiler turns into the vectors of its target.
 
 use super::{ROUND, Simd};
 

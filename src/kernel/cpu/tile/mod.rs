@@ -1,4 +1,4 @@
-//! The dot products of four rows with the eight outputs of a panel, in every way a CPU knows.
+//! The dot products of four rows with the eight outputs of a panel, by each instruction set of a CPU that has one for them.
 //!
 //! All ways give the same integers.
 
@@ -25,7 +25,7 @@ pub(super) use bytes::{WidePanel, widen};
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
 pub(super) use simd128::{WidePanel, widen};
 
-/// What a tile comes to: `[row, output]`.
+/// The sums of a tile: `[row, output]`.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(C, align(32))]
 pub(super) struct Sums(pub(super) [[i32; PANEL]; TILE]);
