@@ -38,6 +38,6 @@ proptest! {
     ) {
         let shape = AttentionShape { tokens, width: size * heads, heads, causal };
         kernel::check_attention(shape, 2.0, seed);
-        kernel::check_coded_attention(shape, 2.0, seed);
+        kernel::check_quantised_attention(shape, 2.0, seed);
     }
 }

@@ -117,7 +117,7 @@ impl PackedBlock {
                 .chunks_exact(3 * sequence)
                 .zip(attended.chunks_exact_mut(sequence))
             {
-                // What codes lose is what a block of 14 bits is there for.
+                // A block of 14 bits is there to avoid what quantising keys and values loses.
                 let coarse = self.parts.qkv.bits() == ActivationBits::B8;
                 if coarse && QuantisedAttention::pays(tokens) {
                     scratch.quantised_attention.forward(qkv, shape, attended);

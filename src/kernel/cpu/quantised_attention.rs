@@ -10,7 +10,7 @@
 //!
 //! A mean that is taken off all keys shifts all scores of a query alike, which softmax does not see; one
 //! that is taken off all values comes back as it was, because weights sum to one. What is left has a
-//! smaller range, and so finer codes (arXiv 2410.02367 smooths keys so). Weights
+//! smaller range, and so finer quantised values (arXiv 2410.02367 smooths keys so). Weights
 //! have 14 bits since many small ones add up to as much as a large one, and 8 bits would lose them all.
 
 use super::attention::HIDDEN;
@@ -21,7 +21,8 @@ use super::{ActivationBits, AttentionShape, Epilogue, LinearPacker, QuantisedRow
 /// stay in a second-level cache.
 const CHUNK: usize = 48;
 
-/// With fewer tokens there is little to gain, and codes lose more: fewer values make up for each other's rounding.
+/// With fewer tokens there is little to gain, and quantised values lose more: fewer values make up
+/// for each other's rounding.
 const LEAST: usize = 256;
 
 /// Attention on quantised values, with the memory it works in.

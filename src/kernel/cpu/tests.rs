@@ -35,7 +35,7 @@ fn assert_all_ways_agree(weight: &[f32], bias: &[f32], x: &[f32]) {
 
 #[test]
 fn dot_kernels_agree_where_16_bits_are_nearly_full() {
-    // Codes of 255 and weights at the limit of their groups, of either sign.
+    // Quantised values of 255 and weights at the limit of their groups, of either sign.
     for sign in [1.0, -1.0] {
         for weights in [
             [32.0; 4],
@@ -80,18 +80,18 @@ proptest! {
         x in proptest::collection::vec(-1e3f32..1e3, 16),
         factor in 0.0f32..1.0,
     ) {
-        struct Codes<'a>(&'a [f32; 16], f32);
-        impl SimdOp for Codes<'_> {
+        struct Quantised<'a>(&'a [f32; 16], f32);
+        impl SimdOp for Quantised<'_> {
             type Output = ([u8; 16], [[u8; 16]; 2]);
             #[inline(always)]
             fn run<L: Simd>(self) -> Self::Output {
                 let (factor, term) = (L::splat(self.1), L::splat(100.0));
-                let fine = L::fine_codes(self.0, L::splat(64.0 * self.1), L::splat(6400.0));
-                (L::codes(self.0, factor, term), fine)
+                let fine = L::quantise_finely(self.0, L::splat(64.0 * self.1), L::splat(6400.0));
+                (L::quantise(self.0, factor, term), fine)
             }
         }
         let x: &[f32; 16] = x.as_slice().try_into().expect("16 numbers");
-        prop_assert_eq!(run(Codes(x, factor)), run_portable(Codes(x, factor)));
+        prop_assert_eq!(run(Quantised(x, factor)), run_portable(Quantised(x, factor)));
     }
 }
 
@@ -105,12 +105,15 @@ fn quantise_clamps_to_the_ends_of_the_range() {
             let mut x = [1e30; 16];
             x[8..].fill(-1e30);
             let (factor, term) = (L::splat(1.0), L::splat(0.0));
-            (L::codes(&x, factor, term), L::fine_codes(&x, factor, term))
+            (
+                L::quantise(&x, factor, term),
+                L::quantise_finely(&x, factor, term),
+            )
         }
     }
     let mut ends = [255; 16];
     ends[8..].fill(0);
-    let expected = (ends, [ends.map(|code| code & 127); 2]);
+    let expected = (ends, [ends.map(|value| value & 127); 2]);
     assert_eq!(run(Extremes), expected);
     assert_eq!(run_portable(Extremes), expected);
 }

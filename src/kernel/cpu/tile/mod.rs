@@ -1,4 +1,5 @@
-//! The dot products of four rows with the eight outputs of a panel, by each instruction set of a CPU that has one for them.
+//! The dot products of four rows with the eight outputs of a panel, by each instruction set of a
+//! CPU that has one for them.
 //!
 //! All ways give the same integers.
 
@@ -34,7 +35,8 @@ pub(super) struct Sums(pub(super) [[i32; PANEL]; TILE]);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DotKernel {
     pub(super) name: &'static str,
-    /// Whether the codes of activations are read as signed, so that 128 has to be taken off those of 8 bits.
+    /// Whether the quantised values of activations are read as signed, so that 128 has to be taken
+    /// off those of 8 bits.
     signed: bool,
     /// Only [`available`] makes a `DotKernel`, of what the CPU can run.
     run: RunTile,
@@ -59,7 +61,7 @@ impl DotKernel {
         if self.signed { 128 } else { 0 }
     }
 
-    /// What turns an unsigned code into this way's, by exclusive or.
+    /// What turns an unsigned quantised value into that of this kernel, by exclusive or.
     pub(super) fn flip(&self) -> u8 {
         if self.signed { 0x80 } else { 0 }
     }
