@@ -105,7 +105,6 @@ impl FromStr for DatasetKind {
     type Err = Error;
 
     /// # Errors
-
     ///
     /// [`Error::Input`] for any other word, listing the names.
     fn from_str(word: &str) -> Result<Self> {

@@ -52,6 +52,8 @@ pub struct BlockScratch {
 }
 
 impl PackedBlock {
+    /// Puts a block together.
+    ///
     /// # Panics
     ///
     /// If the parts do not fit each other.

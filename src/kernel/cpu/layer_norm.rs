@@ -11,6 +11,8 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
+    /// A layer norm of rows of `gamma.len()` numbers.
+    ///
     /// # Shapes
     ///
     /// - `gamma` and `beta`: `[width]`
