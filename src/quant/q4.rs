@@ -15,7 +15,7 @@ const STEPS: usize = 12;
 /// Rows of integers −8..=7, a scale for each block: `w ≈ scale · q`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Q4Matrix {
-    /// Numbers in a row.
+    /// The length of a row.
     pub(crate) cols: usize,
     /// `[rows, ⌈cols / 2⌉]`: two numbers a byte, the earlier one in the low half, each plus 8.
     pub(crate) nibbles: Vec<u8>,

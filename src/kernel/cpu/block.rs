@@ -75,7 +75,7 @@ impl PackedBlock {
         Self { parts, width }
     }
 
-    /// Numbers of a token.
+    /// Hidden size: the numbers of a token.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width

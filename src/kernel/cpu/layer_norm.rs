@@ -31,7 +31,7 @@ impl LayerNorm {
         Self { gamma, beta, eps }
     }
 
-    /// Numbers of a row.
+    /// The length of a row.
     #[must_use]
     pub fn width(&self) -> usize {
         self.gamma.len()

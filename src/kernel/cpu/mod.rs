@@ -33,7 +33,7 @@
 //! nothing. In return the widening to 32 bits is needed half as often, and no machine computes
 //! anything else than the others. Digits of 7 bits are added up by pairs, which fit for any weights.
 //!
-//! # Ways to compute
+//! # Instruction sets
 //!
 //! | machine | integer dot product | f32 |
 //! | --- | --- | --- |

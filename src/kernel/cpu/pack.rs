@@ -187,13 +187,13 @@ impl PackedLinear {
         packer.finish()
     }
 
-    /// Numbers a row has that goes in.
+    /// Input features: the length of a row that goes in.
     #[must_use]
     pub fn input(&self) -> usize {
         self.input
     }
 
-    /// Numbers a row has that comes out.
+    /// Output features: the length of a row that comes out.
     #[must_use]
     pub fn output(&self) -> usize {
         self.output

@@ -5,7 +5,7 @@
 //! positive.
 //!
 //! Dot products take quantised values of 8 bits. A finer quantised value is two digits of 7 bits,
-//! which are multiplied as two rows, and a row is what both come to: `x ≈ Σ (digit − zero) ·
+//! which are multiplied as two rows, and a row is the sum of both: `x ≈ Σ (digit − zero) ·
 //! scale`, with a zero point and a scale for each digit.
 //!
 //! Rows of digits lie in tiles of four, as the dot products read them: a [`Quad`] is four inputs of
@@ -134,7 +134,7 @@ impl QuantisedRows {
         self.rows
     }
 
-    /// Numbers of a row.
+    /// The length of a row.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width

@@ -28,11 +28,11 @@ const LEAST: usize = 256;
 /// Attention on quantised values, with the memory it works in.
 #[derive(Debug, Default)]
 pub struct QuantisedAttention {
-    /// Numbers of one head: `[tokens, size]`, then, of values, `[size, tokens]`.
+    /// Keys or values of one head, `[tokens, size]`, the values then transposed, `[size, tokens]`.
     numbers: Vec<f32>,
     transposed: Vec<f32>,
     queries: QuantisedRows,
-    /// Of some queries, to the base 2: `[queries, tokens filled up]`.
+    /// Scores of some queries, to the base 2: `[queries, tokens filled up]`.
     scores: Vec<f32>,
     weights: QuantisedRows,
     /// What these queries get: `[queries, size]`.

@@ -7,9 +7,11 @@ use super::launch::{ElemType, Kernel, Lanes, Launch, empty_like, numbers};
 /// Queries of a workgroup, as the kernel has them.
 const QUERIES: usize = 32;
 
-/// Numbers of a head that fit the memory of a workgroup.
+/// The largest size of a head that fits the memory of a workgroup.
 pub(super) const LARGEST_HEAD: usize = 128;
 
+/// Attention of all heads in one kernel.
+///
 /// # Shapes
 ///
 /// - `projected`: `[batch, tokens, 3 · width]`

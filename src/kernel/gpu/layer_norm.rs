@@ -30,6 +30,8 @@ impl LayerNorm {
         }
     }
 
+    /// Norms every row of `x` into a tensor of this type.
+    ///
     /// # Shapes
     ///
     /// - input and output: `[…, width]`
