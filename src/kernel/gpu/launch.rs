@@ -62,7 +62,7 @@ impl ElemType {
 /// `narrow(x)` of a kernel that stores such numbers, `lanes` at a time: the nearest, and the largest
 /// of its sign for those beyond the range of f16. NaN stays NaN.
 fn narrow(to: ElemType, lanes: Lanes) -> String {
-    let (wide, narrow) = (lanes.of(ElemType::F32), lanes.of(to));
+    let (wide, narrow) = (lanes.wgsl(ElemType::F32), lanes.wgsl(to));
     match to {
         ElemType::F32 => format!("fn narrow(x: {wide}) -> {narrow} {{ return x; }}"),
         ElemType::F16 => format!(
