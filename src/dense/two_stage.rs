@@ -254,7 +254,7 @@ mod tests {
         let picture = Picture::from_rgb(4, 3, (0..36).collect()).unwrap();
         let labels = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0];
         let map = LabelMap::new(4, 3, labels).unwrap();
-        (picture, Rle::of_class(&map, 1).unwrap())
+        (picture, Rle::from_class(&map, 1).unwrap())
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
             let (mask, shape) = fixtures::tensor(&format!("crop.{case}.mask"));
             let labels = mask.iter().map(|v| *v as u8).collect();
             let map = LabelMap::new(shape[1] as u32, shape[0] as u32, labels).unwrap();
-            let mask = Rle::of_class(&map, 1).unwrap();
+            let mask = Rle::from_class(&map, 1).unwrap();
             let bounds = mask.bounding_box().map(|v| v as f32);
             fixtures::assert_close(&bounds, &format!("crop.{case}.box"), 0.0);
             let crop = masked_crop(&picture, &mask, mean).unwrap();
@@ -292,7 +292,7 @@ mod tests {
             LabelMap::new(3, 4, vec![1; 12]).unwrap(),
             LabelMap::new(4, 3, vec![0; 12]).unwrap(),
         ] {
-            let mask = Rle::of_class(&map, 1).unwrap();
+            let mask = Rle::from_class(&map, 1).unwrap();
             let error = masked_crop(&picture, &mask, [0.5; 3]).unwrap_err();
             assert_eq!(error.code(), "input");
         }

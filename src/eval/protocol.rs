@@ -38,13 +38,13 @@ pub struct Own {
 }
 
 /// A picture that the vision tower has seen.
-pub(super) enum View {
+pub(super) enum SeenPicture {
     Own(Box<EncodedImage>),
     Sclip(SclipView),
 }
 
 /// What is computed once for all pictures.
-pub(super) struct Words {
+pub(super) struct ClassQueries {
     classes: Vec<Class>,
     /// The vectors of the names of [`Sclip`].
     vectors: Vec<Vec<f32>>,
@@ -116,7 +116,7 @@ impl Protocol {
     }
 
     /// Embeds all names, so that no picture's time holds that.
-    pub(super) async fn embed(&self, segmenter: &Segmenter, set: &TestSet) -> Result<Words> {
+    pub(super) async fn embed(&self, segmenter: &Segmenter, set: &TestSet) -> Result<ClassQueries> {
         let classes = set.classes();
         let vectors = match self {
             Self::Own(own) => {
@@ -127,7 +127,7 @@ impl Protocol {
             }
             Self::Sclip(sclip) => sclip.embed(segmenter).await?,
         };
-        Ok(Words { classes, vectors })
+        Ok(ClassQueries { classes, vectors })
     }
 
     /// Has the vision tower see a picture, for all settings.
@@ -136,7 +136,7 @@ impl Protocol {
         segmenter: &Segmenter,
         sample: &Sample,
         settings: &[Pipeline],
-    ) -> Result<View> {
+    ) -> Result<SeenPicture> {
         let method = if settings.iter().any(|s| s.method.needs_hidden_states()) {
             Method::ScClip
         } else {
@@ -150,11 +150,11 @@ impl Protocol {
                 };
                 let picture = sample.picture.clone();
                 let image = segmenter.encode(picture, &options, &mut NoProgress).await?;
-                Ok(View::Own(Box::new(image)))
+                Ok(SeenPicture::Own(Box::new(image)))
             }
             Self::Sclip(sclip) => {
                 let view = sclip.see(segmenter, &sample.picture, method).await?;
-                Ok(View::Sclip(view))
+                Ok(SeenPicture::Sclip(view))
             }
         }
     }
@@ -178,16 +178,16 @@ impl Protocol {
     pub(super) async fn prepare(
         &self,
         segmenter: &Segmenter,
-        view: &View,
+        view: &SeenPicture,
         setting: &Pipeline,
         background: &Background,
     ) -> Result<()> {
         match (self, view) {
-            (Self::Own(own), View::Own(image)) => {
+            (Self::Own(own), SeenPicture::Own(image)) => {
                 let options = Self::options_of(own, setting, background);
                 segmenter.prepare(image, &options, &mut NoProgress).await
             }
-            (Self::Sclip(sclip), View::Sclip(view)) => {
+            (Self::Sclip(sclip), SeenPicture::Sclip(view)) => {
                 sclip.prepare(segmenter, view, setting).await
             }
             _ => Err(Error::internal("a view of another protocol")),
@@ -198,14 +198,14 @@ impl Protocol {
     pub(super) async fn answer(
         &self,
         segmenter: &Segmenter,
-        (sample, view): (&Sample, &View),
-        words: &Words,
+        (sample, view): (&Sample, &SeenPicture),
+        words: &ClassQueries,
         setting: &Pipeline,
         background: &Background,
         counts_background: bool,
     ) -> Result<Answer> {
         let labels = match (self, view) {
-            (Self::Own(own), View::Own(image)) => {
+            (Self::Own(own), SeenPicture::Own(image)) => {
                 let options = Self::options_of(own, setting, background);
                 let answer = segmenter
                     .label(image, &words.classes, &options, &mut NoProgress)
@@ -219,7 +219,7 @@ impl Protocol {
                     labels.copied().collect()
                 }
             }
-            (Self::Sclip(sclip), View::Sclip(view)) => {
+            (Self::Sclip(sclip), SeenPicture::Sclip(view)) => {
                 sclip
                     .label(segmenter, view, &words.vectors, setting, &sample.picture)
                     .await?

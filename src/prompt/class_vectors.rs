@@ -87,6 +87,7 @@ impl ClassVectors {
     }
 }
 
+/// The inner product, summed in the order of the numbers.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use crate::bundle::{Bundle, Manifest, Part};
 use crate::clip::{Block, BlockShape, TextTower, Tokenizer, VisionConfig, VisionTower};
 use crate::dense::{Guide, Method, Model, ScoreMap, Scores, View, two_stage, whole_features};
-use crate::device::{Compute, Kind, Preference};
+use crate::device::{Compute, DeviceKind, Preference};
 use crate::error::{Error, Result};
 use crate::foreground::Found;
 use crate::image::Picture;
@@ -66,7 +66,7 @@ pub struct Segmenter {
 /// Those of [`Compute::choose`], which loading will meet again.
 pub async fn warm(vision: &VisionConfig, scheme: Scheme, device: Preference) -> Result<()> {
     let compute = Compute::choose(device).await?;
-    if compute.kind == Kind::WebGpu && scheme.is_quantised() {
+    if compute.kind == DeviceKind::WebGpu && scheme.is_quantised() {
         Block::warm(BlockShape::from(vision), scheme, &compute.device);
     }
     Ok(())

@@ -24,7 +24,7 @@ fn encode(segmenter: &Segmenter) -> EncodedImage {
 
 fn mask(width: u32, height: u32, inside: u8) -> Rle {
     let labels = vec![inside; (width * height) as usize];
-    Rle::of_class(&LabelMap::new(width, height, labels).unwrap(), 1).unwrap()
+    Rle::from_class(&LabelMap::new(width, height, labels).unwrap(), 1).unwrap()
 }
 
 /// That it is the caller's error, and its sentence.

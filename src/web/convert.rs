@@ -13,7 +13,7 @@ use crate::segmenter::{self, Background, Guidance, Options, Parameters, Windows}
 /// Options of `encode`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct EncodeOptions {
+pub(super) struct EncodeOptionsJs {
     size: Option<u32>,
     method: Option<Method>,
     windows: Option<WindowsOption>,
@@ -26,10 +26,10 @@ enum WindowsOption {
     Slide { size: u32, stride: u32 },
 }
 
-impl TryFrom<EncodeOptions> for segmenter::EncodeOptions {
+impl TryFrom<EncodeOptionsJs> for segmenter::EncodeOptions {
     type Error = Error;
 
-    fn try_from(given: EncodeOptions) -> Result<Self> {
+    fn try_from(given: EncodeOptionsJs) -> Result<Self> {
         let windows = match given.windows {
             None => Windows::default(),
             Some(WindowsOption::Slide { size, stride }) => Windows::Slide { size, stride },

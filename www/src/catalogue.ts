@@ -1,6 +1,7 @@
 /** Which models there are: the built-in one, those served beside the page, those imported here. Pure. */
 import type { ModelSource, StoredModel } from 'wordmask';
 import { megabytes } from './formats.js';
+import { field } from './json.js';
 import { t } from './texts.js';
 
 /** A model to choose. */
@@ -104,11 +105,6 @@ export function manifestBytes(manifest: unknown): number | null {
 export function facts({ bytes, scheme, license }: Offer): string {
   const size = bytes === null ? '' : megabytes(bytes);
   return [size, scheme, license && t.models.license(license)].filter(Boolean).join(' · ');
-}
-
-function field(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-  return Reflect.get(value, key);
 }
 
 function text(value: unknown, key: string): string {

@@ -1,5 +1,6 @@
 /** The scenes to try: a strip of thumbnails from `samples/samples.json`. The page works without the file. */
 import { element, make } from './dom.js';
+import { field } from './json.js';
 import { t } from './texts.js';
 
 export interface Sample {
@@ -32,11 +33,6 @@ export function readSamples(list: unknown): Samples {
     ];
   });
   return { scenes, words: strings(arrayOf(list, 'words')) };
-}
-
-function field(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-  return Reflect.get(value, key);
 }
 
 function arrayOf(value: unknown, key: string): readonly unknown[] {
