@@ -192,7 +192,7 @@ pub struct Manifest {
     /// empty for the common names of photographs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub background: Vec<String>,
-    /// The method and refinements that suit the model best, such as `maskclip+pamr`; left out for
+    /// The method and refinements that suit the model best, such as `maskclip+multi-scale+pamr`; left out for
     /// what suits CLIPs for photographs.
     #[serde(default, alias = "setting", skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<String>,

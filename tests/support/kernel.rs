@@ -70,7 +70,7 @@ impl Linear {
             ActivationBits::B8 => (255.0, 126.0 / 4.0),
             ActivationBits::B14 => (16_383.0, 127.0),
         };
-        let largest = |x: &[f32]| x.iter().fold(0.0f64, |m, x| m.max(f64::from(x.abs())));
+        let largest_of = |x: &[f32]| x.iter().fold(0.0f64, |m, x| m.max(f64::from(x.abs())));
         x.chunks_exact(self.input)
             .flat_map(|x| {
                 let least = x.iter().fold(0.0f64, |m, &x| m.min(f64::from(x)));
@@ -80,7 +80,7 @@ impl Linear {
                     .chunks_exact(self.input)
                     .zip(&self.bias)
                     .map(move |(weight, &bias)| {
-                        let weight_step = largest(weight) / steps;
+                        let weight_step = largest_of(weight) / steps;
                         let (mut sum, mut slack, mut tiny) = (f64::from(bias), 0.0, 0.0);
                         let mut size = sum.abs();
                         for (&x, &weight) in x.iter().zip(weight) {

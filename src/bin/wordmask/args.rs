@@ -276,7 +276,7 @@ pub(crate) struct Import {
     /// that photographs show, none, or words between commas.
     #[arg(long, default_value = "common")]
     pub(crate) words: ReadyNames,
-    /// The method and refinements that suit the model best, such as maskclip+pamr.
+    /// The method and refinements that suit the model best, such as maskclip+multi-scale+pamr.
     #[arg(long, alias = "setting")]
     pub(crate) pipeline: Option<Pipeline>,
     /// A DINO to guide CLIP-DIY: a directory or a file of weights, ViT-S/8 or S/16.
