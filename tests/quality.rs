@@ -7,7 +7,7 @@ use pollster::block_on;
 use wordmask::Segmenter;
 use wordmask::bundle::Bundle;
 use wordmask::device::Preference;
-use wordmask::eval::{Evaluation, Own, Protocol, Shard, TestSet};
+use wordmask::eval::{EvalShard, Evaluation, Own, Protocol, TestSet};
 use wordmask::image::Picture;
 use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_words;
@@ -40,7 +40,7 @@ fn segment_reaches_its_mean_iou_on_held_out_scenes() {
             options: Options::default(),
             encode: EncodeOptions::default(),
         }),
-        shard: Shard::WHOLE,
+        shard: EvalShard::WHOLE,
         state: None,
         save: None,
         class_file: None,

@@ -10,7 +10,7 @@ use wordmask::eval::datasets::DatasetKind;
 use wordmask::segmenter::{Guidance, Pipeline};
 use wordmask::{Error, Result};
 
-use crate::args::Model;
+use crate::args::ModelArgs;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Eval {
