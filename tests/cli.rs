@@ -484,7 +484,11 @@ fn import_then_info() {
     fails(&["import", "./nowhere", "--out", &out], 1, "laion-b16");
     fails(&["import", "b17", "--out", &out], 1, "laion-b16");
     fails(&["import", source, "--quant", "q3", "--out", &out], 2, "q3");
-    fails(&["import", source, "--words", "", "--out", &out], 2, "--words");
+    fails(
+        &["import", source, "--words", "", "--out", &out],
+        2,
+        "--words",
+    );
     for size in ["0", "16385"] {
         let args = ["import", source, "--picture-size", size, "--out", &out];
         fails(&args, 2, "16384");

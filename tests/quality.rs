@@ -7,7 +7,7 @@ use pollster::block_on;
 use wordmask::Segmenter;
 use wordmask::bundle::Bundle;
 use wordmask::device::Preference;
-use wordmask::eval::{Evaluation, Own, Protocol, EvalShard, TestSet};
+use wordmask::eval::{EvalShard, Evaluation, Own, Protocol, TestSet};
 use wordmask::image::Picture;
 use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_words;

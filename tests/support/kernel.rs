@@ -66,7 +66,7 @@ impl Linear {
     fn exact(&self, x: &[f32], bits: ActivationBits) -> Vec<(f64, f64)> {
         // In 8 bits every channel keeps at least 126 steps for the heaviest four weights, so a step
         // is at most four times the largest weight over 126.
-        let (largest, steps) = match bits {
+        let (full, steps) = match bits {
             ActivationBits::B8 => (255.0, 126.0 / 4.0),
             ActivationBits::B14 => (16_383.0, 127.0),
         };
@@ -75,7 +75,7 @@ impl Linear {
             .flat_map(|x| {
                 let least = x.iter().fold(0.0f64, |m, &x| m.min(f64::from(x)));
                 let most = x.iter().fold(0.0f64, |m, &x| m.max(f64::from(x)));
-                let x_step = (most - least) / largest;
+                let x_step = (most - least) / full;
                 self.weight
                     .chunks_exact(self.input)
                     .zip(&self.bias)
@@ -90,8 +90,7 @@ impl Linear {
                             slack += 0.51 * x_step * weight.abs()
                                 + 0.51 * weight_step * (x.abs() + x_step);
                             // Steps that f32 cannot hold in full precision count as zero.
-                            tiny +=
-                                largest * f64::from(f32::MIN_POSITIVE) * (x.abs() + weight.abs());
+                            tiny += full * f64::from(f32::MIN_POSITIVE) * (x.abs() + weight.abs());
                         }
                         (sum, slack + tiny + 1e-5 * size)
                     })
