@@ -192,8 +192,37 @@ async function buildPkg() {
     plugins: [engineGlue],
   });
   copy(root, pkgDir, (name) => name.startsWith('LICENSE'));
+  await buildDeclarations();
+}
+
+/**
+ * One declaration file for each entry point, without the types that are the package's own. The element
+ * imports the module, since a class that is declared twice is two types.
+ */
+async function buildDeclarations() {
+  const each = join(targetDir, 'declarations');
+  rmSync(each, { recursive: true, force: true });
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  run(process.execPath, [compiler, '-p', 'pkg'], { failure: 'The package has type errors.' });
+  run(process.execPath, [compiler, '-p', 'pkg', '--outDir', each], {
+    failure: 'The package has type errors.',
+  });
+  const [{ rollup }, { dts }] = await Promise.all([import('rollup'), import('rollup-plugin-dts')]);
+  for (const entry of ['index', 'element']) {
+    const rolled = await rollup({
+      input: join(each, `${entry}.d.ts`),
+      external: (path) => path === './index.js',
+      plugins: [dts()],
+    });
+    const { output } = await rolled.generate({});
+    writeFileSync(join(pkgDir, `${entry}.d.ts`), withReferencesFirst(output[0].code));
+  }
+}
+
+/** References to libraries count only at the head of a file; each module brings its own. */
+function withReferencesFirst(declarations) {
+  const reference = /^\/\/\/ <reference .*\/>\n/gm;
+  const references = new Set(declarations.match(reference));
+  return [...references, declarations.replace(reference, '')].join('');
 }
 
 /** The source names the engine's JavaScript as if it lay beside it, where only its types are. */
