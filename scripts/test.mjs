@@ -19,7 +19,10 @@ const tsc = 'node_modules/typescript/bin/tsc';
 /** Each yields `{ passed, failed }`. */
 const suites = {
   lint: () => once('node_modules/.bin/biome', ['check', '.']),
-  types: () => all(['.', 'pkg'].map((p) => once(tsc, ['--noEmit', '-p', p]))),
+  types: () =>
+    all(
+      ['.', 'pkg', 'www/tsconfig.service-worker.json'].map((p) => once(tsc, ['--noEmit', '-p', p])),
+    ),
   format: () => once('cargo', ['fmt', '--check']),
   clippy: () =>
     all([

@@ -7,6 +7,7 @@ import { fileName, save } from './downloads.js';
 import { createLegend } from './legend.js';
 import { createModels, rememberedModel } from './models.js';
 import { createNaming } from './naming.js';
+import { createOffline } from './offline.js';
 import { connectOptions } from './options.js';
 import { loadSamples, showSamples } from './samples.js';
 import { listenForFiles, readSource, type Source } from './sources.js';
@@ -70,6 +71,7 @@ const naming = createNaming(
 );
 
 const models = createModels(store, address.builtIn, status, take);
+const offline = createOffline();
 
 const work = new Work({
   wanted() {
@@ -83,6 +85,7 @@ const work = new Work({
     status.busy(progress, { coarse: work.coarse, loaded });
   },
   rest(how) {
+    offline.start();
     const state = typeof how === 'string' ? how : 'failed';
     stageBox.dataset.state = state === 'done' && timer !== undefined ? 'waiting' : state;
     showSharpness();
@@ -101,6 +104,7 @@ const work = new Work({
     models.loaded(model, info);
     store.dispatch({ type: 'automatic', methods });
   },
+  started: (engineUrl) => offline.keep(engineUrl),
   show,
   ready(device, info, timing) {
     status.device(device, timing);
