@@ -79,6 +79,8 @@ async function open(browser, url, { query = '', ...options } = {}) {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     acceptDownloads: true,
+    // It would keep megabytes in every test, and hide requests from those that watch for them.
+    serviceWorkers: 'block',
     ...options,
   });
   // Machines stall; what never comes fails all the same.

@@ -1,0 +1,179 @@
+/** The built page on a host that sends no headers, in a folder of its own: kept, offline, and new versions. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { openSite } from '../../tests/consumers/site.mjs';
+import { launch, legend } from './browser.mjs';
+
+const dist = fileURLToPath(new URL('../dist', import.meta.url));
+const [scene] = JSON.parse(readFileSync(join(dist, 'samples/samples.json'), 'utf8')).scenes;
+
+/** The page in a folder of a site that is plain in every way. */
+async function plainSite() {
+  const root = mkdtempSync(join(tmpdir(), 'wordmask-offline-'));
+  const folder = join(root, 'a', 'b');
+  cpSync(dist, folder, { recursive: true });
+  const asked = [];
+  const site = await openSite(root, { onRequest: (path) => asked.push(path) });
+  return {
+    folder,
+    asked,
+    url: `${site.url}a/b/?device=cpu`,
+    close: () => site.close(),
+    remove: () => rmSync(root, { recursive: true, force: true }),
+  };
+}
+
+/** Makes the page in this folder one of another version, which differs in its title. */
+function renew(folder) {
+  const [version] = readdirSync(join(folder, 'app'));
+  const other = '0123456789ab';
+  renameSync(join(folder, 'app', version), join(folder, 'app', other));
+  const hash = (text) => createHash('sha256').update(text).digest('hex');
+  const html = readFileSync(join(folder, 'index.html'), 'utf8');
+  const renewed = html.replaceAll(version, other).replace('<title>', '<title>new ');
+  writeFileSync(join(folder, 'index.html'), renewed);
+  const script = readFileSync(join(folder, 'service-worker.js'), 'utf8');
+  writeFileSync(
+    join(folder, 'service-worker.js'),
+    script.replaceAll(version, other).replace(hash(html), hash(renewed)),
+  );
+}
+
+/** The caches of the page's versions, and the addresses in them. */
+const kept = (page) =>
+  page.evaluate(async () => {
+    const names = (await caches.keys()).filter((name) => name.startsWith('wordmask-page '));
+    const all = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+    return { names, urls: all.flat().map(({ url }) => url) };
+  });
+
+/** Waits until the page is kept, with the engine of this browser. */
+async function isKept(page) {
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  while (!(await kept(page)).urls.some((url) => url.endsWith('.wasm')))
+    await page.waitForTimeout(50);
+}
+
+async function segmentScene(page) {
+  await page.locator('.sample').first().click();
+  await legend(page, scene.words);
+}
+
+async function addWord(page, word) {
+  await page.locator('#word').fill(word);
+  await page.keyboard.press('Enter');
+  await legend(page, [...scene.words, word]);
+}
+
+const isIsolated = (page) => page.evaluate(() => crossOriginIsolated);
+const update = (page) => page.locator('.update');
+
+/** Steps of one story, each of which goes on where the one before has ended. */
+let site;
+let browser;
+let context;
+let page;
+before(async () => {
+  site = await plainSite();
+  browser = await launch();
+  context = await browser.newContext();
+  context.setDefaultTimeout(120_000);
+  page = await context.newPage();
+});
+after(async () => {
+  await browser?.close();
+  site?.close();
+  site?.remove();
+});
+
+test('the first visit works without isolation, and is not reloaded', async () => {
+  await page.goto(site.url);
+  await segmentScene(page);
+  await isKept(page);
+  assert.equal(await isIsolated(page), false);
+  assert.equal(await page.evaluate(() => navigator.serviceWorker.controller), null);
+  const { names, urls } = await kept(page);
+  assert.equal(names.length, 1);
+  assert.equal(
+    urls.filter((url) => url.endsWith('.wasm')).length,
+    1,
+    'the other engine is not kept',
+  );
+  await page.evaluate(() => caches.open('wordmask-models-1'));
+});
+
+test('the second visit is isolated, and its files come from what is kept', async () => {
+  site.asked.length = 0;
+  await page.reload();
+  assert.equal(await isIsolated(page), true);
+  await segmentScene(page);
+  // The list of models may have grown beside the page; the service worker is looked at for a new version.
+  const own = ['service-worker.js', 'models/index.json'];
+  assert.deepEqual(
+    site.asked.filter((path) => !own.some((name) => path.endsWith(name))),
+    [],
+  );
+});
+
+test('a new version is offered, and waits until it is taken', async () => {
+  renew(site.folder);
+  const other = await context.newPage();
+  for (const one of [page, other]) {
+    await one.goto(site.url);
+    await segmentScene(one);
+    await update(one).waitFor();
+    assert.match(await one.title(), /^wordmask/);
+  }
+  await update(other).getByRole('button', { name: 'Later' }).click();
+  assert.equal(await update(other).count(), 0);
+
+  await update(page).getByRole('button', { name: 'Reload' }).click();
+  await page.waitForFunction(() => document.title.startsWith('new '));
+  await segmentScene(page);
+  assert.equal(await update(page).count(), 0);
+
+  // The page of the old version goes on, with its own files, though they have left the site.
+  await addWord(other, 'purple elephant');
+  const statuses = await other.evaluate(async () => {
+    const { src } = document.querySelector('script[type=module]');
+    const names = ['main.js', 'worker.js', 'style.css'];
+    const answers = await Promise.all(names.map((name) => fetch(new URL(name, src))));
+    return answers.map(({ status }) => status);
+  });
+  assert.deepEqual(statuses, [200, 200, 200]);
+  await other.close();
+});
+
+test('files of the old version go once no page is left of it; models stay', async () => {
+  await page.reload();
+  while ((await kept(page)).names.length > 1) await page.waitForTimeout(50);
+  const { names } = await kept(page);
+  assert.match(names[0], /\/a\/b\/app\/0123456789ab\/$/);
+  assert.ok(await page.evaluate(() => caches.has('wordmask-models-1')));
+});
+
+test('without the network the page opens, segments, and understands new words', async () => {
+  site.close();
+  await page.close();
+  page = await context.newPage();
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(String(error)));
+  await page.goto(site.url);
+  assert.equal(await isIsolated(page), true);
+  await segmentScene(page);
+  await addWord(page, 'green giraffe');
+  assert.deepEqual(faults, []);
+});
