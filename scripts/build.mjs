@@ -24,7 +24,7 @@ import { parseArgs } from 'node:util';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { Failure, isMain, main, root, run, targetDir } from './lib.mjs';
 import { builtInDir, pageDir, publishModels } from './models.mjs';
-import { appFolder, finishPage } from './page.mjs';
+import { appFolder, finishPage, siteBase } from './page.mjs';
 import { buildBindgen, wasmTarget } from './setup.mjs';
 
 const profiles = ['web', 'web-test'];
@@ -273,6 +273,7 @@ async function buildWww({ site, offline }) {
     join(builtInDir, 'wordmask.json'),
     'The built-in bundle belongs to the repository: restore weights/doodle.',
   );
+  const base = siteBase(site);
   rmSync(pageDir, { recursive: true, force: true });
   const app = join(pageDir, appFolder);
   mkdirSync(app, { recursive: true });
@@ -286,7 +287,7 @@ async function buildWww({ site, offline }) {
   copy(pkgDir, app, (name) => name === 'worker.js');
   copy(engineDir, join(app, 'engine'), (name) => name.endsWith('.wasm'));
   publishModels(pageDir);
-  const kept = finishPage(pageDir, site);
+  const kept = finishPage(pageDir, base);
   await bundle({
     entryPoints: [join(root, 'www/src/service-worker.ts')],
     outdir: pageDir,

@@ -29,11 +29,10 @@ const headers = {
 /**
  * Finishes a built page.
  *
- * @param {string | undefined} site where it is to be served; without it, `homepage` in package.json
+ * @param {string} base where it is to be served
  * @returns what the service worker keeps: a version, and files with their hashes
  */
-export function finishPage(page, site = homepage()) {
-  const base = siteBase(site);
+export function finishPage(page, base) {
   const version = hash(`${base}\n${JSON.stringify(listFiles(page))}`).slice(0, 12);
   const app = `app/${version}`;
   renameSync(join(page, appFolder), join(page, app));
@@ -55,11 +54,12 @@ function located(html, base, app, scripts) {
     );
 }
 
-function homepage() {
-  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).homepage;
-}
-
-function siteBase(site) {
+/**
+ * The address of the folder that a page is to be served from.
+ *
+ * @param {string} site without it, `homepage` in package.json
+ */
+export function siteBase(site = homepage()) {
   const url = URL.canParse(site) ? new URL(site) : undefined;
   if (!url || !['http:', 'https:'].includes(url.protocol)) {
     throw new Failure(
@@ -68,6 +68,10 @@ function siteBase(site) {
   }
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url.origin + url.pathname;
+}
+
+function homepage() {
+  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).homepage;
 }
 
 /** The format of Netlify and Cloudflare. */

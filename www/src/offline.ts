@@ -3,7 +3,7 @@ import { make } from './dom.js';
 import { appFolder, versionName } from './kept-page.js';
 
 const texts = {
-  ready: 'A new version of this page is ready. It starts with a reload, which clears the stage.',
+  ready: 'A new version of this page is ready. It starts with a reload.',
   reload: 'Reload',
   later: 'Later',
 } as const;

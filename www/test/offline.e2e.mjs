@@ -1,40 +1,11 @@
 /** The built page on a host that sends no headers, in a folder of its own: kept, offline, and new versions. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import {
-  cpSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { openSite } from '../../tests/consumers/site.mjs';
 import { launch, legend } from './browser.mjs';
-
-const dist = fileURLToPath(new URL('../dist', import.meta.url));
-const [scene] = JSON.parse(readFileSync(join(dist, 'samples/samples.json'), 'utf8')).scenes;
-
-/** The page in a folder of a site that is plain in every way. */
-async function plainSite() {
-  const root = mkdtempSync(join(tmpdir(), 'wordmask-offline-'));
-  const folder = join(root, 'a', 'b');
-  cpSync(dist, folder, { recursive: true });
-  const asked = [];
-  const site = await openSite(root, { onRequest: (path) => asked.push(path) });
-  return {
-    folder,
-    asked,
-    url: `${site.url}a/b/?device=cpu`,
-    close: () => site.close(),
-    remove: () => rmSync(root, { recursive: true, force: true }),
-  };
-}
+import { plainSite, scene } from './plain-site.mjs';
 
 /** Makes the page in this folder one of another version, which differs in its title. */
 function renew(folder) {
