@@ -145,6 +145,7 @@ export const chromiumFlags = [
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
   '--enable-features=Vulkan',
+  '--disable-features=AutofillServerCommunication',
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
