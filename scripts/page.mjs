@@ -54,6 +54,9 @@ function located(html, base, app, scripts) {
     );
 }
 
+/** For the worker: pages say in their own heads what they may do, scripts cannot. */
+const scriptPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'";
+
 /**
  * The address of the folder that a page is to be served from.
  *
@@ -78,7 +81,13 @@ function homepage() {
 function headersFile(app) {
   const rules = [
     ['/*', headers],
-    [`/${app}/*`, { 'Cache-Control': 'public, max-age=31536000, immutable' }],
+    [
+      `/${app}/*`,
+      {
+        'Cache-Control': 'public, max-age=31536000, immutable',
+        'Content-Security-Policy': scriptPolicy,
+      },
+    ],
     ['/service-worker.js', { 'Cache-Control': 'no-cache' }],
   ];
   const lines = rules.flatMap(([path, entries]) => [

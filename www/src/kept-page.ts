@@ -33,6 +33,12 @@ const isolation = [
   ['Cross-Origin-Resource-Policy', 'same-origin'],
 ] as const;
 
+/**
+ * For the worker, which has the pictures: pages have a policy in their head, scripts only in their
+ * headers, which some hosts cannot send.
+ */
+const scriptPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'";
+
 /** Headers of how a body was sent, which is over once it lies in the cache. */
 const ofTransfer = ['Content-Encoding', 'Content-Length', 'Vary'];
 
@@ -162,6 +168,7 @@ export class KeptPage {
       const headers = new Headers(response.headers);
       for (const name of ofTransfer) headers.delete(name);
       headers.set(hashHeader, sha256);
+      if (path.endsWith('.js')) headers.append('Content-Security-Policy', scriptPolicy);
       return isolated(new Response(bytes, { headers }));
     }
     throw new Error(`${path} belongs to another version of the page.`);

@@ -88,6 +88,8 @@ test('answer gives kept files with the headers that threads need, and leaves the
     assert.equal(answer?.headers.get('Content-Encoding'), null);
   }
   assert.deepEqual(asked, []);
+  const bound = await kept.answer(get('app/1/main.js'));
+  assert.match(bound?.headers.get('Content-Security-Policy') ?? '', /connect-src 'self'/);
   const script = get('app/1/main.js');
   for (const other of [
     get('app/1/main.js', { method: 'HEAD' }),

@@ -76,6 +76,10 @@ test('the first visit works without isolation, and is not reloaded', async () =>
   await isKept(page);
   assert.equal(await isIsolated(page), false);
   assert.equal(await page.evaluate(() => navigator.serviceWorker.controller), null);
+  const [{ type }] = await page.evaluate(() =>
+    performance.getEntriesByType('navigation').map((entry) => entry.toJSON()),
+  );
+  assert.equal(type, 'navigate');
   const { names, urls } = await kept(page);
   assert.equal(names.length, 1);
   assert.equal(
@@ -97,6 +101,18 @@ test('the second visit is isolated, and its files come from what is kept', async
     site.asked.filter((path) => !own.some((name) => path.endsWith(name))),
     [],
   );
+});
+
+test('the worker is bound by a policy, though the host sends none', async () => {
+  const [worker] = page.workers();
+  const broken = await worker.evaluate(async () => {
+    const violation = new Promise((done) => {
+      addEventListener('securitypolicyviolation', done, { once: true });
+    });
+    await fetch('http://elsewhere.invalid/').catch(() => undefined);
+    return (await violation).effectiveDirective;
+  });
+  assert.equal(broken, 'connect-src');
 });
 
 test('a new version is offered, and waits until it is taken', async () => {
