@@ -7,7 +7,7 @@ import { fileName, save } from './downloads.js';
 import { createLegend } from './legend.js';
 import { createModels, rememberedModel } from './models.js';
 import { createNaming } from './naming.js';
-import { createOffline } from './offline.js';
+import { createOffline, holdVersion } from './offline.js';
 import { connectOptions } from './options.js';
 import { loadSamples, showSamples } from './samples.js';
 import { listenForFiles, readSource, type Source } from './sources.js';
@@ -72,6 +72,7 @@ const naming = createNaming(
 
 const models = createModels(store, address.builtIn, status, take);
 const offline = createOffline();
+holdVersion();
 
 const work = new Work({
   wanted() {

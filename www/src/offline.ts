@@ -19,7 +19,6 @@ export interface Offline {
 export function createOffline(): Offline {
   const workers = 'serviceWorker' in navigator ? navigator.serviceWorker : undefined;
   let isStarted = false;
-  holdVersion();
   return {
     start() {
       if (isStarted || !workers) return;
@@ -65,7 +64,7 @@ function showOffer(registration: ServiceWorkerRegistration, workers: ServiceWork
 }
 
 /** The files of this version stay as long as the page is open, whatever other tabs do. */
-function holdVersion(): void {
+export function holdVersion(): void {
   const name = versionName(appFolder(import.meta.url));
   let release: (() => void) | undefined;
   const hold = (): void => {

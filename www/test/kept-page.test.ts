@@ -157,6 +157,16 @@ test('removeOlder spares versions with open pages, models, and other pages of th
   assert.deepEqual([...all.keys()].sort(), [...others, own].sort());
 });
 
+test('a version without files answers nothing and clears up what was kept before it', async () => {
+  const { page, all } = world(first);
+  await page(one).install();
+  const none = page({ version: '', files: [] });
+  assert.ok(none.empty);
+  assert.equal(none.answer(navigate('')), undefined);
+  await none.removeOlder();
+  assert.equal(all.size, 0);
+});
+
 test('what the browser has thrown away comes from the network, even in another version', async () => {
   const { page, all, files } = world(first);
   const kept = page(one);

@@ -103,6 +103,19 @@ test('the second visit is isolated, and its files come from what is kept', async
   );
 });
 
+test('the page can be installed', async () => {
+  const session = await context.newCDPSession(page);
+  const { errors, data } = await session.send('Page.getAppManifest');
+  assert.deepEqual(errors, []);
+  assert.equal(JSON.parse(data).start_url, './');
+  const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
+  // The one thing in the way is that the test leaves nothing behind.
+  assert.deepEqual(
+    installabilityErrors.map(({ errorId }) => errorId),
+    ['in-incognito'],
+  );
+});
+
 test('the worker is bound by a policy, though the host sends none', async () => {
   const [worker] = page.workers();
   const broken = await worker.evaluate(async () => {
