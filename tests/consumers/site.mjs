@@ -11,6 +11,7 @@ const types = new Map([
   ['.js', 'text/javascript'],
   ['.json', 'application/json'],
   ['.png', 'image/png'],
+  ['.svg', 'image/svg+xml'],
   ['.wasm', 'application/wasm'],
 ]);
 

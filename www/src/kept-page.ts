@@ -82,12 +82,14 @@ export class KeptPage {
     const wanted = [...this.#files.values()].filter(
       ({ path, optional }) => !optional || before.paths.has(unversioned(path)),
     );
-    try {
-      await Promise.all(wanted.map((file) => this.#take(file, before.responses.get(file.sha256))));
-    } catch (error) {
-      await this.#around.caches.delete(this.#name);
-      throw error;
-    }
+    // To the end of each, so that none is kept after the others have been removed.
+    const takes = await Promise.allSettled(
+      wanted.map((file) => this.#take(file, before.responses.get(file.sha256))),
+    );
+    const failure = takes.find((take) => take.status === 'rejected');
+    if (!failure) return;
+    await this.#around.caches.delete(this.#name);
+    throw failure.reason;
   }
 
   /** Keeps a file that a page has asked for before there was a service worker. */

@@ -44,6 +44,8 @@ function world(begin: Record<string, string>, given: Parameters<typeof storage>[
       const url = typeof request === 'string' ? request : request.url;
       asked.push(url.slice(scope.length));
       const [path = ''] = url.slice(scope.length).split('?', 1);
+      // Scripts come last, when pages may have failed already.
+      if (path.endsWith('.js')) await new Promise((done) => setTimeout(done, 50));
       const text = files[path || 'index.html'];
       const headers = { 'Content-Encoding': 'gzip', 'Content-Type': 'text/plain' };
       return text === undefined
@@ -132,6 +134,7 @@ test('install takes nothing of another version, and keeps nothing when it fails'
   const { page, all, files } = world(first);
   files['index.html'] = 'page 2';
   await assert.rejects(page(one).install(), /another version/);
+  await new Promise((done) => setTimeout(done, 100));
   assert.equal(all.size, 0);
   const full = world(first, { full: true });
   await assert.rejects(full.page(one).install(), /Quota/);

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { launch, legend } from './browser.mjs';
+import { alertText, launch, legend } from './browser.mjs';
 import { plainSite, scene } from './plain-site.mjs';
 
 /** Makes the page in this folder one of another version, which differs in its title. */
@@ -68,6 +68,22 @@ after(async () => {
   await browser?.close();
   site?.close();
   site?.remove();
+});
+
+test('where there is no room for it the page works from the network', async () => {
+  const narrow = await browser.newContext();
+  const tab = await narrow.newPage();
+  const session = await narrow.newCDPSession(tab);
+  const { origin } = new URL(site.url);
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 100_000 });
+  await tab.goto(site.url);
+  await segmentScene(tab);
+  // Nobody but the service worker asks for that.
+  const begun = () => site.asked.some((path) => path.endsWith('icon-maskable-512.png'));
+  while (!begun() || (await kept(tab)).names.length > 0) await tab.waitForTimeout(50);
+  await tab.waitForFunction(async () => !(await navigator.serviceWorker.getRegistration()));
+  assert.equal(await alertText(tab), '');
+  await narrow.close();
 });
 
 test('the first visit works without isolation, and is not reloaded', async () => {
