@@ -71,7 +71,8 @@ export function holdVersion(): void {
     const closed = new Promise<void>((done) => {
       release = done;
     });
-    void navigator.locks?.request(name, { mode: 'shared' }, () => closed);
+    // Where storage is forbidden nothing is kept, and nothing can go.
+    navigator.locks?.request(name, { mode: 'shared' }, () => closed).catch(() => undefined);
   };
   hold();
   // A page with a lock is not kept for the way back.

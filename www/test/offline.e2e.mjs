@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { alertText, launch, legend } from './browser.mjs';
+import { alertText, launch, launchWithoutStorage, legend } from './browser.mjs';
 import { plainSite, scene } from './plain-site.mjs';
 
 /** Makes the page in this folder one of another version, which differs in its title. */
@@ -68,6 +68,20 @@ after(async () => {
   await browser?.close();
   site?.close();
   site?.remove();
+});
+
+test('where storage is forbidden the page works from the network', async () => {
+  const { context: bare, close } = await launchWithoutStorage();
+  bare.setDefaultTimeout(120_000);
+  const tab = await bare.newPage();
+  const faults = [];
+  tab.on('pageerror', (error) => faults.push(String(error)));
+  await tab.goto(site.url);
+  await segmentScene(tab);
+  assert.equal(await alertText(tab), '');
+  assert.deepEqual(faults, []);
+  await assert.rejects(tab.evaluate(() => caches.keys()));
+  await close();
 });
 
 test('where there is no room for it the page works from the network', async () => {
