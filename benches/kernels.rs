@@ -40,7 +40,7 @@ fn main() {
         let operations = 4 * rows * rows * WIDTH;
         row("attention, f32", rows, operations, None, attention(rows));
         row(
-            "attention, codes",
+            "attention, quantised",
             rows,
             operations,
             None,
@@ -78,7 +78,7 @@ fn shortest(mut step: impl FnMut()) -> Duration {
     shortest
 }
 
-/// Numbers between -1 and 1 without a pattern that an 8-bit code would favour.
+/// Numbers between -1 and 1 without a pattern that 8 bits would favour.
 fn numbers(count: usize) -> Vec<f32> {
     (0..count).map(|i| (i as f32 * 1.618).sin()).collect()
 }

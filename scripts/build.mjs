@@ -280,6 +280,10 @@ async function buildWww({ site, offline }) {
   await bundle({
     entryPoints: [join(root, 'www/src/main.ts'), join(root, 'www/src/style.css')],
     outdir: app,
+    // The texts of each language are fetched only where they are read. All parts lie in one folder, since
+    // the package looks for its worker beside its module.
+    splitting: true,
+    chunkNames: '[name]-[hash]',
     minify: true,
     sourcemap: true,
   });

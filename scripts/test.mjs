@@ -29,8 +29,11 @@ const suites = {
       once('cargo', ['clippy', '--release', '--locked', '--all-targets', ...strict]),
       once('cargo', ['clippy', '--release', '--locked', '--lib', '--examples', ...web, ...strict]),
     ]),
-  // Links that lead nowhere are errors (`Cargo.toml`).
-  docs: () => once('cargo', ['doc', '--no-deps', '--release', '--locked']),
+  // Links that lead nowhere, or to what is private, are errors (`Cargo.toml`).
+  docs: () =>
+    once('cargo', ['doc', '--no-deps', '--release', '--locked'], {
+      RUSTDOCFLAGS: '-D warnings -D missing_docs',
+    }),
   rust: () => cargoTests(),
   unit: async () => nodeTests(await bundleTests()),
   browser: async () => {
@@ -49,9 +52,13 @@ const suites = {
   },
 };
 
-function once(program, args) {
+function once(program, args, env = {}) {
   console.log(`> ${program} ${args.join(' ')}`);
-  const { status } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(program, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
   return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 

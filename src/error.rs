@@ -50,7 +50,7 @@ pub enum Error {
 /// The result of everything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What an error says, and the error of another library that it came from.
+/// The message of an error, and the error of another library that it came from.
 #[derive(Debug, Clone)]
 pub struct Details {
     message: String,
@@ -95,7 +95,7 @@ impl std::error::Error for Details {
     }
 }
 
-// Two errors are the same to whoever reads them if they say the same.
+// Errors are compared by their messages.
 impl PartialEq for Details {
     fn eq(&self, other: &Self) -> bool {
         self.message == other.message
@@ -185,7 +185,7 @@ impl Error {
         Self::Io(message.into().into())
     }
 
-    /// An [`Error::Io`] that names the path, what the system said of it and what to do.
+    /// An [`Error::Io`] that names the path, the message of the system and what to do.
     #[must_use]
     pub fn io(path: &Path, error: io::Error) -> Self {
         let message = format!("{}: {error}. {}", path.display(), advice(error.kind()));
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn internal_errors_say_whose_fault_it_is() {
+    fn internal_says_whose_fault_it_is() {
         let shown = Error::internal("shape mismatch").to_string();
         assert!(shown.contains("please report"), "{shown}");
     }

@@ -37,39 +37,43 @@
 //! # Modules
 //!
 //! A module uses only modules above it, those named in its row; `tests/architecture.rs` compares the
-//! table with the code. The modules of methods, [`foreground`] to [`refine`], know nothing of files.
+//! table with the code. The modules of methods, [`foreground`] to [`refine`], use no files.
 //!
 //! | module | is | uses |
 //! | --- | --- | --- |
 //! | [`mod@error`] | one error type, by whose fault | |
 //! | `parallel` | work on all cores, the same for any number | |
+//! | `vector` | inner products of slices | |
 //! | [`progress`] | progress and cancelling of long computations | error |
 //! | [`readback`] | tensors back to the host | error |
 //! | [`quant`] | how weights are stored, and where they come from | error |
 //! | [`kernel`] | what Burn lacks: quantised blocks on CPU and GPU | quant |
 //! | [`image`] | pictures: decode, orient, resize, normalise | error |
-//! | [`mask`] | label maps and their ways out | error, image |
+//! | [`mask`] | label maps and their exports | error, image |
 //! | [`clip`] | the two towers and the tokenizer | error, kernel, progress, quant, readback |
 //! | [`device`] | choosing WebGPU or the CPU, and testing it | clip, error, kernel, progress, quant, readback |
-//! | [`prompt`] | words to class vectors | clip, error, mask, progress |
+//! | [`prompt`] | words to class vectors | clip, error, mask, progress, vector |
 //! | [`mod@bundle`] | the stored form of a model, and nothing else | clip, error, image, quant |
 //! | [`import`] | published layouts of models | bundle, clip, error, kernel, quant |
 //! | `hub` | fetching published files, the catalogue | bundle, error, quant |
-//! | [`foreground`] | which pixels belong to a thing | clip, error, image, progress, quant, readback |
+//! | [`foreground`] | which pixels belong to a thing | clip, error, image, progress, quant, readback, vector |
 //! | [`proposal`] | class-agnostic regions | error, image, mask |
-//! | [`dense`] | one file a method: scores of cells | clip, error, image, mask, parallel, proposal, readback |
-//! | [`refine`] | one file a refinement: better scores | clip, dense, error, image, kernel, parallel, readback |
-//! | [`segmenter`] | puts the above together | bundle, clip, dense, device, error, foreground, image, mask, progress, prompt, proposal, quant, readback, refine |
+//! | [`dense`] | one file a method: scores of cells | clip, error, foreground, image, mask, parallel, progress, prompt, proposal, readback |
+//! | [`refine`] | one file a refinement: better scores | clip, dense, error, image, kernel, parallel, readback, vector |
+//! | [`segmenter`] | puts the above together | bundle, clip, dense, device, error, foreground, image, mask, progress, prompt, quant, readback, refine |
 //! | `scene` | procedural test scenes with true masks | error |
-//! | `calibrate` | what quantisation costs, which blocks to keep | bundle, clip, dense, device, error, image, mask, progress, prompt, quant, scene, segmenter |
+//! | `calibrate` | what quantisation costs, which blocks to keep | bundle, clip, dense, device, error, image, mask, progress, prompt, quant, scene, segmenter, vector |
+//! | `convert` | from a published model to a bundle, measured | bundle, calibrate, clip, device, error, hub, import, progress, prompt, quant, segmenter |
 //! | `eval` | data sets, confusion matrix, mIoU | bundle, clip, dense, device, error, image, mask, progress, prompt, refine, scene, segmenter |
 //! | `web` | the wasm-bindgen face: thin, no logic | bundle, dense, device, error, image, import, mask, progress, prompt, quant, refine, segmenter |
-//! | `bin` | the command line: thin, no logic | bundle, calibrate, clip, dense, device, error, eval, hub, image, import, mask, progress, prompt, quant, refine, scene, segmenter |
+//! | `bin` | the command line: thin, no logic | bundle, convert, dense, device, error, eval, hub, image, mask, progress, prompt, quant, refine, scene, segmenter |
 
 pub mod bundle;
 #[cfg(feature = "cli")]
 pub mod calibrate;
 pub mod clip;
+#[cfg(feature = "cli")]
+pub mod convert;
 pub mod dense;
 pub mod device;
 pub mod error;
@@ -94,6 +98,7 @@ pub mod refine;
 #[cfg(feature = "scenes")]
 pub mod scene;
 pub mod segmenter;
+mod vector;
 #[cfg(all(target_arch = "wasm32", feature = "web"))]
 mod web;
 

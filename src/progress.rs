@@ -5,7 +5,7 @@ use crate::error::Result;
 /// Called between the steps of a long computation: reports progress and gives the caller the
 /// chance to stop it.
 ///
-/// On the web it also hands control back to the event loop, so that a message that cancels can
+/// On the web it also returns control to the event loop, so that a message that cancels can
 /// arrive while the computation runs.
 pub trait Progress {
     /// Called when `done` of `total` steps are finished.

@@ -17,7 +17,7 @@ use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_line;
 use wordmask::quant::{Scheme, WeightSource};
 use wordmask::scene::generate;
-use wordmask::segmenter::{Background, EncodeOptions, Guidance, Options};
+use wordmask::segmenter::{Background, EncodeOptions, Guidance, Options, Parameters};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MATRIX: &str = "vision_model.encoder.layers.0.mlp.fc1.weight";
@@ -70,7 +70,7 @@ fn bundle(scheme: Scheme, guide: Option<PublishedGuide>) -> (tempfile::TempDir, 
 }
 
 #[test]
-fn a_bundle_gives_back_its_weights_once() {
+fn bundle_returns_its_weights_once() {
     let config = published().config().vision.clone();
     let shape = [config.mlp, config.width];
     let expected = published().values(MATRIX, &shape).unwrap();
@@ -99,7 +99,7 @@ fn a_bundle_gives_back_its_weights_once() {
 }
 
 #[test]
-fn a_table_gives_the_rows_of_its_matrix() {
+fn table_returns_the_rows_of_its_matrix() {
     let config = published().config().text.clone();
     let shape = [config.vocabulary, config.width];
     for scheme in [Scheme::F32, Scheme::F16, Scheme::Q8, Scheme::Q4] {
@@ -118,7 +118,7 @@ fn a_table_gives_the_rows_of_its_matrix() {
 }
 
 #[test]
-fn a_file_of_another_bundle_is_the_callers_mistake() {
+fn add_refuses_a_file_of_another_bundle() {
     let (directory, _) = bundle(Scheme::Q8, None);
     let mut bundle = Bundle::read(directory.path()).unwrap();
     let error = bundle.add("elsewhere.safetensors", b"").unwrap_err();
@@ -142,7 +142,7 @@ fn add(bundle: &mut Bundle, parts: &[Part]) {
 }
 
 #[test]
-fn ready_words_do_without_the_text_tower_and_others_wait_for_it() {
+fn segment_needs_no_text_tower_for_ready_words() {
     let mut bundle = built_in();
     add(&mut bundle, &[Part::Words, Part::Vision]);
     let segmenter = block_on(Segmenter::load(&mut bundle, Preference::Cpu)).unwrap();
@@ -169,7 +169,7 @@ fn ready_words_do_without_the_text_tower_and_others_wait_for_it() {
 }
 
 #[test]
-fn a_guide_guides_where_a_bundle_has_one() {
+fn segment_is_guided_where_a_bundle_has_a_guide() {
     let scene = generate(3);
     let segment = |segmenter: &Segmenter, guidance| {
         let (width, height) = (scene.width as u32, scene.height as u32);
@@ -178,7 +178,10 @@ fn a_guide_guides_where_a_bundle_has_one() {
             method: Some(Method::ClipDiy),
             background: Background::Words(vec!["sky".into()]),
             refine: Some(vec![]),
-            guidance,
+            parameters: Parameters {
+                guidance,
+                ..Parameters::default()
+            },
             ..Options::default()
         };
         let encode = EncodeOptions {

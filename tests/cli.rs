@@ -71,7 +71,7 @@ fn segment_writes_labels_overlay_and_json() {
 }
 
 #[test]
-fn a_bad_picture_does_not_stop_the_batch() {
+fn segment_goes_on_after_a_bad_picture() {
     let directory = tempfile::tempdir().unwrap();
     let good = scene_file(&directory, 4);
     let (text, empty, cut) = (
@@ -140,7 +140,7 @@ fn copies(directory: &tempfile::TempDir, picture: &str, paths: &[&str]) {
 }
 
 #[test]
-fn results_of_pictures_of_one_name_do_not_meet() {
+fn segment_keeps_results_of_pictures_of_one_name_apart() {
     let directory = tempfile::tempdir().unwrap();
     let picture = scene_file(&directory, 3);
     let paths = ["in/a/frame.png", "in/b/frame.png", "in/x.jpg", "in/x.png"];
@@ -171,7 +171,7 @@ fn results_of_pictures_of_one_name_do_not_meet() {
 }
 
 #[test]
-fn results_are_not_written_over_pictures() {
+fn segment_writes_no_results_over_pictures() {
     let directory = tempfile::tempdir().unwrap();
     let picture = scene_file(&directory, 3);
     copies(&directory, &picture, &["in/a.png", "in/a.labels.png"]);
@@ -192,7 +192,7 @@ fn results_are_not_written_over_pictures() {
 
 #[cfg(unix)]
 #[test]
-fn a_path_that_is_not_utf8_is_a_path() {
+fn segment_takes_a_path_that_is_not_utf8() {
     use std::os::unix::ffi::OsStrExt;
     let directory = tempfile::tempdir().unwrap();
     let picture = scene_file(&directory, 3);
@@ -233,7 +233,7 @@ fn a_path_that_is_not_utf8_is_a_path() {
 }
 
 #[test]
-fn a_batch_goes_on_where_it_stopped() {
+fn segment_goes_on_where_it_stopped() {
     let directory = tempfile::tempdir().unwrap();
     let (one, two) = (scene_file(&directory, 3), scene_file(&directory, 4));
     copies(&directory, &one, &["in/a/1.png"]);
@@ -246,7 +246,7 @@ fn a_batch_goes_on_where_it_stopped() {
         let more = ["--words", words, "--outputs", kinds, "--skip-existing"];
         let output = segment(&[folder.as_ref()], &out, &more);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        // What failed is told at the end, and does not keep the rest from being done.
+        // What failed is reported at the end, and does not keep the rest from being done.
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(
             said.contains("broken.png") && said.contains("1 of 3"),
@@ -293,7 +293,7 @@ fn a_batch_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn words_come_from_a_file_too() {
+fn segment_reads_words_from_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let picture = scene_file(&directory, 5);
     let (list, out) = (path(&directory, "words.txt"), path(&directory, "out"));
@@ -331,7 +331,7 @@ fn words_come_from_a_file_too() {
 /// `wordmask … | head -1`: the reader goes away before everything is written.
 #[cfg(unix)]
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn println_ends_quietly_when_the_reader_goes_away() {
     let directory = tempfile::tempdir().unwrap();
     let picture = scene_file(&directory, 5);
     let out = path(&directory, "out");
@@ -364,7 +364,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 /// A disk that is full must not look like success.
 #[cfg(target_os = "linux")]
 #[test]
-fn output_that_cannot_be_written_is_a_failure() {
+fn println_fails_where_output_cannot_be_written() {
     let full = std::fs::File::options()
         .write(true)
         .open("/dev/full")
@@ -380,7 +380,7 @@ fn output_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
-fn bad_words_and_options_are_named() {
+fn segment_names_bad_words_and_options() {
     let directory = tempfile::tempdir().unwrap();
     let picture = scene_file(&directory, 5);
     let out = path(&directory, "masks");
@@ -431,7 +431,7 @@ fn bad_words_and_options_are_named() {
 }
 
 #[test]
-fn strange_words_are_only_words() {
+fn segment_takes_unusual_words() {
     let directory = tempfile::tempdir().unwrap();
     let picture = scene_file(&directory, 6);
     let out = path(&directory, "masks");
@@ -446,7 +446,7 @@ fn strange_words_are_only_words() {
 }
 
 #[test]
-fn errors_are_json_where_json_was_asked_for() {
+fn report_is_json_where_json_was_asked_for() {
     let output = wordmask(&["info", "/nowhere", "--json"]);
     assert_eq!(output.status.code(), Some(1));
     let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
@@ -479,11 +479,12 @@ fn import_then_info() {
         assert_eq!(manifest["words"]["file"], "words-00.safetensors");
         assert_eq!(manifest["pipeline"], "naclip+tlp");
     }
-    // What is no path is a name of the catalogue, and the names are told.
+    // What is no path is a name of the catalogue, and the names are listed.
     fails(&["import", "/nowhere", "--out", &out], 1, "laion-b16");
     fails(&["import", "./nowhere", "--out", &out], 1, "laion-b16");
     fails(&["import", "b17", "--out", &out], 1, "laion-b16");
     fails(&["import", source, "--quant", "q3", "--out", &out], 2, "q3");
+    fails(&["import", source, "--words", "", "--out", &out], 2, "--words");
     for size in ["0", "16385"] {
         let args = ["import", source, "--picture-size", size, "--out", &out];
         fails(&args, 2, "16384");
@@ -491,7 +492,7 @@ fn import_then_info() {
 }
 
 #[test]
-fn import_tells_what_it_measured_and_takes_a_guide() {
+fn import_reports_what_it_measured_and_takes_a_guide() {
     let directory = tempfile::tempdir().unwrap();
     let out = path(&directory, "bundle");
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
@@ -706,7 +707,7 @@ fn split(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_readmes_commands_work() {
+fn readme_commands_work() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     let directory = tempfile::tempdir().unwrap();

@@ -113,7 +113,7 @@ impl Files {
 
     /// Replaces a file and makes the manifest promise the replacement.
     fn replace(&mut self, file: &str, contents: Vec<u8>) {
-        let honest = FileEntry::of(file, &contents);
+        let honest = FileEntry::new(file, &contents);
         let entry = self.entry(file);
         entry["bytes"] = honest.bytes.into();
         entry["sha256"] = honest.sha256.into();
@@ -348,9 +348,9 @@ fn spoilt_manifest_refused(files: &Files, why: &str, spoil: impl FnOnce(&mut Val
     manifest_refused(manifest.to_string().as_bytes(), why)
 }
 
-/// The bundles that everything below spoils are sound, and so is the way they are put together.
+/// The bundles that everything below spoils are sound, and so is how they are put together.
 #[test]
-fn what_is_spoilt_here_was_sound() {
+fn bundle_loads_before_it_is_spoilt() {
     for scheme in [Scheme::F32, Scheme::F16, Scheme::Q8, Scheme::Q4] {
         let files = Files::tiny(scheme);
         let whole = |name| values(&mut files.load().unwrap(), name).unwrap();
@@ -374,7 +374,7 @@ fn what_is_spoilt_here_was_sound() {
 // -------------------------------------------------------------------------------- length and SHA-256
 
 #[test]
-fn changed_cut_and_swapped_files_are_integrity_errors_and_the_right_file_is_taken_after_them() {
+fn add_refuses_changed_cut_and_swapped_files_and_takes_the_right_one_after_them() {
     let files = Files::doodle();
     for (file, good) in &files.contents {
         let mut bundle = files.start().unwrap();
@@ -410,7 +410,7 @@ fn changed_cut_and_swapped_files_are_integrity_errors_and_the_right_file_is_take
 }
 
 #[test]
-fn a_manifest_that_promises_another_hash_or_length_refuses_the_file() {
+fn add_refuses_a_file_of_another_hash_or_length_than_promised() {
     for file in [SHARD, TEXT, WORDS, TOKENIZER] {
         type Spoil = fn(&mut Value);
         let cases: [Spoil; 4] = [
@@ -433,7 +433,7 @@ fn a_manifest_that_promises_another_hash_or_length_refuses_the_file() {
 // -------------------------------------------------------------------------------------------- headers
 
 #[test]
-fn files_that_are_no_safetensors_are_refused() {
+fn add_refuses_files_that_are_no_safetensors() {
     let sound = Files::tiny(Scheme::Q8);
     let good = &sound.contents[SHARD];
     let length = u64::from_le_bytes(good[..8].try_into().unwrap());
@@ -493,7 +493,7 @@ fn files_that_are_no_safetensors_are_refused() {
 }
 
 #[test]
-fn headers_that_lie_about_their_tensors_are_refused() {
+fn add_refuses_headers_that_lie_about_their_tensors() {
     type Spoil = fn(&mut Value);
     /// Moves one end of a tensor's place.
     fn shift(header: &mut Value, name: &str, end: usize, by: i64) {
@@ -591,7 +591,7 @@ fn headers_that_lie_about_their_tensors_are_refused() {
 }
 
 #[test]
-fn data_behind_the_last_tensor_or_cut_off_is_refused() {
+fn add_refuses_data_behind_the_last_tensor_or_cut_off() {
     let sound = Files::tiny(Scheme::Q8);
     let good = &sound.contents[SHARD];
     let longer = [good.as_slice(), &[0; 16]].concat();
@@ -618,7 +618,7 @@ fn each_refused(sound: &Files, cases: &[SpoilTensors<'_>]) {
 }
 
 #[test]
-fn tensors_other_than_those_promised_are_refused() {
+fn add_refuses_tensors_other_than_those_promised() {
     for scheme in [Scheme::F32, Scheme::F16, Scheme::Q8, Scheme::Q4] {
         let sound = Files::tiny(scheme);
         let every = sound.tensors(SHARD);
@@ -670,7 +670,7 @@ fn tensors_other_than_those_promised_are_refused() {
 }
 
 #[test]
-fn tensors_of_a_wrong_type_are_refused() {
+fn add_refuses_tensors_of_a_wrong_type() {
     for scheme in [Scheme::F32, Scheme::F16, Scheme::Q8, Scheme::Q4] {
         let sound = Files::tiny(scheme);
         for name in [VECTOR, MATRIX] {
@@ -710,7 +710,7 @@ fn tensors_of_a_wrong_type_are_refused() {
 }
 
 #[test]
-fn tensors_of_a_wrong_shape_are_refused() {
+fn add_refuses_tensors_of_a_wrong_shape() {
     for scheme in [Scheme::F32, Scheme::F16, Scheme::Q8, Scheme::Q4] {
         let sound = Files::tiny(scheme);
         for name in [
@@ -756,7 +756,7 @@ fn tensors_of_a_wrong_shape_are_refused() {
 }
 
 #[test]
-fn weights_that_are_not_finite_are_refused() {
+fn add_refuses_weights_that_are_not_finite() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for place in [0, 63] {
             for (dtype, bytes) in [
@@ -782,7 +782,7 @@ fn weights_that_are_not_finite_are_refused() {
 // --------------------------------------------------------------------------------------------- scales
 
 #[test]
-fn scales_that_no_weight_has_are_refused() {
+fn add_refuses_scales_that_no_weight_has() {
     let scale = format!("{MATRIX}.scale");
     for (scheme, size) in [(Scheme::Q8, 4), (Scheme::Q4, 2)] {
         let sound = Files::tiny(scheme);
@@ -814,7 +814,7 @@ fn scales_that_no_weight_has_are_refused() {
 }
 
 #[test]
-fn scales_of_a_wrong_type_or_shape_are_refused() {
+fn add_refuses_scales_of_a_wrong_type_or_shape() {
     let scale = format!("{MATRIX}.scale");
     for scheme in [Scheme::Q8, Scheme::Q4] {
         let sound = Files::tiny(scheme);
@@ -864,7 +864,7 @@ fn scales_of_a_wrong_type_or_shape_are_refused() {
 }
 
 #[test]
-fn four_bit_tensors_of_a_wrong_width_are_refused() {
+fn add_refuses_four_bit_tensors_of_a_wrong_width() {
     let sound = Files::tiny(Scheme::Q4);
     let &[rows, cols] = shape_of(MATRIX) else {
         panic!("a matrix");
@@ -903,7 +903,7 @@ fn four_bit_tensors_of_a_wrong_width_are_refused() {
 // --------------------------------------------------------------------------------- pieces of a tensor
 
 #[test]
-fn pieces_of_a_tensor_that_do_not_cover_it_once_are_refused() {
+fn parse_refuses_pieces_that_do_not_cover_a_tensor_once() {
     type Spoil = fn(&mut Files);
     fn set(files: &mut Files, piece: usize, rows: Value) {
         *files.rows(TABLE).remove(piece) = rows;
@@ -960,7 +960,7 @@ fn pieces_of_a_tensor_that_do_not_cover_it_once_are_refused() {
 }
 
 #[test]
-fn pieces_that_one_shard_cannot_hold_are_refused() {
+fn parse_refuses_pieces_that_one_shard_cannot_hold() {
     let sound = Files::tiny(Scheme::F32);
     let list = |files: &mut Files, file: &str, name: &str, pieces: Vec<Value>| {
         let listed = files.shard(file)["tensors"].as_array_mut().unwrap();
@@ -1022,7 +1022,7 @@ fn pieces_that_one_shard_cannot_hold_are_refused() {
 }
 
 #[test]
-fn a_piece_of_other_rows_than_promised_is_refused() {
+fn add_refuses_a_piece_of_other_rows_than_promised() {
     for scheme in [Scheme::F32, Scheme::F16, Scheme::Q8, Scheme::Q4] {
         let sound = Files::tiny(scheme).split(TABLE, &[100, 200]);
         let piece = "piece-01.safetensors";
@@ -1054,7 +1054,7 @@ fn a_piece_of_other_rows_than_promised_is_refused() {
 }
 
 #[test]
-fn of_a_split_tensor_nothing_is_given_until_all_of_it_has_come() {
+fn bundle_returns_a_split_tensor_only_when_all_of_it_is_there() {
     let files = Files::tiny(Scheme::Q4).split(TABLE, &[100, 200]);
     let piece = "piece-01.safetensors";
     let mut bundle = files.start().unwrap();
@@ -1070,7 +1070,7 @@ fn of_a_split_tensor_nothing_is_given_until_all_of_it_has_come() {
 // ------------------------------------------------------------------------------------------ manifests
 
 #[test]
-fn manifests_of_another_version_say_so() {
+fn parse_names_the_version_of_another_format() {
     let files = Files::tiny(Scheme::F32);
     for format in [json!(2), json!(0), json!(4_000_000_000u32)] {
         let why = format.to_string();
@@ -1097,7 +1097,7 @@ fn manifests_of_another_version_say_so() {
 }
 
 #[test]
-fn what_is_no_manifest_is_refused() {
+fn parse_refuses_what_is_no_manifest() {
     let sound = Files::tiny(Scheme::F32).manifest.to_string();
     let deep = format!("{}1", "[".repeat(1_000_000));
     let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -1159,7 +1159,7 @@ fn what_is_no_manifest_is_refused() {
 }
 
 #[test]
-fn keys_given_twice_are_refused() {
+fn parse_refuses_keys_given_twice() {
     let files = Files::doodle();
     let text = files.manifest.to_string();
     manifest_refused(
@@ -1202,7 +1202,7 @@ fn keys_given_twice_are_refused() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_refused() {
+fn parse_refuses_names_that_lead_elsewhere() {
     let mut names: Vec<String> = [
         "",
         ".",
@@ -1341,7 +1341,7 @@ fn names_that_lead_elsewhere_are_refused() {
 }
 
 #[test]
-fn entries_that_cannot_be_are_refused() {
+fn parse_refuses_entries_that_cannot_be() {
     type Spoil = fn(&mut Value);
     let cases: [(&str, Spoil); 29] = [
         ("one file for two shards", |m| {
@@ -1426,7 +1426,7 @@ fn entries_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn architectures_that_cannot_be_or_are_not_those_of_the_tensors_are_refused() {
+fn parse_refuses_architectures_that_cannot_be() {
     let sound = Files::doodle();
     let set = |path: &[&str], value: &Value| {
         let why = format!("{path:?} = {value}");
@@ -1488,7 +1488,7 @@ fn architectures_that_cannot_be_or_are_not_those_of_the_tensors_are_refused() {
 
 /// Sizes that the manifest alone cannot refute are refuted by the shards.
 #[test]
-fn an_architecture_of_other_sizes_refuses_the_shards() {
+fn add_refuses_shards_of_another_architecture() {
     let sound = Files::tiny(Scheme::Q4);
     for (tower, field, value, file) in [
         ("vision", "mlp", 512, SHARD),
@@ -1512,7 +1512,7 @@ fn an_architecture_of_other_sizes_refuses_the_shards() {
 // ---------------------------------------------------------------------------------------- ready words
 
 #[test]
-fn damaged_ready_words_are_refused() {
+fn add_refuses_damaged_ready_words() {
     let sound = Files::doodle();
     let (header, data) = halves(&sound.contents[WORDS]);
     let count = header["embeddings"]["shape"][0].as_u64().unwrap() as usize;
@@ -1651,7 +1651,7 @@ fn names_json(names: &[String]) -> String {
 // ------------------------------------------------------------------------------------------ tokenizer
 
 #[test]
-fn a_tokenizer_of_another_kind_is_refused() {
+fn load_refuses_a_tokenizer_of_another_kind() {
     let sound = Files::doodle();
     let good: Value = serde_json::from_slice(&sound.contents[TOKENIZER]).unwrap();
     let spoilt = |spoil: &dyn Fn(&mut Value)| {
@@ -1717,9 +1717,9 @@ fn a_tokenizer_of_another_kind_is_refused() {
     }
 }
 
-/// Ids that the model does not know come to light only with the word that has them.
+/// Ids outside the vocabulary come to light only with the word that has them.
 #[test]
-fn a_tokenizer_that_knows_more_than_the_model_never_gives_an_id_outside_it() {
+fn encode_returns_no_id_outside_the_model() {
     let mut files = Files::doodle();
     let mut tokenizer: Value = serde_json::from_slice(&files.contents[TOKENIZER]).unwrap();
     assert!(tokenizer["model"]["vocab"]["cat</w>"].is_number());
@@ -1761,7 +1761,7 @@ fn engine(files: &Files) -> Result<Segmenter, Error> {
 }
 
 #[test]
-fn an_engine_outlives_damaged_bundles() {
+fn load_works_after_damaged_bundles() {
     let sound = Files::doodle();
     let segmenter = engine(&sound).unwrap();
     let before = answer(&segmenter);
@@ -1817,7 +1817,7 @@ fn an_engine_outlives_damaged_bundles() {
 }
 
 #[test]
-fn an_engine_is_not_built_while_a_file_of_it_is_missing() {
+fn load_refuses_a_bundle_while_a_file_is_missing() {
     let sound = Files::doodle();
     for missing in [SHARD, WORDS] {
         let mut bundle = sound.start().unwrap();
@@ -1834,7 +1834,7 @@ fn an_engine_is_not_built_while_a_file_of_it_is_missing() {
 
 /// The text tower follows when a word needs it: its files may be damaged then, too.
 #[test]
-fn a_text_tower_that_comes_late_and_damaged_can_come_again() {
+fn load_parts_takes_a_text_tower_again_after_a_damaged_one() {
     let sound = Files::doodle();
     let expected = answer(&engine(&sound).unwrap());
     let mut bundle = sound.start().unwrap();

@@ -14,7 +14,7 @@ use wordmask::scene;
 /// Pictures of the data set that is made here.
 const PICTURES: u64 = 5;
 
-/// One name for each class of `CamVid`, of things that the built-in model knows.
+/// One name for each class of `CamVid`, of things that the built-in model was trained on.
 const NAMES: &str = "sky\nhouse\nlamp\nroad\nsand\ntree\nflag\nfence\ncar\ncat\nball\n";
 
 fn wordmask(args: &[&str]) -> Output {
@@ -115,7 +115,7 @@ fn number(report: &Value, key: &str) -> f64 {
 }
 
 #[test]
-fn reports_tell_what_was_measured_and_seeds_are_held_out() {
+fn eval_reports_what_was_measured_and_holds_seeds_out() {
     let output = wordmask(&[
         "eval", "--scenes", "2", "--seed", "7", "--device", "cpu", "--json",
     ]);
@@ -149,7 +149,7 @@ fn reports_tell_what_was_measured_and_seeds_are_held_out() {
 }
 
 #[test]
-fn people_read_percent_with_four_decimals() {
+fn eval_prints_percent_with_four_decimals() {
     let output = wordmask(&[
         "eval", "--scenes", "1", "--device", "cpu", "--method", "maskclip",
     ]);
@@ -170,7 +170,7 @@ fn people_read_percent_with_four_decimals() {
 }
 
 #[test]
-fn settings_are_compared_and_go_on_where_they_stopped() {
+fn eval_compares_pipelines_and_goes_on_where_it_stopped() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
     let (state, saved) = (path("state.json"), path("saved"));
@@ -253,7 +253,7 @@ fn settings_are_compared_and_go_on_where_they_stopped() {
 
 /// The protocol of `CamVid` has no background, and words for one take pixels from the classes.
 #[test]
-fn data_sets_without_a_background_are_measured_without_one() {
+fn eval_measures_data_sets_without_a_background_without_one() {
     let folder = Folder::new();
     let report = succeeds(&str_args(&folder.eval(&[]))).remove(0);
     assert_eq!(report["background"], "none");
@@ -267,7 +267,7 @@ fn data_sets_without_a_background_are_measured_without_one() {
 }
 
 #[test]
-fn data_sets_are_measured_by_the_protocol_of_sclip() {
+fn eval_measures_data_sets_by_the_protocol_of_sclip() {
     let folder = Folder::new();
     let saved = folder.path("saved");
     let small = [
@@ -312,7 +312,7 @@ fn data_sets_are_measured_by_the_protocol_of_sclip() {
 }
 
 #[test]
-fn label_maps_give_the_reported_numbers() {
+fn eval_saves_label_maps_that_give_the_reported_numbers() {
     let folder = Folder::new();
     let saved = folder.path("saved");
     let args = folder.eval(&["--save", &saved, "--save-what", "labels"]);
@@ -349,9 +349,9 @@ fn label_maps_give_the_reported_numbers() {
     assert!(!Path::new(&format!("{saved}/maskclip/0.overlay.png")).exists());
 }
 
-/// What changes the numbers makes a state unfit to go on from, and the message says what it is.
+/// What changes the numbers makes a state unfit to go on from, and the message names it.
 #[test]
-fn states_of_other_conditions_are_refused() {
+fn eval_refuses_a_state_of_other_conditions() {
     let folder = Folder::new();
     let state = folder.path("state.json");
     let eval = |more: &[&str]| folder.eval(&[&["--resume", &state], more].concat());
@@ -388,7 +388,7 @@ fn states_of_other_conditions_are_refused() {
 }
 
 #[test]
-fn pictures_that_cannot_be_used_are_told_of_and_the_run_goes_on() {
+fn eval_reports_pictures_that_cannot_be_used_and_goes_on() {
     let folder = Folder::new();
     let state = folder.path("state.json");
     let args = folder.eval(&["--resume", &state]);
@@ -422,7 +422,7 @@ fn pictures_that_cannot_be_used_are_told_of_and_the_run_goes_on() {
 }
 
 #[test]
-fn shards_merge_into_the_report_of_the_whole() {
+fn merge_of_shards_is_the_report_of_the_whole() {
     let folder = Folder::new();
     let methods = ["--method", "maskclip,naclip"];
     let eval = |more: &[&str]| {
@@ -467,7 +467,7 @@ fn shards_merge_into_the_report_of_the_whole() {
 }
 
 #[test]
-fn options_that_would_do_nothing_are_refused() {
+fn eval_refuses_options_that_would_do_nothing() {
     let folder = Folder::new();
     let eval = |more: &[&str]| folder.eval(more);
     for (more, code, says) in [

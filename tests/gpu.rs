@@ -12,7 +12,7 @@ use pollster::block_on;
 use wordmask::device::{Compute, Preference};
 
 #[test]
-fn blocks_are_those_of_plain_burn() {
+fn gpu_blocks_match_plain_burn() {
     let compute = match block_on(Compute::choose(Preference::WebGpu)) {
         Ok(compute) => compute,
         // Machines without a GPU often have a software OpenGL that is not exact enough to be used;

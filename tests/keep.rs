@@ -12,7 +12,7 @@ use wordmask::calibrate::blocks_to_keep;
 use wordmask::clip::VisionConfig;
 use wordmask::quant::{Scheme, Stored, WeightSource};
 
-/// The block that bears no 8-bit activations.
+/// The block that is sensitive to 8-bit activations.
 const HARD: usize = 1;
 /// Its hidden number that is far larger than the others.
 const UNIT: usize = 17;
@@ -87,12 +87,12 @@ fn kept(hard: bool) -> (Vec<usize>, usize) {
 }
 
 #[test]
-fn a_massive_activation_keeps_its_block_and_no_other() {
+fn blocks_to_keep_finds_the_block_of_a_massive_activation() {
     assert_eq!(kept(true), (vec![HARD], 3));
 }
 
 #[test]
-fn where_nothing_is_hard_one_block_is_more_than_enough() {
+fn blocks_to_keep_needs_one_block_at_most_where_nothing_is_hard() {
     let (kept, tries) = kept(false);
     assert_eq!((kept.len(), tries), (1, 3));
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use wordmask::kernel::cpu::AttentionShape;
 
 #[test]
-fn every_check() {
+fn kernel_checks_pass() {
     println!("{:?}", kernel::run());
 }
 
@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn linear_of_any_shape(
+    fn linear_matches_reference_for_any_shape(
         rows in 1usize..30,
         input in 1usize..150,
         output in 1usize..40,
@@ -29,7 +29,7 @@ proptest! {
     }
 
     #[test]
-    fn attention_of_any_shape(
+    fn attention_matches_reference_for_any_shape(
         tokens in 1usize..60,
         size in 1usize..40,
         heads in 1usize..4,
@@ -38,6 +38,6 @@ proptest! {
     ) {
         let shape = AttentionShape { tokens, width: size * heads, heads, causal };
         kernel::check_attention(shape, 2.0, seed);
-        kernel::check_coded_attention(shape, 2.0, seed);
+        kernel::check_quantised_attention(shape, 2.0, seed);
     }
 }

@@ -13,7 +13,9 @@ use wordmask::progress::NoProgress;
 use wordmask::prompt::{Class, parse_words};
 use wordmask::quant::WeightSource;
 use wordmask::refine::Refinement;
-use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Options, Pipeline, Windows};
+use wordmask::segmenter::{
+    Background, EncodeOptions, EncodedImage, Options, Parameters, Pipeline, Windows,
+};
 use wordmask::{Error, Segmentation, Segmenter, scene};
 
 /// The built-in model, to which these words are known by made-up vectors: embedding hundreds of
@@ -67,15 +69,12 @@ fn segment(
     setting: &Pipeline,
     background: Background,
 ) -> Segmentation {
-    let options = Options {
-        method: Some(setting.method),
-        residual: setting.residual,
-        refine: Some(setting.refine.clone()),
+    let mut options = Options {
         background,
-        crops: Budget::Ten,
-        regions: 3,
-        ..Options::default()
+        ..Options::from(setting.clone())
     };
+    options.parameters.crops = Budget::Ten;
+    options.parameters.regions = 3;
     block_on(segmenter.segment(image, classes, &options, &mut NoProgress)).unwrap()
 }
 
@@ -98,7 +97,7 @@ fn check(answer: &Segmentation, setting: &Pipeline, classes: usize) {
 }
 
 #[test]
-fn one_class_with_and_without_background() {
+fn segment_takes_one_class_with_and_without_background() {
     let words = words(3);
     let segmenter = segmenter(&words);
     let classes = parse_words(&words[..1]).unwrap();
@@ -118,7 +117,7 @@ fn one_class_with_and_without_background() {
 }
 
 #[test]
-fn two_hundred_classes() {
+fn segment_takes_two_hundred_classes() {
     let words = words(200);
     let segmenter = segmenter(&words);
     let classes = parse_words(&words).unwrap();
@@ -127,6 +126,7 @@ fn two_hundred_classes() {
         let setting = Pipeline {
             method,
             residual: false,
+            multi_scale: false,
             refine: vec![
                 Refinement::PromptDenoising,
                 Refinement::Tlp,
@@ -139,7 +139,7 @@ fn two_hundred_classes() {
 }
 
 #[test]
-fn one_cell_and_one_color() {
+fn segment_takes_one_cell_and_one_color() {
     let words = words(3);
     let segmenter = segmenter(&words);
     let classes = parse_words(&words[..2]).unwrap();
@@ -165,7 +165,7 @@ fn one_cell_and_one_color() {
 }
 
 #[test]
-fn smaller_windows_see_the_same_picture() {
+fn encode_in_smaller_windows_sees_the_same_picture() {
     // Words that mean something here: between made-up ones there is nothing to agree on.
     let segmenter = segmenter(&[]);
     let classes = parse_words(&["grass", "sky", "water", "brick"]).unwrap();
@@ -179,6 +179,7 @@ fn smaller_windows_see_the_same_picture() {
         let setting = Pipeline {
             method,
             residual: false,
+            multi_scale: false,
             refine: vec![Refinement::KeySmoothing],
         };
         let labels = |image: &EncodedImage| {
@@ -197,7 +198,7 @@ fn smaller_windows_see_the_same_picture() {
 }
 
 #[test]
-fn labels_alone_are_those_of_the_answer() {
+fn label_is_that_of_segment() {
     let words = words(60);
     let segmenter = segmenter(&words);
     let named = ["grass", "sky", "water", "brick", "star", "car"].map(String::from);
@@ -219,11 +220,9 @@ fn labels_alone_are_those_of_the_answer() {
                 for threshold in [0.0, 0.2] {
                     let setting: Pipeline = setting.parse().unwrap();
                     let options = Options {
-                        method: Some(setting.method),
-                        refine: Some(setting.refine.clone()),
                         background: background.clone(),
                         threshold,
-                        ..Options::default()
+                        ..Options::from(setting.clone())
                     };
                     let labels =
                         block_on(segmenter.label(&image, &classes, &options, &mut NoProgress));
@@ -237,7 +236,7 @@ fn labels_alone_are_those_of_the_answer() {
 }
 
 #[test]
-fn coarse_answers_come_first() {
+fn segment_progressive_answers_coarsely_first() {
     let words = words(3);
     let segmenter = segmenter(&words);
     let classes = parse_words(&words).unwrap();
@@ -245,7 +244,10 @@ fn coarse_answers_come_first() {
     let options = Options {
         method: Some(Method::ClipDiy),
         background: Background::None,
-        crops: Budget::TwentySix,
+        parameters: Parameters {
+            crops: Budget::TwentySix,
+            ..Parameters::default()
+        },
         ..Options::default()
     };
     let mut coarse = 0;
@@ -264,7 +266,7 @@ fn coarse_answers_come_first() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
+fn segment_refuses_what_cannot_be_done_and_goes_on() {
     let words = words(2);
     let segmenter = segmenter(&words);
     let classes = parse_words(&words).unwrap();
@@ -276,7 +278,10 @@ fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
     };
     let options = Options::default;
     bad(Options {
-        regions: 0,
+        parameters: Parameters {
+            regions: 0,
+            ..Parameters::default()
+        },
         ..options()
     });
     bad(Options {
@@ -289,7 +294,7 @@ fn what_cannot_be_done_is_refused_and_the_next_thing_works() {
         ..options()
     });
     let map = LabelMap::new(3, 3, vec![0; 9]).unwrap();
-    let mask = Rle::of_class(&map, 0).unwrap();
+    let mask = Rle::from_class(&map, 0).unwrap();
     let error =
         block_on(segmenter.classify(&image, &[mask], &classes, &mut NoProgress)).unwrap_err();
     assert!(error.to_string().contains("Mask 1"), "{error}");
@@ -318,9 +323,9 @@ impl WeightSource for Exact {
     }
 }
 
-/// Same answers everywhere: what quantised kernels say is what f32 says, which GPUs compute.
+/// Same answers everywhere: quantised kernels answer as f32 does, which GPUs compute.
 #[test]
-fn quantised_kernels_answer_as_f32_does() {
+fn segment_answers_alike_with_quantised_kernels() {
     let mut bundle = Bundle::built_in().unwrap();
     let packed = block_on(Segmenter::load(&mut bundle, Preference::Cpu)).unwrap();
     let bundle = Bundle::built_in().unwrap();
@@ -333,7 +338,7 @@ fn quantised_kernels_answer_as_f32_does() {
 
 /// The same of a GPU, where there is one; browsers always compare (`tests/parity.e2e.mjs`).
 #[test]
-fn a_gpu_answers_as_the_cpu_does() {
+fn segment_answers_alike_on_a_gpu() {
     let load = |device| block_on(Segmenter::load(&mut Bundle::built_in().unwrap(), device));
     let gpu = match load(Preference::WebGpu) {
         Ok(gpu) => gpu,

@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use parity::{Answers, Compared, Fixture, Network, compare, compare_network};
 use wordmask::import::{Directory, Published};
 
-/// The mark is 1e-3; f32 in another order of operations stays well below it.
+/// The target is 1e-3; f32 in another order of operations stays well below it.
 const TOLERANCE: f32 = 1e-4;
 
 macro_rules! fixture {
@@ -54,12 +54,12 @@ fn check_fixture(fixture: &Fixture<'_>, least: usize) {
 }
 
 #[test]
-fn a_clip_in_the_openai_style() {
+fn network_matches_pytorch_in_the_openai_style() {
     check_fixture(&fixture!("tiny-clip"), 30);
 }
 
 #[test]
-fn a_clip_with_gelu_and_other_proportions() {
+fn network_matches_pytorch_with_gelu_and_other_proportions() {
     check_fixture(&fixture!("gelu-clip"), 15);
 }
 
@@ -75,23 +75,23 @@ fn check_layout(model: &str, layout: &str, answers: &str) {
     };
     let (expected, index) = (read("expected.safetensors"), read("expected.json"));
     let device = Device::flex();
-    let network = Network::of(published, &device);
+    let network = Network::new(published, &device);
     let answers = Answers::new(&expected, &index);
     let compared = pollster::block_on(compare_network(&network, &answers, &device));
     check(&compared, 10);
 }
 
 #[test]
-fn a_hugging_face_model_in_shards_with_vocabulary_and_merges() {
+fn network_matches_pytorch_in_shards_with_vocabulary_and_merges() {
     check_layout("layouts/sharded", "Hugging Face", "gelu-clip");
 }
 
 #[test]
-fn an_open_clip_model() {
+fn network_matches_pytorch_in_the_open_clip_layout() {
     check_layout("layouts/open-clip", "OpenCLIP", "layouts/open-clip");
 }
 
 #[test]
-fn a_torchscript_archive_as_openai_publishes() {
+fn network_matches_pytorch_in_a_torchscript_archive() {
     check_layout("layouts/openai/ViT-tiny.pt", "OpenAI", "layouts/openai");
 }

@@ -15,7 +15,9 @@ use wordmask::image::{MAX_CELLS, MAX_PIXELS, MAX_SIDE, Picture, read_dimensions}
 use wordmask::progress::NoProgress;
 use wordmask::prompt::{Class, parse_words};
 use wordmask::quant::WeightSource;
-use wordmask::segmenter::{Background, EncodeOptions, EncodedImage, Guidance, Options, Pipeline};
+use wordmask::segmenter::{
+    Background, EncodeOptions, EncodedImage, Guidance, Options, Parameters, Pipeline,
+};
 use wordmask::{Error, Result, Segmentation, Segmenter};
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -68,7 +70,7 @@ fn decode_takes_the_first_of_two_exif_blocks() {
 fn decode_takes_the_default_image_of_an_apng() {
     let file = fixture("apng_default.png");
     let mut still = file.clone();
-    // Renamed to an unknown chunk that may be ignored, so that nothing tells of an animation.
+    // Renamed to an unknown chunk that may be ignored, so that nothing declares an animation.
     let control = still.windows(4).position(|name| name == b"acTL").unwrap();
     still[control..control + 4].copy_from_slice(b"acTl");
     let picture = decode(&file);
@@ -122,7 +124,7 @@ fn decode_reads_four_channels_of_a_jpeg() {
 }
 
 #[test]
-fn what_is_not_supported_is_not_called_broken() {
+fn decode_does_not_call_broken_what_is_not_supported() {
     for (name, why) in [
         ("arith.jpg", "arithmetic coding"),
         ("bits12.jpg", "12 bits"),
@@ -223,14 +225,16 @@ fn segment(
 ) -> Result<Segmentation> {
     let classes = parse_words(&WORDS[..2])?;
     let options = Options {
-        method: Some(setting.method),
-        residual: setting.residual,
-        refine: Some(setting.refine.clone()),
         background: Background::Words(vec![WORDS[2].into()]),
-        crops: Budget::Ten,
-        guidance,
-        regions: 3,
-        ..Options::default()
+        parameters: Parameters {
+            residual: setting.residual,
+            multi_scale: Some(setting.multi_scale),
+            crops: Budget::Ten,
+            guidance,
+            regions: 3,
+            ..Parameters::default()
+        },
+        ..Options::from(setting.clone())
     };
     block_on(segmenter.segment(image, &classes, &options, &mut NoProgress))
 }
@@ -271,7 +275,7 @@ const THIN: [(u32, u32); 5] = [
 ];
 
 #[test]
-fn thin_pictures_are_segmented_by_every_method() {
+fn segment_takes_thin_pictures_with_every_method() {
     for patch in [16, 32] {
         let segmenter = narrow(patch);
         for (width, height) in THIN {
@@ -288,7 +292,7 @@ fn thin_pictures_are_segmented_by_every_method() {
 }
 
 #[test]
-fn thin_pictures_have_guidance_regions_and_names() {
+fn classify_takes_thin_pictures() {
     let segmenter = narrow(16);
     let clip_diy = Pipeline::all()
         .into_iter()
@@ -304,7 +308,7 @@ fn thin_pictures_have_guidance_regions_and_names() {
 }
 
 #[test]
-fn pictures_of_every_shape_have_cells() {
+fn encode_has_cells_for_pictures_of_every_shape() {
     let segmenters = [(16, narrow(16)), (32, narrow(32))];
     let side = || prop_oneof![1..=4u32, 5..=400u32, 401..=MAX_SIDE, Just(MAX_SIDE)];
     let mut runner = TestRunner::new(Config::with_cases(24));

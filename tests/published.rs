@@ -74,7 +74,7 @@ impl Made {
 fn check(name: &'static str) {
     let made = Made::new(name);
     let device = Device::flex();
-    let network = Network::of(made.model(), &device);
+    let network = Network::new(made.model(), &device);
     made.check(&network, &device, "errors.json");
 }
 

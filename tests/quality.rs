@@ -29,7 +29,7 @@ fn segmenter() -> Segmenter {
 }
 
 #[test]
-fn mean_iou_on_held_out_scenes() {
+fn segment_reaches_its_mean_iou_on_held_out_scenes() {
     let segmenter = segmenter();
     let evaluation = Evaluation {
         segmenter: &segmenter,
@@ -68,7 +68,7 @@ fn pairs() -> impl Iterator<Item = (Scene, [usize; 2])> {
 }
 
 #[test]
-fn colors_tell_things_of_one_kind_apart() {
+fn segment_tells_things_of_one_kind_apart_by_color() {
     let segmenter = segmenter();
     let options = Options {
         background: Background::None,

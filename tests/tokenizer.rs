@@ -83,7 +83,7 @@ fn encode(text: &str) -> Vec<u32> {
 }
 
 #[test]
-fn ids_are_those_of_the_reference() {
+fn encode_matches_the_reference() {
     let cases: Vec<(String, Vec<u32>)> =
         serde_json::from_str(include_str!("fixtures/tokenizer/cases.json")).expect("cases");
     assert!(cases.len() >= 2000, "{} cases", cases.len());
@@ -107,7 +107,7 @@ fn ids_are_those_of_the_reference() {
 }
 
 #[test]
-fn special_tokens_in_a_text_are_words() {
+fn encode_reads_special_tokens_in_a_text_as_words() {
     for special in [
         "<|endoftext|>",
         "<|startoftext|>",
@@ -126,7 +126,7 @@ fn special_tokens_in_a_text_are_words() {
 }
 
 #[test]
-fn long_texts_take_milliseconds() {
+fn encode_takes_milliseconds_for_long_texts() {
     // What is slow in a careless implementation: one word, entities in entities, many
     // candidates for an entity, many characters to normalise.
     let texts = [
@@ -172,7 +172,7 @@ fn text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_text_has_ids_between_start_and_end(text in text()) {
+    fn encode_puts_any_text_between_start_and_end(text in text()) {
         let ids = encode(&text);
         prop_assert!((2..=CONTEXT).contains(&ids.len()));
         prop_assert_eq!((ids[0], ids[ids.len() - 1]), (START, END));
@@ -181,7 +181,7 @@ proptest! {
 
     /// What is cut off changes nothing in what is left.
     #[test]
-    fn a_shorter_context_has_the_same_ids(text in text()) {
+    fn encode_gives_a_shorter_context_the_same_ids(text in text()) {
         static SHORT: LazyLock<Vec<Tokenizer>> =
             LazyLock::new(|| [2, 3, 8, 30].map(published).into());
         let all = encode(&text);

@@ -12,3 +12,4 @@ mod tokenizer;
 pub use config::{ClipConfig, TextConfig, VisionConfig};
 pub use guide_config::{GuideConfig, vit_name};
 pub use tokenizer::Tokenizer;
+pub(crate) use tokenizer::byte_letters;

@@ -104,7 +104,7 @@ pub fn manifest(shard: &[u8], words: &[u8]) -> Value {
             file,
             bytes,
             sha256,
-        } = FileEntry::of(name, contents);
+        } = FileEntry::new(name, contents);
         // Nobody reads an empty file, but the manifest must not be what refuses it.
         json!({"file": file, "bytes": bytes.max(1), "sha256": sha256})
     };

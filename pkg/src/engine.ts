@@ -42,6 +42,8 @@ export type Windows = 'auto' | 'whole' | { size: number; stride: number };
 /** What `segment` does where it is not told. */
 export interface Methods {
   default: Method;
+  /** Whether it looks at the picture at finer scales, too. */
+  multiScale: boolean;
   refine: Refinement[];
 }
 
@@ -98,6 +100,8 @@ export interface EngineEncodeOptions {
 export interface EngineSegmentOptions {
   method?: Method;
   residual?: boolean;
+  multiScale?: boolean;
+  maxSeconds?: number;
   background?: 'auto' | 'none' | string[];
   refine?: Refinement[];
   threshold?: number;

@@ -21,6 +21,17 @@ export interface SegmentOptions extends CallOptions {
   method?: Method | undefined;
   /** Whether the last block keeps its residual connection. Default: chosen by the method. */
   residual?: boolean | undefined;
+  /**
+   * Of the methods that read patches: whether they look at the picture at finer scales, too. The
+   * first answer, from the whole picture, comes by `onPartial`. Default: as `segmenter.methods`
+   * says, `false` if another `method` is chosen.
+   */
+  multiScale?: boolean | undefined;
+  /**
+   * With `multiScale`: scales that are not expected to be done within so many seconds are left out,
+   * so that a slow device answers as well. `Infinity` leaves out none. Default 10.
+   */
+  maxSeconds?: number | undefined;
   /** What the words do not name: chosen words (`auto`), nothing, or your own background words. Default `auto`. */
   background?: 'auto' | 'none' | readonly string[] | undefined;
   /** Steps on the scores, in this order. Default: those of `segmenter.methods`. */
@@ -34,7 +45,7 @@ export interface SegmentOptions extends CallOptions {
   /** Of `two-stage`: how many regions it names at most, 1 to 200. Default: chosen by the method. */
   regions?: number | undefined;
   /**
-   * Gets coarse answers of `clip-diy` that sharpen, while the call goes on. Each is freed when the
+   * Gets coarse answers of `multiScale` and `clip-diy` that sharpen, while the call goes on. Each is freed when the
    * next one or the final one is there; `labels`, `classes` and `toImageData` stay of use. If the
    * call is stopped or fails, the last one lives on until you free it.
    */
@@ -56,6 +67,8 @@ export function checkSegment(options: unknown): CheckedSegment {
   const given = ownEntries(options, 'segment', [
     'method',
     'residual',
+    'multiScale',
+    'maxSeconds',
     'background',
     'refine',
     'threshold',
@@ -70,6 +83,8 @@ export function checkSegment(options: unknown): CheckedSegment {
     engine: defined({
       method: optional(given, 'method', oneOf(methods)),
       residual: optional(given, 'residual', boolean),
+      multiScale: optional(given, 'multiScale', boolean),
+      maxSeconds: optional(given, 'maxSeconds', duration),
       background: optional(given, 'background', background),
       refine: optional(given, 'refine', listOf(oneOf(refinements))),
       threshold: optional(given, 'threshold', fraction),
@@ -86,6 +101,11 @@ const regionCount: Check<number> = (value, name) => {
   const count = positiveInteger(value, name);
   if (count > mostRegions) throw wrong(name, `a whole number from 1 to ${mostRegions}`);
   return count;
+};
+
+const duration: Check<number> = (value, name) => {
+  if (typeof value !== 'number' || !(value >= 0)) throw wrong(name, 'a number of seconds');
+  return value;
 };
 
 const background: Check<'auto' | 'none' | string[]> = (value, name) => {

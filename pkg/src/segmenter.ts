@@ -66,8 +66,8 @@ export class Segmenter {
 
   /** What `segment` does where it is not told; differs by device. */
   get methods(): Methods {
-    const { default: method, refine } = this.#bridge.loaded.methods;
-    return { default: method, refine: [...refine] };
+    const { refine, ...methods } = this.#bridge.loaded.methods;
+    return { ...methods, refine: [...refine] };
   }
 
   /** Whether what was loaded is there for the next visit. */

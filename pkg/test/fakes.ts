@@ -355,7 +355,7 @@ class FakeEngine implements Engine {
 
   methods(): Methods {
     const method = this.#kind === 'cpu' ? 'clip-diy' : 'pearl';
-    return { default: method, refine: ['tlp'] };
+    return { default: method, multiScale: false, refine: ['tlp'] };
   }
 
   async encode(bytes: Uint8Array, _options: object, checkpoint: Checkpoint) {

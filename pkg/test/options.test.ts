@@ -36,6 +36,8 @@ test('everything that may be given arrives', () => {
   const engine = {
     method: 'clip-diy',
     residual: true,
+    multiScale: false,
+    maxSeconds: Number.POSITIVE_INFINITY,
     background: ['sky'],
     refine: ['pamr', 'tlp', 'key-smoothing', 'prompt-denoising'],
     threshold: 0,
@@ -85,6 +87,10 @@ test('wrong values are refused by name', () => {
   refused(() => checkEncode({ size: 2.5 }), '"size"');
   refused(() => checkSegment({ method: 'toString' }), '"method"');
   refused(() => checkSegment({ residual: 1 }), '"residual"');
+  refused(() => checkSegment({ multiScale: 1 }), '"multiScale"');
+  for (const maxSeconds of [-1, Number.NaN, '3']) {
+    refused(() => checkSegment({ maxSeconds }), '"maxSeconds"');
+  }
   refused(() => checkSegment({ background: 'sky' }), '"background"');
   refused(() => checkSegment({ background: ['sky', 3] }), '"background[1]"');
   refused(() => checkSegment({ refine: 'pamr' }), '"refine"');

@@ -261,7 +261,7 @@ test('what finishes in spite of an abort is freed', async () => {
 
 test('the methods are those of the device', async () => {
   const segmenter = await load();
-  assert.deepEqual(segmenter.methods, { default: 'clip-diy', refine: ['tlp'] });
+  assert.deepEqual(segmenter.methods, { default: 'clip-diy', multiScale: false, refine: ['tlp'] });
   segmenter.methods.refine.push('pamr');
   assert.deepEqual(segmenter.methods.refine, ['tlp']);
   engine.device = 'webgpu';

@@ -25,7 +25,7 @@ const FILES: [(&str, &[u8]); 4] = [
 ];
 
 impl Bundle {
-    /// The built-in bundle, which knows procedural cartoon scenes.
+    /// The built-in bundle, which was trained on procedural cartoon scenes.
     ///
     /// # Errors
     ///

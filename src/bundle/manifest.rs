@@ -28,7 +28,7 @@ pub struct Source {
     /// The exact revision, where the source has such a thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// The files it was made of, where the source says what their hashes are.
+    /// The files it was made of, where the source publishes their hashes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<SourceFile>,
 }
@@ -73,7 +73,7 @@ pub struct FileEntry {
 impl FileEntry {
     /// The entry of a file with these contents.
     #[must_use]
-    pub fn of(file: impl Into<String>, contents: &[u8]) -> Self {
+    pub fn new(file: impl Into<String>, contents: &[u8]) -> Self {
         Self {
             file: file.into(),
             bytes: contents.len() as u64,
@@ -180,7 +180,7 @@ pub struct Manifest {
     pub source: Source,
     /// The network.
     pub architecture: ClipConfig,
-    /// A second network that tells where things are.
+    /// A second network that finds where things are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guide: Option<GuideConfig>,
     /// How the weights are stored.
@@ -188,7 +188,7 @@ pub struct Manifest {
     /// The short side in pixels to which pictures are brought for dense prediction, unless the
     /// caller says otherwise.
     pub picture_size: u32,
-    /// The names that make up the background of pictures of the kind that the model knows;
+    /// The names that make up the background of pictures like those of the training data;
     /// empty for the common names of photographs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub background: Vec<String>,
@@ -210,7 +210,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that says what is wrong with it.
+    /// [`Error::Model`] that names what is wrong with it.
     pub fn parse(json: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {
@@ -326,7 +326,7 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
-        let entry = |file: &str| FileEntry::of(file, b"contents");
+        let entry = |file: &str| FileEntry::new(file, b"contents");
         Manifest {
             format: FORMAT,
             name: "test".into(),
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_survives_writing_and_reading() {
+    fn parse_reads_back_what_was_written() {
         let json = serde_json::to_vec(&manifest()).unwrap();
         assert_eq!(Manifest::parse(&json), Ok(manifest()));
     }
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn spoilt_manifests_are_refused() {
+    fn parse_refuses_spoilt_manifests() {
         type Spoil = fn(&mut Manifest);
         let cases: [(&str, Spoil); 7] = [
             ("format", |m| m.format = FORMAT + 1),
@@ -410,15 +410,15 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_noticed() {
-        let entry = FileEntry::of("x", b"contents");
+    fn check_notices_a_changed_byte() {
+        let entry = FileEntry::new("x", b"contents");
         let known = entry.sha256.clone();
         for hash in [None, Some(known.as_str())] {
             assert_eq!(entry.check(b"contents", hash), Ok(()));
             let shorter = entry.check(b"content", hash);
             assert!(matches!(shorter, Err(Error::Integrity(_))));
         }
-        let other = FileEntry::of("a", b"contentz").sha256;
+        let other = FileEntry::new("a", b"contentz").sha256;
         for hash in [None, Some(other.as_str())] {
             let changed = entry.check(b"contentz", hash);
             assert!(matches!(changed, Err(Error::Integrity(_))));

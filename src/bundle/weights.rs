@@ -79,7 +79,7 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// As [`Bundle::read`].
+    /// Those of [`Bundle::read`].
     #[cfg(feature = "cli")]
     pub fn read_unfinished(directory: &Path, manifest: &Manifest) -> Result<Self> {
         Self::new(manifest_json(manifest)?.as_bytes())?.filled(directory)
@@ -95,7 +95,7 @@ impl Bundle {
         Ok(self)
     }
 
-    /// What the bundle says of itself.
+    /// The manifest of the bundle.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -130,7 +130,7 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// As [`Bundle::add`].
+    /// Those of [`Bundle::add`].
     pub fn add_hashed(&mut self, file: &str, contents: &[u8], hash: Option<&str>) -> Result<()> {
         if file == self.manifest.tokenizer.file {
             self.manifest.tokenizer.check(contents, hash)?;
@@ -331,7 +331,7 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Finds it and notes which tensors of the file were used; otherwise says what the file does
+    /// Finds it and notes which tensors of the file were used; otherwise returns what the file does
     /// wrong.
     fn read(
         &self,
@@ -371,14 +371,14 @@ impl Wanted<'_> {
             (Dtype::F16, _) => is(shape).map(|()| Stored::F16(f16s(&view))),
             (Dtype::I8, true) => {
                 is(shape)?;
-                Ok(Stored::Q8(q8::Matrix {
+                Ok(Stored::Q8(q8::Q8Matrix {
                     values: view.data().iter().map(|&b| b.cast_signed()).collect(),
                     scales: f32s(&scales(Dtype::F32, &[rows])?),
                 }))
             }
             (Dtype::U8, true) => {
                 is(&[rows, q4::row_bytes(cols)])?;
-                Ok(Stored::Q4(q4::Matrix {
+                Ok(Stored::Q4(q4::Q4Matrix {
                     cols,
                     nibbles: view.data().to_vec(),
                     scales: f16s(&scales(Dtype::F16, &[rows, q4::blocks(cols)])?),

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn words_come_back() {
+    fn read_words_reads_back_what_encode_words_wrote() {
         let words = ready(&[("sky", [0.6, 0.8, 0.0]), ("a \"b\"", [0.0, 0.0, -1.0])]);
         let read = read_words("w", &encode_words(&words).unwrap(), 3).unwrap();
         assert_eq!((read.templates.as_str(), read.words.len()), ("some", 2));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_by_name() {
+    fn read_words_refuses_by_name_what_does_not_fit() {
         let good = encode_words(&ready(&[("sky", [0.6, 0.8, 0.0])])).unwrap();
         let zero = encode_words(&ready(&[("sky", [0.0; 3])])).unwrap();
         let nan = encode_words(&ready(&[("sky", [f32::NAN; 3])])).unwrap();

@@ -49,7 +49,7 @@ pub struct GuideNetwork {
     pub weights: Box<dyn WeightSource>,
 }
 
-/// What a written bundle says of itself beside what the model tells.
+/// What a bundle states about itself beside what follows from the model.
 #[derive(Debug, Clone)]
 pub struct BundleMetadata {
     /// [`Manifest::name`]
@@ -165,7 +165,7 @@ impl BundleWriter {
                 picture_size,
                 background: about.background,
                 pipeline: about.pipeline,
-                tokenizer: FileEntry::of(TOKENIZER_FILE, &tokenizer),
+                tokenizer: FileEntry::new(TOKENIZER_FILE, &tokenizer),
                 words: None,
                 shards: Vec::new(),
             },
@@ -204,7 +204,7 @@ impl BundleWriter {
         };
         let contents = self.encode(&shard.pieces)?;
         self.manifest.shards.push(Shard {
-            entry: FileEntry::of(shard.file.clone(), &contents),
+            entry: FileEntry::new(shard.file.clone(), &contents),
             part: shard.part,
             tensors: shard.pieces.iter().map(|p| self.named(p)).collect(),
         });
@@ -307,7 +307,7 @@ impl SquaredError {
 fn compact(json: &[u8]) -> Vec<u8> {
     serde_json::from_slice(json)
         .and_then(|value: serde_json::Value| serde_json::to_vec(&value))
-        // The tokenizer's own reader has the say about what is wrong with it.
+        // What is wrong with it is reported where it is read.
         .unwrap_or_else(|_| json.to_vec())
 }
 
@@ -452,7 +452,7 @@ pub fn write(
 pub fn add_words(out: &Path, manifest: &mut Manifest, ready: &ReadyWords) -> Result<()> {
     let contents = encode_words(ready)?;
     save(out, WORDS_FILE, &contents)?;
-    manifest.words = Some(FileEntry::of(WORDS_FILE, &contents));
+    manifest.words = Some(FileEntry::new(WORDS_FILE, &contents));
     Ok(())
 }
 
@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_tensor_is_split_by_rows_and_others_are_not() {
+    fn plan_splits_only_large_tensors_and_by_rows() {
         use Role::{Inner, Vector};
         let megabyte = 1 << 20;
         let tensors = [

@@ -1,8 +1,8 @@
-//! Which blocks of a model bear no quantisation.
+//! Which blocks of a model are sensitive to quantisation.
 //!
-//! Few do not, and those far less than the others: a hidden number hundreds of times as large as
-//! its neighbours takes all the codes of its row. A tower with only those in floating point is
-//! nearly as small, and nearly as good as the original.
+//! Few are, and those far more than the others: an activation hundreds of times as large as its
+//! neighbours takes up the whole range of its row. A tower with only those blocks in floating point
+//! is nearly as small, and nearly as good as the original.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ pub async fn blocks_to_keep<S: WeightSource, O: WeightSource>(
     let exact = {
         // Gone before the tries begin: in f32 it is the largest of all.
         let tower = Segmenter::build(manifest.clone(), &mut original()?, Compute::cpu())?;
-        DenseProbe::of(&tower).await?
+        DenseProbe::measure(&tower).await?
     };
     let mut tries = 0;
     let mut cosine = async |kept: &BTreeSet<usize>| {
@@ -46,7 +46,7 @@ pub async fn blocks_to_keep<S: WeightSource, O: WeightSource>(
             kept: kept.clone(),
         };
         let mixed = Segmenter::build(manifest.clone(), &mut mixed, Compute::cpu())?;
-        exact.cosine(&DenseProbe::of(&mixed).await?)
+        exact.cosine(&DenseProbe::measure(&mixed).await?)
     };
     let mut gains = Vec::with_capacity(layers);
     for index in 0..layers {

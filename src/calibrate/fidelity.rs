@@ -13,11 +13,12 @@ use crate::prompt::parse_words;
 use crate::quant::Scheme;
 use crate::scene::{Scene, generate};
 use crate::segmenter::{Background, EncodeOptions, EncodedImage, Options, Segmenter};
+use crate::vector::dot_f64;
 
 /// Held-out scenes that are looked at.
 const SEEDS: std::ops::Range<u64> = 0..4;
 
-/// What a model says of a few pictures and words, to be compared with what another says.
+/// Answers of a model for a few pictures and words, to be compared with those of another.
 #[derive(Debug)]
 pub struct Probe {
     dense: DenseProbe,
@@ -25,7 +26,7 @@ pub struct Probe {
     labels: Vec<LabelMap>,
 }
 
-/// What a vision tower says of a few pictures.
+/// Features of a few pictures by a vision tower.
 #[derive(Debug)]
 pub(super) struct DenseProbe {
     projection: usize,
@@ -49,8 +50,8 @@ pub struct Fidelity {
 }
 
 impl DenseProbe {
-    /// Asks a model.
-    pub(super) async fn of(segmenter: &Segmenter) -> Result<Self> {
+    /// Runs a model.
+    pub(super) async fn measure(segmenter: &Segmenter) -> Result<Self> {
         let mut probe = Self::without_pictures(segmenter);
         for seed in SEEDS {
             probe.look(segmenter, generate(seed)).await?;
@@ -96,12 +97,12 @@ impl DenseProbe {
 }
 
 impl Probe {
-    /// Asks a model, which needs its text tower.
+    /// Runs a model, which needs its text tower.
     ///
     /// # Errors
     ///
     /// Those of [`Segmenter::segment`].
-    pub async fn of(segmenter: &Segmenter) -> Result<Self> {
+    pub async fn measure(segmenter: &Segmenter) -> Result<Self> {
         let scenes: Vec<Scene> = SEEDS.map(generate).collect();
         let things = scenes.iter().flat_map(|scene| &scene.things);
         let things: BTreeSet<&str> = things.map(|thing| thing.name).collect();
@@ -131,7 +132,7 @@ impl Probe {
         Ok(probe)
     }
 
-    /// Compares with what another model of the same architecture said.
+    /// Compares with the answers of another model of the same architecture.
     ///
     /// # Errors
     ///
@@ -181,7 +182,7 @@ impl Fidelity {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that says how far.
+    /// [`Error::Model`] that states how far below.
     pub fn check(&self, scheme: Scheme) -> Result<()> {
         if self.suffices(scheme) {
             return Ok(());
@@ -225,11 +226,7 @@ fn mean_and_worst<'a>(pairs: impl Iterator<Item = (&'a [f32], &'a [f32])>) -> (f
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        let products = a.iter().zip(b);
-        products.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-    };
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    dot_f64(a, b) / (dot_f64(a, a) * dot_f64(b, b)).sqrt()
 }
 
 #[cfg(test)]
@@ -249,14 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn a_model_agrees_with_itself() {
+    fn compare_finds_no_loss_in_the_same_model() {
         let itself = probe([0.0, 1.0], 1).compare(&probe([0.0, 2.0], 1)).unwrap();
         assert_eq!((itself.dense_cosine, itself.label_agreement), (1.0, 1.0));
         itself.check(Scheme::F32).unwrap();
     }
 
     #[test]
-    fn what_differs_is_counted_and_refused() {
+    fn check_refuses_what_compare_finds_below_the_floor() {
         let other = probe([0.0, 1.0], 1).compare(&probe([1.0, 0.0], 0)).unwrap();
         assert_eq!((other.dense_cosine, other.worst_dense_cosine), (0.5, 0.0));
         assert_eq!((other.text_cosine, other.label_agreement), (1.0, 0.5));

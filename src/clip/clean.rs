@@ -2,18 +2,18 @@
 //!
 //! OpenAI's tokenizer runs every text through `fix_text` of the Python library ftfy (here: as in
 //! its version 6.3), decodes HTML entities twice more, collapses white space and lowers case. A
-//! `tokenizer.json` knows only NFC and the last two steps, so all of it is done here.
+//! `tokenizer.json` has only NFC and the last two steps, so all of it is done here.
 //!
 //! Three things differ from the reference on purpose, and what is typed as a special token (see
 //! [`Tokenizer::encode`](super::Tokenizer::encode)):
 //! - ftfy recognises text that was read in a wrong encoding by a long list of heuristics for ten
 //!   encodings, and now and then mistakes honest text for it (`ŁÓDŹ°` becomes `łódʰ`). Here only
-//!   UTF-8 that was read as Windows-1252 is repaired, and only where [`is_misread`] knows it.
+//!   UTF-8 that was read as Windows-1252 is repaired, and only where [`is_misread`] recognises it.
 //! - Entities that are escaped more than [`ROUNDS`] times stay partly escaped.
 //! - ftfy cuts lines after a million characters. Here they stay whole.
 //!
 //! Unicode grows: what is a letter may differ for characters newer than Unicode 14, and the order
-//! of several marks on one letter for marks newer than Unicode 9, which is what the NFC here knows.
+//! of several marks on one letter for marks newer than Unicode 9, which is the version of the NFC here.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -200,8 +200,8 @@ fn high_byte(c: char) -> Option<u8> {
 
 /// Turns UTF-8 that was read as Windows-1252 back into what it was: `cafÃ©` into `café`.
 ///
-/// Where something in the line tells that it was misread, its runs of characters outside ASCII
-/// are taken back if all of them can be, else those that tell it themselves.
+/// Where something in the line shows that it was misread, its runs of characters outside ASCII are
+/// repaired if all of them can be, else those that show it themselves.
 fn repair(text: &str) -> Cow<'_, str> {
     if !is_misread(text) {
         return Cow::Borrowed(text);
@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_step_does_what_the_reference_does() {
+    fn clean_follows_the_reference_in_each_step() {
         for (text, cleaned) in [
             ("  A\tPhoto\r\nof\u{a0}\u{3000}a CAT ", "a photo of a cat"),
             ("", ""),
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn honest_letters_are_not_repaired() {
+    fn repair_leaves_honest_letters() {
         for text in [
             "amanhã…",
             "«café»",
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn the_entities_are_sorted_and_readable() {
+    fn named_reads_every_entity_of_the_sorted_list() {
         assert_eq!(ENTITIES.len(), 2125);
         let names = ENTITIES.iter().map(|(name, _)| name.trim_end_matches('*'));
         assert!(names.clone().is_sorted_by(|a, b| a < b));
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn entities_in_entities_end_after_a_while() {
+    fn clean_stops_decoding_entities_in_entities() {
         let deep = format!("&{}lt;", "amp;".repeat(10 * ROUNDS));
         assert!(clean(&deep).ends_with("amp;lt;"));
         let enough = format!("&{}lt;", "amp;".repeat(ROUNDS));
@@ -399,7 +399,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cleaned_text_is_one_line_without_controls(text in "(\\PC|\\pC|&|;|<|Ã|é|\\s){0,40}") {
+        fn clean_returns_one_line_without_controls(text in "(\\PC|\\pC|&|;|<|Ã|é|\\s){0,40}") {
             let text = clean(&text);
             prop_assert_eq!(text.trim(), &text);
             let odd = text.contains("  ") || text.contains(is_control) || text.contains(['\n', '\t']);
@@ -409,7 +409,7 @@ mod tests {
         /// Without entities, which are decoded anew each time, and capitals, which may compose
         /// with accents only once they are small.
         #[test]
-        fn clean_text_stays_as_it_is(text in "(\\PC|\\pC|<|Ã|é|ﬁ|’|\\s){0,40}") {
+        fn clean_leaves_clean_text(text in "(\\PC|\\pC|<|Ã|é|ﬁ|’|\\s){0,40}") {
             let once = clean(&text.to_lowercase().replace('&', ""));
             prop_assert_eq!(clean(&once), once);
         }

@@ -114,7 +114,7 @@ pub struct ClipConfig {
     pub vision: VisionConfig,
     /// The text tower.
     pub text: TextConfig,
-    /// Numbers of the space that both towers project into.
+    /// Projection dimension: the size of the space that both towers project into.
     pub projection: usize,
     /// The factor on cosines before a softmax, already exponentiated: 100 for OpenAI's CLIPs.
     pub logit_scale: f32,
@@ -227,7 +227,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn impossible_numbers_are_named() {
+    fn validate_names_impossible_numbers() {
         assert_eq!(small().validate(), Ok(()));
         type Spoil = fn(&mut ClipConfig);
         let cases: [(&str, Spoil); 7] = [

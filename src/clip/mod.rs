@@ -1,7 +1,7 @@
 //! CLIP (Radford et al., arXiv 2103.00020): the two towers and the tokenizer.
 //!
 //! Everything is driven by [`ClipConfig`], so that any published ViT CLIP fits. The towers are
-//! plain Burn modules for inference; they know nothing of segmentation. What dense prediction
+//! plain Burn modules for inference, independent of segmentation. What dense prediction
 //! needs, the tokens that enter the last block and that block itself, the vision tower returns
 //! ([`VisionTower::backbone`], [`VisionTower::last_block`]).
 
@@ -22,6 +22,7 @@ pub use config::{ClipConfig, TextConfig, VisionConfig, check_statistics};
 pub use guide_config::{GuideConfig, vit_name};
 pub use text::TextTower;
 pub use tokenizer::Tokenizer;
+pub(crate) use tokenizer::byte_letters;
 pub use vision::{Grid, Positions, VisionTower, patches};
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -44,7 +45,7 @@ pub fn normalise_rows(matrix: Tensor<2>) -> Tensor<2> {
 ///
 /// # Errors
 ///
-/// As [`WeightSource::values`].
+/// Those of [`WeightSource::values`].
 pub fn load_tensor<const D: usize>(
     source: &mut impl WeightSource,
     name: &str,

@@ -1,7 +1,7 @@
 //! From text to token ids, equal to OpenAI's CLIP tokenizer.
 //!
 //! Vocabulary and merges come from the bundle's `tokenizer.json` and are run by the Hugging Face
-//! `tokenizers` crate. What that file says about normalising and splitting is passed over: it
+//! `tokenizers` crate. What that file states about normalising and splitting is ignored: it
 //! lacks most of the reference's cleaning (see [`clean`](super::clean)), composes and lowers
 //! differently, and turns special tokens that somebody typed into the tokens themselves.
 
@@ -43,7 +43,7 @@ impl Tokenizer {
     ///
     /// [`Error::Model`] if it is none, or none for a tower of this config.
     pub fn from_bytes(json: &[u8], config: &super::TextConfig) -> Result<Self> {
-        let file = File::read(json)?;
+        let file = TokenizerJson::read(json)?;
         let ends = file.ends()?;
         if ends.last != config.end_of_text {
             return Err(Error::model(format!(
@@ -65,16 +65,16 @@ impl Tokenizer {
     ///
     /// [`Error::Model`] if it is none of a CLIP.
     pub fn end_of_text(json: &[u8]) -> Result<u32> {
-        Ok(File::read(json)?.ends()?.last)
+        Ok(TokenizerJson::read(json)?.ends()?.last)
     }
 
     /// The highest id that a `tokenizer.json` gives a token.
     ///
     /// # Errors
     ///
-    /// As [`Tokenizer::end_of_text`].
+    /// Those of [`Tokenizer::end_of_text`].
     pub fn highest_id(json: &[u8]) -> Result<u32> {
-        let file = File::read(json)?;
+        let file = TokenizerJson::read(json)?;
         let added = file.added_tokens.iter().map(|token| token.id);
         let ids = file.model.vocab.into_values().chain(added);
         ids.max()
@@ -96,7 +96,7 @@ impl Tokenizer {
             }
             let tokens = self
                 .bpe
-                .tokenize(&byte_letters(word))
+                .tokenize(&spelled(word))
                 .map_err(|e| Error::model(format!("the bundle's tokenizer failed: {e}")))?;
             ids.extend(tokens.iter().map(|Token { id, .. }| *id));
         }
@@ -122,16 +122,19 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     WORD.find_iter(text).map(|word| word.as_str())
 }
 
-/// A word as the vocabulary spells it: each byte of its UTF-8 as a visible character, itself where
-/// it is one in Latin-1, otherwise the next one from U+0100 on.
-fn byte_letters(word: &str) -> String {
-    static LETTERS: LazyLock<[char; 256]> = LazyLock::new(|| {
-        let mut invisible = '\u{100}'..;
-        std::array::from_fn(|byte| match u8::try_from(byte) {
-            Ok(b @ (b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF)) => char::from(b),
-            _ => invisible.next().unwrap_or_default(),
-        })
-    });
+/// The characters by which the vocabulary spells the 256 bytes: a byte that is a visible character
+/// in Latin-1 is that one, any other the next one from U+0100 on.
+pub(crate) fn byte_letters() -> [char; 256] {
+    let mut invisible = '\u{100}'..;
+    std::array::from_fn(|byte| match u8::try_from(byte) {
+        Ok(b @ (b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF)) => char::from(b),
+        _ => invisible.next().unwrap_or_default(),
+    })
+}
+
+/// A word as the vocabulary spells it, by the bytes of its UTF-8.
+fn spelled(word: &str) -> String {
+    static LETTERS: LazyLock<[char; 256]> = LazyLock::new(byte_letters);
     word.bytes().map(|b| LETTERS[usize::from(b)]).collect()
 }
 
@@ -144,7 +147,7 @@ struct Ends {
 
 /// What is used of a `tokenizer.json`.
 #[derive(Deserialize)]
-struct File {
+struct TokenizerJson {
     model: BpeJson,
     post_processor: Option<PostProcessor>,
     #[serde(default)]
@@ -157,7 +160,7 @@ struct Added {
     id: u32,
 }
 
-impl File {
+impl TokenizerJson {
     fn read(json: &[u8]) -> Result<Self> {
         serde_json::from_slice(json).map_err(|e| unreadable(&e))
     }
@@ -182,7 +185,7 @@ struct BpeJson {
     /// Absent in files of early versions.
     r#type: Option<String>,
     vocab: HashMap<String, u32>,
-    merges: Vec<Merge>,
+    merges: Vec<MergeJson>,
     end_of_word_suffix: Option<String>,
     continuing_subword_prefix: Option<String>,
 }
@@ -190,7 +193,7 @@ struct BpeJson {
 /// Two tokens that become one.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Merge {
+enum MergeJson {
     Pair(String, String),
     /// With a space between them.
     Line(String),
@@ -222,7 +225,7 @@ impl BpeJson {
     }
 }
 
-impl Merge {
+impl MergeJson {
     /// The two tokens. They and what they become must be known: the builder relies on it.
     fn pair(self, vocab: &HashMap<String, u32>) -> Result<(String, String)> {
         let pair = match self {
@@ -250,7 +253,7 @@ enum PostProcessor {
         sep: (String, u32),
     },
     TemplateProcessing {
-        single: Vec<Piece>,
+        single: Vec<TemplateItem>,
         special_tokens: HashMap<String, Special>,
     },
     Sequence {
@@ -262,7 +265,7 @@ enum PostProcessor {
 
 /// A place of a template.
 #[derive(Deserialize)]
-enum Piece {
+enum TemplateItem {
     Sequence {},
     SpecialToken { id: String },
 }
@@ -290,9 +293,9 @@ impl PostProcessor {
                 };
                 match single.as_slice() {
                     [
-                        Piece::SpecialToken { id: first },
-                        Piece::Sequence {},
-                        Piece::SpecialToken { id: last },
+                        TemplateItem::SpecialToken { id: first },
+                        TemplateItem::Sequence {},
+                        TemplateItem::SpecialToken { id: last },
                     ] => Some(Ends {
                         first: id(first)?,
                         last: id(last)?,
@@ -313,7 +316,7 @@ mod tests {
 
     use super::*;
 
-    /// A tokenizer that knows four letters and a merge.
+    /// A tokenizer with four letters and a merge.
     fn small() -> Value {
         json!({
             "model": {
@@ -338,14 +341,14 @@ mod tests {
     }
 
     #[test]
-    fn words_are_merged_and_cut_before_the_end_token() {
+    fn encode_merges_words_and_cuts_before_the_end_token() {
         assert_eq!(ids(&small(), ""), [5, 6]);
         assert_eq!(ids(&small(), "AB a"), [5, 4, 2, 6]);
         assert_eq!(ids(&small(), "aab b b b"), [5, 0, 4, 3, 6]);
     }
 
     #[test]
-    fn what_is_unknown_ends_no_text() {
+    fn encode_ends_no_text_at_what_is_unknown() {
         let mut json = small();
         json["model"]["unk_token"] = ">".into();
         assert_eq!(ids(&json, "xab b"), [5, 4, 3, 6]);
@@ -353,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_the_ends_and_the_merges_is_read() {
+    fn from_bytes_reads_all_forms_of_ends_and_merges() {
         let template = json!({
             "type": "TemplateProcessing",
             "single": [
@@ -381,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn tokenizers_of_other_models_are_refused() {
+    fn from_bytes_refuses_tokenizers_of_other_models() {
         let broken: [(&str, Value); 8] = [
             ("/model/type", json!("WordPiece")),
             ("/model/end_of_word_suffix", Value::Null),
@@ -404,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_the_model_lacks_is_named() {
+    fn encode_names_an_id_that_the_model_lacks() {
         let mut json = small();
         json["model"]["vocab"]["ab</w>"] = 7.into();
         let tokenizer = read(&json).expect("it is a tokenizer");
@@ -416,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_read_without_a_model() {
+    fn end_of_text_and_highest_id_need_no_model() {
         let mut json = small();
         assert_eq!(Tokenizer::end_of_text(json.to_string().as_bytes()), Ok(6));
         assert_eq!(Tokenizer::highest_id(json.to_string().as_bytes()), Ok(6));
@@ -425,11 +428,11 @@ mod tests {
     }
 
     #[test]
-    fn bytes_have_the_letters_of_the_vocabulary() {
-        assert_eq!(byte_letters("a é\u{ad}\0"), "aĠÃ©ÂŃĀ");
+    fn spelled_uses_the_letters_of_the_vocabulary() {
+        assert_eq!(spelled("a é\u{ad}\0"), "aĠÃ©ÂŃĀ");
         let all: std::collections::HashSet<_> = (0..=127)
             .map(char::from)
-            .flat_map(|c| byte_letters(&c.to_string()).chars().collect::<Vec<_>>())
+            .flat_map(|c| spelled(&c.to_string()).chars().collect::<Vec<_>>())
             .collect();
         assert_eq!(all.len(), 128);
     }
@@ -437,7 +440,7 @@ mod tests {
     proptest! {
         /// Whatever a `tokenizer.json` says, it is read or refused.
         #[test]
-        fn a_damaged_file_does_not_panic(place in 0..700_usize, byte in any::<u8>(), text in "[ab <>é]{0,9}") {
+        fn from_bytes_never_panics(place in 0..700_usize, byte in any::<u8>(), text in "[ab <>é]{0,9}") {
             let mut bytes = small().to_string().into_bytes();
             let place = place % bytes.len();
             bytes[place] = byte;

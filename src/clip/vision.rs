@@ -45,7 +45,7 @@ pub struct VisionTower {
 }
 
 impl VisionTower {
-    /// Blocks that [`VisionTower::backbone`] runs, each a step of its pace.
+    /// Blocks that [`VisionTower::backbone`] runs, each a step of its progress.
     #[must_use]
     pub fn backbone_blocks(&self) -> usize {
         self.blocks.len().saturating_sub(1)
@@ -98,7 +98,7 @@ impl VisionTower {
                 [width],
                 device,
             )?),
-            positions: Positions::of(table, grid),
+            positions: Positions::new(table, grid),
             // The misspelling is the layout's.
             pre_norm: norm(source, "pre_layrnorm")?,
             blocks,
@@ -131,7 +131,7 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// As [`VisionTower::backbone`].
+    /// Those of [`VisionTower::backbone`].
     pub async fn hidden_states(
         &self,
         patches: Tensor<3>,
@@ -249,7 +249,7 @@ pub struct Positions {
 impl Positions {
     /// Splits a table, `[1 + grid², width]`.
     #[must_use]
-    pub fn of(table: Tensor<2>, grid: usize) -> Self {
+    pub fn new(table: Tensor<2>, grid: usize) -> Self {
         let [rows, width] = table.dims();
         let class = table.clone().slice([0..1, 0..width]).reshape([width]);
         let cells = table.slice([1..rows, 0..width]);

@@ -1,10 +1,20 @@
 //! CLIP-DIY (arXiv 2309.14289): crops at several scales, each scored as a whole picture.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ScoreKind, ScoreMap};
+use super::pieces::{self, Embeddings};
+use super::{
+    Guidance, Method, Model, Parameters, ScoreKind, ScoreMap, View, cell_features::whole_features,
+};
 use crate::clip::Grid;
 use crate::error::{Error, Result};
+use crate::foreground::spectral;
+use crate::progress::Progress;
+use crate::prompt::ClassVectors;
+use crate::readback::read;
 
 /// Cells a side of the score map that all scales are brought to, and on which guidance is
 /// multiplied: as published. Guidance has edges, which a coarser map would blur.
@@ -178,6 +188,146 @@ pub fn guide(scores: &mut ScoreMap, foreground: &ScoreMap) {
             };
         }
     }
+}
+
+/// What was made of a picture so far.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    crops: HashMap<Scale, Embeddings>,
+    foreground: HashMap<Guidance, ScoreMap>,
+}
+
+/// The coarsest scale: an answer soon. The others come with the words.
+pub(super) async fn encode(
+    view: &View,
+    model: &Model<'_>,
+    progress: &mut impl Progress,
+) -> Result<()> {
+    let coarsest = Budget::default().scales()[0];
+    embed_crops(coarsest, view, model, progress)
+        .await
+        .map(|_| ())
+}
+
+/// All scales, and where things are.
+pub(super) async fn prepare(
+    parameters: &Parameters,
+    view: &View,
+    model: &Model<'_>,
+    progress: &mut impl Progress,
+) -> Result<()> {
+    for scale in parameters.crops.scales() {
+        embed_crops(*scale, view, model, progress).await?;
+    }
+    if parameters.guidance != Guidance::None {
+        foreground(parameters.guidance, view, model, progress).await?;
+    }
+    Ok(())
+}
+
+/// The scores of all scales; those of the first scales alone go to `partial` as they come.
+pub(super) async fn scores(
+    parameters: &Parameters,
+    view: &View,
+    model: &Model<'_>,
+    classes: &ClassVectors,
+    progress: &mut impl Progress,
+    partial: &mut impl FnMut(&ScoreMap),
+) -> Result<ScoreMap> {
+    let guidance = parameters.guidance;
+    let guided = guidance != Guidance::None && classes.has_background();
+    let scales = parameters.crops.scales();
+    let mut known = Vec::with_capacity(scales.len());
+    loop {
+        let scale = scales[known.len()];
+        let crops = embed_crops(scale, view, model, progress).await?;
+        known.push((scale.windows, classes.scores(&crops)));
+        let mut scores = fuse(&known, classes.classes(), model.cosine())?;
+        if guided {
+            let foreground = foreground(guidance, view, model, progress).await?;
+            guide(&mut scores, &foreground);
+        }
+        if known.len() == scales.len() {
+            return Ok(scores);
+        }
+        partial(&scores);
+    }
+}
+
+/// The unit vectors of a scale's crops.
+async fn embed_crops(
+    scale: Scale,
+    view: &View,
+    model: &Model<'_>,
+    progress: &mut impl Progress,
+) -> Result<Embeddings> {
+    if let Some(crops) = view.cache().clip_diy.crops.get(&scale) {
+        return Ok(Arc::clone(crops));
+    }
+    let picture = view.picture();
+    let crops: Vec<[u32; 4]> = scale.crops(picture.width(), picture.height()).collect();
+    let cut = |&[x, y, width, height]: &[u32; 4]| picture.crop(x, y, width, height);
+    let crops = pieces::embed(model, &crops, cut, progress).await?;
+    let mut cache = view.cache();
+    cache.clip_diy.crops.insert(scale, Arc::clone(&crops));
+    Ok(crops)
+}
+
+/// How likely each place shows a thing.
+async fn foreground(
+    guidance: Guidance,
+    view: &View,
+    model: &Model<'_>,
+    progress: &mut impl Progress,
+) -> Result<ScoreMap> {
+    if let Some(foreground) = view.cache().clip_diy.foreground.get(&guidance) {
+        return Ok(foreground.clone());
+    }
+    let (grid, likely) = match guidance {
+        Guidance::FoundNetwork => by_guide(view, model, progress).await?,
+        _ => by_features(view, model, progress).await?,
+    };
+    let map = ScoreMap::new(1, grid, likely, ScoreKind::Weight)?;
+    let mut cache = view.cache();
+    cache.clip_diy.foreground.insert(guidance, map.clone());
+    Ok(map)
+}
+
+/// By the vision tower's own features.
+async fn by_features(
+    view: &View,
+    model: &Model<'_>,
+    progress: &mut impl Progress,
+) -> Result<(Grid, Vec<f32>)> {
+    let cells = whole_features(Method::MaskClip, false, view, model, progress).await?;
+    let [_, width] = cells.keys.dims();
+    let keys = read(cells.keys).await?;
+    let grid = view.grid();
+    let likely = spectral::foreground(&keys, width, grid.rows, grid.cols)?;
+    Ok((grid, likely))
+}
+
+/// By the model's guide, pixel by pixel.
+async fn by_guide(
+    view: &View,
+    model: &Model<'_>,
+    progress: &mut impl Progress,
+) -> Result<(Grid, Vec<f32>)> {
+    let guide = model.guide.ok_or_else(|| {
+        Error::input(
+            "This model has no guide. Import it with one, or choose the guidance features or none.",
+        )
+    })?;
+    let network = guide
+        .network
+        .ok_or_else(|| Error::model("The guide of the bundle has not been loaded."))?;
+    let picture = view.picture();
+    let (likely, width, height) = network.foreground(picture, guide.config, progress).await?;
+    let grid = Grid {
+        rows: height as usize,
+        cols: width as usize,
+    };
+    Ok((grid, likely))
 }
 
 #[cfg(test)]

@@ -3,27 +3,40 @@
 //! Six methods read the tower's last block in their own way ([`features`]); two more look at
 //! pieces of the picture with the tower as trained: crops at several scales ([`clip_diy`]) and
 //! regions ([`two_stage`]).
+//!
+//! A method is a file of this module and an arm of [`Method`]. What it makes of a picture without
+//! knowing the words it keeps in the [`View`].
 
+mod cell_features;
 mod clearclip;
 pub mod clip_diy;
 mod last_block;
+mod layer;
 mod maskclip;
+mod multi_scale;
 mod naclip;
 mod outliers;
+mod parameters;
 mod pearl;
+mod pieces;
 mod scclip;
 mod sclip;
 mod score_map;
 pub mod two_stage;
+mod view;
+mod windows;
 
-use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::clip::{Grid, VisionTower};
 use crate::error::{Error, Result};
-use last_block::LastBlock;
+use crate::progress::Progress;
+use crate::prompt::ClassVectors;
 
+pub use cell_features::{CellFeatures, features, whole_features};
+pub use parameters::{Guidance, Parameters};
 pub use score_map::{ScoreKind, ScoreMap};
+pub use view::{Guide, Model, View};
+pub use windows::Windows;
 
 /// A method by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,6 +103,98 @@ impl Method {
     pub fn needs_hidden_states(self) -> bool {
         self == Self::ScClip
     }
+
+    /// Whether it asks the model's [`Guide`] where things are.
+    #[must_use]
+    pub fn needs_guide(self, parameters: &Parameters) -> bool {
+        self == Self::ClipDiy && parameters.guidance == Guidance::FoundNetwork
+    }
+
+    /// Does as much of the work that does not depend on words as a first answer takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
+    pub async fn encode(
+        self,
+        view: &View,
+        model: &Model<'_>,
+        progress: &mut impl Progress,
+    ) -> Result<()> {
+        match self {
+            Self::ClipDiy => clip_diy::encode(view, model, progress).await,
+            Self::TwoStage => two_stage::encode(two_stage::REGIONS, view, model, progress).await,
+            dense => view
+                .hidden_states(model, dense.needs_hidden_states(), progress)
+                .await
+                .map(|_| ()),
+        }
+    }
+
+    /// Does all of the work that does not depend on words.
+    ///
+    /// # Errors
+    ///
+    /// As [`Method::scores`].
+    pub async fn prepare(
+        self,
+        parameters: &Parameters,
+        view: &View,
+        model: &Model<'_>,
+        progress: &mut impl Progress,
+    ) -> Result<()> {
+        match self {
+            Self::ClipDiy => clip_diy::prepare(parameters, view, model, progress).await,
+            Self::TwoStage => two_stage::encode(parameters.regions, view, model, progress).await,
+            dense => cell_features::prepare(dense, parameters, view, model, progress).await,
+        }
+    }
+
+    /// The score of each class at each place, and of the dense methods the cells that were scored;
+    /// coarser scores that come first go to `partial`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for parameters that the model cannot follow, [`Error::Model`] for a guide
+    /// that has not been loaded, [`Error::Cancelled`] from `progress`, [`Error::Device`] if the
+    /// device fails.
+    pub async fn scores(
+        self,
+        parameters: &Parameters,
+        view: &View,
+        model: &Model<'_>,
+        classes: &ClassVectors,
+        progress: &mut impl Progress,
+        partial: &mut impl FnMut(&ScoreMap),
+    ) -> Result<Scores> {
+        match self {
+            Self::ClipDiy => clip_diy::scores(parameters, view, model, classes, progress, partial)
+                .await
+                .map(Scores::from),
+            Self::TwoStage => two_stage::scores(parameters.regions, view, model, classes, progress)
+                .await
+                .map(Scores::from),
+            dense => {
+                let of = (dense, parameters);
+                cell_features::scores(of, view, model, classes, progress, partial).await
+            }
+        }
+    }
+}
+
+/// What a method makes of a picture and classes.
+#[derive(Debug)]
+pub struct Scores {
+    /// The scores.
+    pub map: ScoreMap,
+    /// The cells that were scored, if the method has such.
+    pub cells: Option<CellFeatures>,
+}
+
+impl From<ScoreMap> for Scores {
+    fn from(map: ScoreMap) -> Self {
+        Self { map, cells: None }
+    }
 }
 
 impl std::fmt::Display for Method {
@@ -110,55 +215,4 @@ impl std::str::FromStr for Method {
                 Error::input(format!("{name:?} is no method. Choose one of {names}."))
             })
     }
-}
-
-/// What a method makes of the tokens: a direction for each cell.
-#[derive(Debug, Clone)]
-pub struct CellFeatures {
-    /// Vectors in the space of the text embeddings, `[cells, projection]`: unit vectors, or where
-    /// windows overlap the mean of several.
-    pub features: Tensor<2>,
-    /// Vectors by which cells compare with each other, `[cells, width]`: the last block's keys,
-    /// passed through its output projection, not normalised; where windows overlap the mean of
-    /// several.
-    pub keys: Tensor<2>,
-}
-
-/// Cell features by a dense method.
-///
-/// `residual` keeps the last block's residuals and feed-forward part in `maskclip`; the other
-/// methods are defined with or without them.
-///
-/// # Shapes
-///
-/// - `hidden_states`: what the blocks put out, the last one what enters the last block, each
-///   `[1, 1 + cells, width]`, class token first; all of them if [`Method::needs_hidden_states`], else
-///   the last one suffices
-///
-/// # Errors
-///
-/// [`Error::Internal`] for a tower without blocks, no states or a method that has no cell
-/// features; [`Error::Device`] if the device fails.
-pub async fn features(
-    method: Method,
-    residual: bool,
-    tower: &VisionTower,
-    hidden_states: &[Tensor<3>],
-    grid: Grid,
-) -> Result<CellFeatures> {
-    let entering = hidden_states
-        .last()
-        .ok_or_else(|| Error::internal("cell features of nothing"))?;
-    let block = LastBlock::open(tower, entering.clone())?;
-    Ok(match method {
-        Method::MaskClip => maskclip::maskclip(&block, residual),
-        Method::ClearClip => clearclip::clearclip(&block),
-        Method::Sclip => sclip::sclip(&block),
-        Method::NaClip => naclip::naclip(&block, grid),
-        Method::Pearl => pearl::pearl(&block),
-        Method::ScClip => scclip::scclip(tower, hidden_states, grid).await?,
-        Method::ClipDiy | Method::TwoStage => {
-            return Err(Error::internal(format!("{method} has no cell features")));
-        }
-    })
 }

@@ -32,10 +32,10 @@ impl Repair {
     /// [`Error::Device`](crate::Error::Device) if the device fails.
     pub(super) async fn plan(cells: &Tensor<2>, grid: Grid) -> Result<Self> {
         let factors = local_outlier_factors(&squared_distances(cells).await?, grid.cells());
-        Ok(Self::of(&above_quantile(&factors), grid))
+        Ok(Self::new(&above_quantile(&factors), grid))
     }
 
-    fn of(outliers: &[usize], grid: Grid) -> Self {
+    fn new(outliers: &[usize], grid: Grid) -> Self {
         let mut rows: Vec<i32> = (0..grid.cells() as i32).collect();
         let mut sound = Vec::new();
         for &cell in outliers {

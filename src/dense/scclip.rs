@@ -28,7 +28,7 @@ struct Depths {
 }
 
 impl Depths {
-    fn of(layers: usize) -> Self {
+    fn new(layers: usize) -> Self {
         let at = |block: usize| {
             let moved = (block * layers) as f64 / 12.0;
             (moved.round() as usize).clamp(1, (layers - 1).max(1))
@@ -53,14 +53,14 @@ pub(super) async fn scclip(
     grid: Grid,
 ) -> Result<CellFeatures> {
     let layers = hidden_states.len();
-    let depths = Depths::of(layers);
+    let depths = Depths::new(layers);
     // A tower of one block has no state but the embeddings.
     let state = |block: usize| hidden_states[block.min(layers - 1)].clone();
     let entering = state(layers - 1);
     let repair = Repair::plan(&cells(entering.clone()), grid).await?;
 
-    let deep = Likeness::of(repair.apply(cells(state(depths.deep))));
-    let shallow = Likeness::of(cells(state(depths.shallow)));
+    let deep = Likeness::new(repair.apply(cells(state(depths.deep))));
+    let shallow = Likeness::new(cells(state(depths.shallow)));
     let pass = |tokens: Tensor<3>, cells: Tensor<2>| -> Result<_> {
         let [_, _, width] = tokens.dims();
         let class = tokens.slice([0..1, 0..1, 0..width]).reshape([1, width]);
@@ -91,7 +91,7 @@ fn attend(block: &LastBlock<'_>, deep: &Likeness) -> Tensor<2> {
 struct Likeness(Tensor<2>);
 
 impl Likeness {
-    fn of(cells: Tensor<2>) -> Self {
+    fn new(cells: Tensor<2>) -> Self {
         let unit = normalise_rows(cells);
         Self(unit.clone().matmul(unit.transpose()))
     }

@@ -1,12 +1,158 @@
 //! The two-stage baseline (arXiv 2112.14757): class-agnostic masks, each classified by CLIP on its
 //! masked crop.
 
-use super::{ScoreKind, ScoreMap};
+use std::sync::Arc;
+
+use super::pieces::{self, Embeddings};
+use super::{Model, ScoreKind, ScoreMap, View};
 use crate::clip::Grid;
 use crate::error::{Error, Result};
 use crate::image::Picture;
 use crate::mask::Rle;
-use crate::proposal::Proposals;
+use crate::progress::Progress;
+use crate::prompt::ClassVectors;
+use crate::proposal::{Proposals, propose};
+
+/// Regions that are classified when not told how many.
+pub const REGIONS: usize = 48;
+
+/// The most regions that can be asked for.
+pub const MAX_REGIONS: usize = 200;
+
+/// What was made of a picture so far, with the budget of regions that it was made for.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    proposals: Option<(usize, Arc<Proposals>)>,
+    embeddings: Option<(usize, Embeddings)>,
+}
+
+/// All of the work that does not depend on words.
+pub(super) async fn encode(
+    regions: usize,
+    view: &View,
+    model: &Model<'_>,
+    progress: &mut impl Progress,
+) -> Result<()> {
+    embed_regions(regions, view, model, progress)
+        .await
+        .map(|_| ())
+}
+
+/// The scores of at most so many regions, brought to the pixels that they cover.
+pub(super) async fn scores(
+    regions: usize,
+    view: &View,
+    model: &Model<'_>,
+    classes: &ClassVectors,
+    progress: &mut impl Progress,
+) -> Result<ScoreMap> {
+    let embeddings = embed_regions(regions, view, model, progress).await?;
+    let proposals = proposals(regions, view)?;
+    let probabilities = probabilities(&classes.scores(&embeddings), classes.classes(), model)?;
+    fuse(&proposals, probabilities.values(), classes.classes())
+}
+
+/// What each mask shows: for each mask the probability of each class, by CLIP on the masked
+/// crop (arXiv 2112.14757, section 3.3).
+///
+/// # Shapes
+///
+/// - output: `[masks, classes]`, each row sums to one
+///
+/// # Errors
+///
+/// [`Error::Input`] for a mask that [`check_mask`] refuses, [`Error::Cancelled`] from `progress`,
+/// [`Error::Device`] if the device fails.
+pub async fn classify(
+    masks: &[Rle],
+    view: &View,
+    model: &Model<'_>,
+    classes: &ClassVectors,
+    progress: &mut impl Progress,
+) -> Result<Vec<Vec<f32>>> {
+    if masks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let embeddings = embed_masks(masks, view, model, progress).await?;
+    let by_class = probabilities(&classes.scores(&embeddings), classes.classes(), model)?;
+    let row = |mask| {
+        (0..classes.classes())
+            .map(|class| by_class.class(class)[mask])
+            .collect()
+    };
+    Ok((0..masks.len()).map(row).collect())
+}
+
+/// The region that a person means who points at a pixel; no network is asked.
+///
+/// # Errors
+///
+/// [`Error::Input`] for a pixel outside the picture.
+pub fn region_at(view: &View, x: u32, y: u32) -> Result<Rle> {
+    let picture = view.picture();
+    if x >= picture.width() || y >= picture.height() {
+        return Err(Error::input(format!(
+            "The pixel {x}, {y} is outside the picture of {}×{}.",
+            picture.width(),
+            picture.height()
+        )));
+    }
+    let proposals = proposals(REGIONS, view)?;
+    proposals.mask(proposals.region_at(x, y, picture)?, picture)
+}
+
+fn proposals(budget: usize, view: &View) -> Result<Arc<Proposals>> {
+    if let Some((made_for, proposals)) = &view.cache().two_stage.proposals
+        && *made_for == budget
+    {
+        return Ok(Arc::clone(proposals));
+    }
+    let proposals = Arc::new(propose(view.picture(), budget)?);
+    view.cache().two_stage.proposals = Some((budget, Arc::clone(&proposals)));
+    Ok(proposals)
+}
+
+/// The unit vectors of the picture's regions.
+async fn embed_regions(
+    budget: usize,
+    view: &View,
+    model: &Model<'_>,
+    progress: &mut impl Progress,
+) -> Result<Embeddings> {
+    if let Some((made_for, embeddings)) = &view.cache().two_stage.embeddings
+        && *made_for == budget
+    {
+        return Ok(Arc::clone(embeddings));
+    }
+    let proposals = proposals(budget, view)?;
+    let regions = proposals.regions.iter();
+    let masks: Vec<Rle> = regions
+        .map(|region| proposals.mask(region, view.picture()))
+        .collect::<Result<_>>()?;
+    let embeddings = embed_masks(&masks, view, model, progress).await?;
+    view.cache().two_stage.embeddings = Some((budget, Arc::clone(&embeddings)));
+    Ok(embeddings)
+}
+
+async fn embed_masks(
+    masks: &[Rle],
+    view: &View,
+    model: &Model<'_>,
+    progress: &mut impl Progress,
+) -> Result<Embeddings> {
+    let mean = model.config.pixel_mean;
+    let cut = |mask: &Rle| masked_crop(view.picture(), mask, mean);
+    pieces::embed(model, masks, cut, progress).await
+}
+
+/// A softmax over classes of the cosines of pieces, `[classes, pieces]`.
+fn probabilities(cosines: &[f32], classes: usize, model: &Model<'_>) -> Result<ScoreMap> {
+    let row = Grid {
+        rows: 1,
+        cols: cosines.len() / classes,
+    };
+    Ok(ScoreMap::new(classes, row, cosines.to_vec(), model.cosine())?.probabilities())
+}
 
 /// Whether a mask can be classified in this picture.
 ///
@@ -108,7 +254,7 @@ mod tests {
         let picture = Picture::from_rgb(4, 3, (0..36).collect()).unwrap();
         let labels = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0];
         let map = LabelMap::new(4, 3, labels).unwrap();
-        (picture, Rle::of_class(&map, 1).unwrap())
+        (picture, Rle::from_class(&map, 1).unwrap())
     }
 
     #[test]
@@ -130,7 +276,7 @@ mod tests {
             let (mask, shape) = fixtures::tensor(&format!("crop.{case}.mask"));
             let labels = mask.iter().map(|v| *v as u8).collect();
             let map = LabelMap::new(shape[1] as u32, shape[0] as u32, labels).unwrap();
-            let mask = Rle::of_class(&map, 1).unwrap();
+            let mask = Rle::from_class(&map, 1).unwrap();
             let bounds = mask.bounding_box().map(|v| v as f32);
             fixtures::assert_close(&bounds, &format!("crop.{case}.box"), 0.0);
             let crop = masked_crop(&picture, &mask, mean).unwrap();
@@ -146,7 +292,7 @@ mod tests {
             LabelMap::new(3, 4, vec![1; 12]).unwrap(),
             LabelMap::new(4, 3, vec![0; 12]).unwrap(),
         ] {
-            let mask = Rle::of_class(&map, 1).unwrap();
+            let mask = Rle::from_class(&map, 1).unwrap();
             let error = masked_crop(&picture, &mask, [0.5; 3]).unwrap_err();
             assert_eq!(error.code(), "input");
         }

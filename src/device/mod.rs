@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::kernel;
 use crate::readback::read;
 
-/// What the caller wants to run on.
+/// The kind of device that the caller prefers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preference {
@@ -43,7 +43,7 @@ impl std::str::FromStr for Preference {
 /// The two kinds of device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum DeviceKind {
     /// WebGPU in a browser, or what wgpu finds natively.
     WebGpu,
     /// Burn's Flex backend.
@@ -56,8 +56,8 @@ pub struct Compute {
     /// Where tensors live.
     pub device: Device,
     /// Which kind that is.
-    pub kind: Kind,
-    /// What it calls itself, for people; of the CPU, how its kernels compute.
+    pub kind: DeviceKind,
+    /// The name of the adapter; for the CPU, how its kernels compute.
     pub name: String,
     /// Why the CPU was chosen, if nobody asked for it: a sentence for people.
     pub note: Option<String>,
@@ -69,7 +69,7 @@ impl Compute {
     pub fn cpu() -> Self {
         Self {
             device: Device::flex(),
-            kind: Kind::Cpu,
+            kind: DeviceKind::Cpu,
             name: kernel::cpu::kernel_name().into(),
             note: None,
         }
@@ -139,7 +139,7 @@ async fn open_gpu(software_too: bool) -> Result<Compute> {
     }
     Ok(Compute {
         device: gpu.device,
-        kind: Kind::WebGpu,
+        kind: DeviceKind::WebGpu,
         name: gpu.name,
         note: None,
     })
@@ -147,7 +147,7 @@ async fn open_gpu(software_too: bool) -> Result<Compute> {
 
 async fn init_gpu() -> Result<Gpu> {
     let opened = Device::wgpu_options().init_with_setup_async().await;
-    // What wgpu says of it is a list of backends, which tells nobody what to do.
+    // The message of wgpu is a list of backends, without what to do.
     let (device, setup) = opened.map_err(|_| none_to_open())?;
     let gpu = Gpu::new(device, setup);
     *current_gpu() = Some(gpu.clone());
@@ -254,7 +254,7 @@ mod tests {
 
     /// Twice, since the second device is not opened as the first was.
     #[test]
-    fn a_gpu_that_was_lost_is_replaced() {
+    fn choose_replaces_a_lost_gpu() {
         let load = || {
             let mut bundle = Bundle::built_in().unwrap();
             block_on(Segmenter::load(&mut bundle, Preference::WebGpu))

@@ -15,7 +15,7 @@ use crate::quant::{Scheme, Stored, WeightSource};
 
 const PROJECTION: usize = 16;
 
-/// The embedding as the CPU computes it. `tests::the_cpu_gives_the_stored_answer` guards it.
+/// The embedding as the CPU computes it. `tests::compute_gives_the_stored_answer_on_the_cpu` guards it.
 #[allow(
     clippy::excessive_precision,
     clippy::approx_constant,
@@ -75,7 +75,12 @@ async fn compute(device: &Device, quantised: bool) -> Result<Vec<f32>> {
         activation: Activation::QuickGelu,
         norm_eps: 1e-5,
     };
-    let tower = VisionTower::load(&mut Pattern { quantised }, &config, PROJECTION, device)?;
+    let tower = VisionTower::load(
+        &mut PatternWeights { quantised },
+        &config,
+        PROJECTION,
+        device,
+    )?;
     let side = 14 * config.patch;
     let picture = pattern("picture", 3 * side * side, 1.5);
     let (cut, grid) = patches(&picture, side, side, config.patch, device)?;
@@ -85,11 +90,11 @@ async fn compute(device: &Device, quantised: bool) -> Result<Vec<f32>> {
 
 /// Weights made up from their names. Matrices are those that 8 bits can hold, so that blocks in
 /// plain f32 and on our kernels have the same answer.
-struct Pattern {
+struct PatternWeights {
     quantised: bool,
 }
 
-impl WeightSource for Pattern {
+impl WeightSource for PatternWeights {
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let count = shape.iter().product();
         if let [rows, cols] = *shape {
@@ -150,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cpu_gives_the_stored_answer() {
+    fn compute_gives_the_stored_answer_on_the_cpu() {
         let answer = pollster::block_on(compute(&Device::flex(), false)).unwrap();
         for (a, b) in answer.iter().zip(ANSWER) {
             assert!((a - b).abs() < 1e-4, "computed {answer:?}");
@@ -158,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_answer_is_noticed() {
+    fn check_notices_a_wrong_answer() {
         // The answer must not be one that a broken device gives by chance, such as zeros.
         assert!(ANSWER.iter().any(|a| a.abs() > 10.0 * TOLERANCE));
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What is said of where things lay. The same files elsewhere give the same numbers.
+/// Where the files lay; for people only. The same files elsewhere give the same numbers.
 const WHERE: [&str; 2] = ["folder", "class_file"];
 
 /// Everything that a number depends on, by name: the program, the model, the pictures, the names of

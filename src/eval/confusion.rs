@@ -195,7 +195,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn by_hand() {
+    fn confusion_scores_what_was_computed_by_hand() {
         let mut confusion = Confusion::new(3);
         confusion.add(&[0, 0, 1, 1, 255], &[0, 1, 1, 1, 0]).unwrap();
         assert_eq!(confusion.iou(), vec![Some(0.5), Some(2.0 / 3.0), None]);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn unlabelled_pixels_are_misses() {
+    fn confusion_counts_unlabelled_pixels_as_misses() {
         let mut confusion = Confusion::new(2);
         confusion
             .add(&[0, 0, 1, 1], &[0, UNLABELLED, 1, 1])
@@ -216,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn add_refuses_what_does_not_fit() {
         let mut confusion = Confusion::new(2);
         assert!(confusion.add(&[0], &[0, 1]).is_err());
         assert!(confusion.add(&[0], &[2]).is_err());
     }
 
     #[test]
-    fn matrices_of_files_are_square() {
+    fn confusion_reads_only_square_matrices() {
         let mut confusion = Confusion::new(2);
         confusion.add(&[0, 1, 1], &[1, 1, UNLABELLED]).unwrap();
         let text = serde_json::to_string(&confusion).unwrap();
@@ -240,7 +240,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_add_up_to_the_whole(
+        fn merge_of_parts_is_the_whole(
             pixels in prop::collection::vec((0u8..6, 0u8..5), 1..80), at in 0usize..80,
         ) {
             let (truth, answer): (Vec<u8>, Vec<u8>) = pixels.into_iter().unzip();
@@ -254,7 +254,7 @@ mod tests {
         }
 
         #[test]
-        fn a_perfect_answer_scores_one(truth in prop::collection::vec(0u8..5, 1..50)) {
+        fn confusion_scores_a_perfect_answer_one(truth in prop::collection::vec(0u8..5, 1..50)) {
             let mut confusion = Confusion::new(5);
             confusion.add(&truth, &truth).unwrap();
             prop_assert_eq!(confusion.mean_iou(), 1.0);

@@ -20,4 +20,4 @@ pub use run::Evaluation;
 pub use save::Save;
 pub use sclip::Sclip;
 pub use set::TestSet;
-pub use shard::Shard;
+pub use shard::EvalShard;

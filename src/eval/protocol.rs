@@ -12,7 +12,8 @@ use crate::mask::UNLABELLED;
 use crate::progress::NoProgress;
 use crate::prompt::Class;
 use crate::segmenter::{
-    Background, EncodeOptions, EncodedImage, Guidance, Options, Pipeline, Segmenter, Windows,
+    Background, EncodeOptions, EncodedImage, Guidance, Options, Parameters, Pipeline, Segmenter,
+    Windows,
 };
 
 /// How pictures are answered.
@@ -37,13 +38,13 @@ pub struct Own {
 }
 
 /// A picture that the vision tower has seen.
-pub(super) enum View {
+pub(super) enum SeenPicture {
     Own(Box<EncodedImage>),
     Sclip(SclipView),
 }
 
 /// What is computed once for all pictures.
-pub(super) struct Words {
+pub(super) struct ClassQueries {
     classes: Vec<Class>,
     /// The vectors of the names of [`Sclip`].
     vectors: Vec<Vec<f32>>,
@@ -89,9 +90,9 @@ impl Protocol {
                 "size": own.encode.size.unwrap_or(segmenter.manifest().picture_size),
                 "windows": windows(own.encode.windows),
                 "threshold": own.options.threshold,
-                "crops": own.options.crops,
-                "guidance": own.options.guidance,
-                "regions": own.options.regions,
+                "crops": own.options.parameters.crops,
+                "guidance": own.options.parameters.guidance,
+                "regions": own.options.parameters.regions,
                 "logit_scale": segmenter.manifest().architecture.logit_scale,
                 "templates": crate::prompt::templates_id(),
             }),
@@ -115,7 +116,7 @@ impl Protocol {
     }
 
     /// Embeds all names, so that no picture's time holds that.
-    pub(super) async fn embed(&self, segmenter: &Segmenter, set: &TestSet) -> Result<Words> {
+    pub(super) async fn embed(&self, segmenter: &Segmenter, set: &TestSet) -> Result<ClassQueries> {
         let classes = set.classes();
         let vectors = match self {
             Self::Own(own) => {
@@ -126,7 +127,7 @@ impl Protocol {
             }
             Self::Sclip(sclip) => sclip.embed(segmenter).await?,
         };
-        Ok(Words { classes, vectors })
+        Ok(ClassQueries { classes, vectors })
     }
 
     /// Has the vision tower see a picture, for all settings.
@@ -135,7 +136,7 @@ impl Protocol {
         segmenter: &Segmenter,
         sample: &Sample,
         settings: &[Pipeline],
-    ) -> Result<View> {
+    ) -> Result<SeenPicture> {
         let method = if settings.iter().any(|s| s.method.needs_hidden_states()) {
             Method::ScClip
         } else {
@@ -149,23 +150,27 @@ impl Protocol {
                 };
                 let picture = sample.picture.clone();
                 let image = segmenter.encode(picture, &options, &mut NoProgress).await?;
-                Ok(View::Own(Box::new(image)))
+                Ok(SeenPicture::Own(Box::new(image)))
             }
             Self::Sclip(sclip) => {
                 let view = sclip.see(segmenter, &sample.picture, method).await?;
-                Ok(View::Sclip(view))
+                Ok(SeenPicture::Sclip(view))
             }
         }
     }
 
     /// What [`Segmenter::segment`] is asked for one row.
     fn options_of(own: &Own, setting: &Pipeline, background: &Background) -> Options {
+        let chosen = Options::from(setting.clone());
         Options {
-            method: Some(setting.method),
-            residual: setting.residual,
-            refine: Some(setting.refine.clone()),
+            parameters: Parameters {
+                residual: setting.residual,
+                multi_scale: Some(setting.multi_scale),
+                ..own.options.parameters
+            },
             background: background.clone(),
-            ..own.options.clone()
+            threshold: own.options.threshold,
+            ..chosen
         }
     }
 
@@ -173,16 +178,16 @@ impl Protocol {
     pub(super) async fn prepare(
         &self,
         segmenter: &Segmenter,
-        view: &View,
+        view: &SeenPicture,
         setting: &Pipeline,
         background: &Background,
     ) -> Result<()> {
         match (self, view) {
-            (Self::Own(own), View::Own(image)) => {
+            (Self::Own(own), SeenPicture::Own(image)) => {
                 let options = Self::options_of(own, setting, background);
                 segmenter.prepare(image, &options, &mut NoProgress).await
             }
-            (Self::Sclip(sclip), View::Sclip(view)) => {
+            (Self::Sclip(sclip), SeenPicture::Sclip(view)) => {
                 sclip.prepare(segmenter, view, setting).await
             }
             _ => Err(Error::internal("a view of another protocol")),
@@ -193,14 +198,14 @@ impl Protocol {
     pub(super) async fn answer(
         &self,
         segmenter: &Segmenter,
-        (sample, view): (&Sample, &View),
-        words: &Words,
+        (sample, view): (&Sample, &SeenPicture),
+        words: &ClassQueries,
         setting: &Pipeline,
         background: &Background,
         counts_background: bool,
     ) -> Result<Answer> {
         let labels = match (self, view) {
-            (Self::Own(own), View::Own(image)) => {
+            (Self::Own(own), SeenPicture::Own(image)) => {
                 let options = Self::options_of(own, setting, background);
                 let answer = segmenter
                     .label(image, &words.classes, &options, &mut NoProgress)
@@ -214,7 +219,7 @@ impl Protocol {
                     labels.copied().collect()
                 }
             }
-            (Self::Sclip(sclip), View::Sclip(view)) => {
+            (Self::Sclip(sclip), SeenPicture::Sclip(view)) => {
                 sclip
                     .label(segmenter, view, &words.vectors, setting, &sample.picture)
                     .await?
@@ -230,7 +235,7 @@ impl Protocol {
     /// Whether a setting reads the cells of the whole picture, itself or for its guide.
     pub(super) fn uses_cells(&self, method: Method) -> bool {
         let guided = match self {
-            Self::Own(own) => own.options.guidance == Guidance::Features,
+            Self::Own(own) => own.options.parameters.guidance == Guidance::Features,
             Self::Sclip(_) => false,
         };
         method.is_dense() || (method == Method::ClipDiy && guided)

@@ -1,10 +1,10 @@
-//! What comes of an evaluation, and how parts of it add up.
+//! The report of an evaluation, and how the reports of its parts add up.
 
 use serde::{Deserialize, Serialize};
 
 use super::conditions::Conditions;
-use super::{Confusion, Shard};
-use crate::device::Kind;
+use super::{Confusion, EvalShard};
+use crate::device::DeviceKind;
 use crate::error::{Error, Result};
 use crate::segmenter::Pipeline;
 
@@ -20,11 +20,11 @@ pub struct Report {
     /// The model's name.
     pub model: String,
     /// Where it ran.
-    pub device: Kind,
+    pub device: DeviceKind,
     /// Number of pictures measured.
     pub pictures: usize,
     /// Which part of the pictures.
-    pub shard: Shard,
+    pub shard: EvalShard,
     /// Mean intersection over union over the classes, and the background if there is one.
     pub miou: f64,
     /// Mean over the same classes of the share of a class's pixels that is answered rightly.
@@ -104,14 +104,14 @@ impl Report {
             merged.failures.extend(part.failures);
             shards.push(part.shard);
         }
-        if !shards.iter().copied().eq(Shard::all(count)) {
+        if !shards.iter().copied().eq(EvalShard::all(count)) {
             let found: Vec<String> = shards.iter().map(ToString::to_string).collect();
             return Err(Error::input(format!(
                 "Shards {} are here, but 1/{count} to {count}/{count} are needed, each once. Name the reports of all of them.",
                 found.join(", ")
             )));
         }
-        merged.shard = Shard::WHOLE;
+        merged.shard = EvalShard::WHOLE;
         merged.failures.sort_by_key(|failure| failure.index);
         merged.seconds_per_picture = seconds / merged.pictures.max(1) as f64;
         Ok(merged.with_confusion(confusion))

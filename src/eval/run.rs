@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::conditions::digest;
 use super::datasets::Sample;
-use super::protocol::{Protocol, Words};
+use super::protocol::{ClassQueries, Protocol};
 use super::save::Answer;
 use super::set::TestSet;
-use super::state::{Row, State};
-use super::{ClassIou, Conditions, Confusion, Failure, Report, Save, Shard};
+use super::state::{State, Tally};
+use super::{ClassIou, Conditions, Confusion, EvalShard, Failure, Report, Save};
 use crate::bundle::manifest_json;
 use crate::dense::Method;
 use crate::error::{Error, Result};
@@ -34,17 +34,17 @@ pub struct Evaluation<'a> {
     /// How pictures are answered.
     pub protocol: Protocol,
     /// Which part of the pictures.
-    pub shard: Shard,
+    pub shard: EvalShard,
     /// A file to go on from when an evaluation was stopped, kept up to date.
     pub state: Option<PathBuf>,
     /// Which answers to keep, if any.
     pub save: Option<Save>,
-    /// The file that the names of the classes came from, if any; only to be told.
+    /// The file that the names of the classes came from, if any; for the report only.
     pub class_file: Option<PathBuf>,
 }
 
 /// A row of the table of results.
-struct Pair {
+struct Variant {
     setting: Pipeline,
     background: Background,
     /// Whether the background is a class that is counted, the one before all others.
@@ -54,18 +54,18 @@ struct Pair {
 }
 
 /// What stays the same from picture to picture.
-struct Plan {
-    pairs: Vec<Pair>,
+struct RunPlan {
+    pairs: Vec<Variant>,
     /// See [`TestSet::listing`].
     listing: Vec<String>,
 }
 
-/// Method and residual flag: what a picture is prepared for.
-type Prepared = (Method, bool);
+/// Method, residual flag and whether it looks at several scales: what a picture is prepared for.
+type Prepared = (Method, bool, bool);
 
 impl Evaluation<'_> {
     /// Measures, calling `progress` with the number of pictures done. A picture that cannot be used
-    /// is told of in the reports, which are then of the others.
+    /// is listed in the reports, which are then of the others.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Evaluation<'_> {
     /// a state that belongs to another evaluation; those of [`Segmenter`]; [`Error::Io`] where a
     /// file cannot be written.
     pub async fn run(&self, mut progress: impl FnMut(usize)) -> Result<Vec<Report>> {
-        let plan = Plan {
+        let plan = RunPlan {
             pairs: self.pairs()?,
             listing: self.set.listing()?,
         };
@@ -93,7 +93,7 @@ impl Evaluation<'_> {
 
     async fn measure_all(
         &self,
-        plan: &Plan,
+        plan: &RunPlan,
         state: &mut State,
         progress: &mut impl FnMut(usize),
     ) -> Result<()> {
@@ -123,12 +123,12 @@ impl Evaluation<'_> {
     }
 
     /// Every setting with every background.
-    fn pairs(&self) -> Result<Vec<Pair>> {
+    fn pairs(&self) -> Result<Vec<Variant>> {
         self.protocol.check(&self.settings)?;
         let backgrounds = self.protocol.backgrounds();
         refuse_twice(&self.settings)?;
         refuse_twice(&backgrounds)?;
-        let pair = |setting: &Pipeline, (place, background): (usize, &Background)| Pair {
+        let pair = |setting: &Pipeline, (place, background): (usize, &Background)| Variant {
             setting: setting.clone(),
             background: background.clone(),
             counts_background: self.set.has_background() && *background != Background::None,
@@ -155,9 +155,9 @@ impl Evaluation<'_> {
     async fn measure(
         &self,
         index: usize,
-        pairs: &[Pair],
-        words: &Words,
-        rows: &mut [Row],
+        pairs: &[Variant],
+        words: &ClassQueries,
+        rows: &mut [Tally],
     ) -> Result<Option<Failure>> {
         let seen = match self.set.read(index) {
             Ok(sample) => {
@@ -183,7 +183,7 @@ impl Evaluation<'_> {
         let mut preparing: HashMap<Prepared, f64> = HashMap::new();
         let mut answers = Vec::with_capacity(pairs.len());
         for pair in pairs {
-            let Pair {
+            let Variant {
                 setting,
                 background,
                 ..
@@ -193,7 +193,7 @@ impl Evaluation<'_> {
                 .prepare(self.segmenter, &view, setting, background)
                 .await?;
             let prepared = *preparing
-                .entry((setting.method, setting.residual))
+                .entry((setting.method, setting.residual, setting.multi_scale))
                 .or_insert_with(|| start.elapsed().as_secs_f64());
             let start = Instant::now();
             let asked = (&sample, &view);
@@ -226,7 +226,7 @@ impl Evaluation<'_> {
 
     /// The truth in the numbers of the answer: with a background class that is 0 and classes
     /// follow, without one classes begin at 0 and true background is not counted.
-    fn truth(&self, pair: &Pair, sample: &Sample) -> Vec<u8> {
+    fn truth(&self, pair: &Variant, sample: &Sample) -> Vec<u8> {
         if !self.set.has_background() || pair.counts_background {
             return sample.truth.clone();
         }
@@ -241,7 +241,7 @@ impl Evaluation<'_> {
     fn save_answer(
         &self,
         index: usize,
-        pair: &Pair,
+        pair: &Variant,
         sample: &Sample,
         answer: &Answer,
     ) -> Result<()> {
@@ -261,7 +261,7 @@ impl Evaluation<'_> {
 
     /// Everything that the numbers depend on. The files of `failures`, which gave none, are not
     /// among the pictures' files, so that they can be put right.
-    fn conditions(&self, plan: &Plan, failures: &[Failure]) -> Result<Conditions> {
+    fn conditions(&self, plan: &RunPlan, failures: &[Failure]) -> Result<Conditions> {
         let manifest = self.segmenter.manifest();
         let lines = plan.listing.iter().enumerate();
         let used = lines.filter(|(index, _)| failures.iter().all(|f| f.index != *index));
@@ -291,9 +291,9 @@ impl Evaluation<'_> {
         Ok(conditions)
     }
 
-    fn open_state(&self, plan: &Plan) -> Result<State> {
+    fn open_state(&self, plan: &RunPlan) -> Result<State> {
         let classes = self.set.classes().len();
-        let row = |pair: &Pair| Row {
+        let row = |pair: &Variant| Tally {
             confusion: Confusion::new(classes + usize::from(pair.counts_background)),
             seconds: 0.0,
         };
@@ -315,7 +315,7 @@ impl Evaluation<'_> {
         Ok(state)
     }
 
-    fn save_state(&self, state: &mut State, plan: &Plan) -> Result<()> {
+    fn save_state(&self, state: &mut State, plan: &RunPlan) -> Result<()> {
         let Some(path) = &self.state else {
             return Ok(());
         };
@@ -323,7 +323,13 @@ impl Evaluation<'_> {
         state.write(path)
     }
 
-    fn report(&self, pair: &Pair, row: &Row, state: &State, conditions: &Conditions) -> Report {
+    fn report(
+        &self,
+        pair: &Variant,
+        row: &Tally,
+        state: &State,
+        conditions: &Conditions,
+    ) -> Report {
         let classes = self.set.classes();
         let background = pair.counts_background.then_some("background");
         let names = background

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::image::Picture;
-use crate::mask::{Entry, LabelMap, Legend, UNLABELLED, label_png, overlay_png};
+use crate::mask::{LabelMap, Legend, LegendEntry, UNLABELLED, label_png, overlay_png};
 
 /// How much of a class's colour lies over the picture.
 const OPACITY: f32 = 0.55;
@@ -46,7 +46,7 @@ impl Save {
         let folder = self.folder.join(setting);
         std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, e))?;
         let map = |labels: Vec<u8>| LabelMap::new(picture.width(), picture.height(), labels);
-        let things = Legend::of_names(classes.iter().copied())?;
+        let things = Legend::from_names(classes.iter().copied())?;
         if self.overlays {
             let shown = map(answer.without_background())?;
             let png = overlay_png(&shown, &things, picture, OPACITY)?;
@@ -77,7 +77,7 @@ impl Answer {
         if !self.has_background {
             return Ok(things);
         }
-        let background = Entry {
+        let background = LegendEntry {
             name: "background".into(),
             color: [0; 3],
         };

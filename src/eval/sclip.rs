@@ -126,7 +126,7 @@ impl Sclip {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] that says why not.
+    /// [`Error::Input`] with the reason.
     pub fn supports(setting: &Pipeline) -> Result<()> {
         let refused = |what: &str, why: &str| {
             Err(Error::input(format!(
@@ -137,6 +137,12 @@ impl Sclip {
             return refused(
                 setting.method.name(),
                 "it has no cells that windows could be scored by",
+            );
+        }
+        if setting.multi_scale {
+            return refused(
+                "multi-scale",
+                "the protocol says at which scale windows are seen",
             );
         }
         let of_maskclip = |step: &&Refinement| {
@@ -277,7 +283,7 @@ impl Sclip {
             let cells = segmenter
                 .cell_vectors(image, method, residual, &mut NoProgress)
                 .await?;
-            let cosines = Plane::of_cells(&cells, vectors, image.grid(), kind);
+            let cosines = Plane::from_cells(&cells, vectors, image.grid(), kind);
             if self.windows == Windows::Whole {
                 return Ok(cosines);
             }
@@ -399,7 +405,7 @@ impl Plane {
     ///
     /// - `cells`: `[rows · cols, projection]`, unit vectors
     /// - `vectors`: `[names, projection]`, unit vectors
-    fn of_cells(cells: &[f32], vectors: &[Vec<f32>], grid: Grid, kind: ScoreKind) -> Self {
+    fn from_cells(cells: &[f32], vectors: &[Vec<f32>], grid: Grid, kind: ScoreKind) -> Self {
         let cosine =
             |word: &[f32], cell: &[f32]| -> f32 { word.iter().zip(cell).map(|(a, b)| a * b).sum() };
         let values = vectors.iter().flat_map(|word| {

@@ -60,7 +60,7 @@ impl TestSet {
         self.len() == 0
     }
 
-    /// The classes to ask for, the background not among them.
+    /// The classes to segment, the background not among them.
     #[must_use]
     pub fn classes(&self) -> Vec<Class> {
         let class = |names: Vec<String>| Class {
@@ -85,7 +85,7 @@ impl TestSet {
             Self::Dataset(dataset) => dataset.names().background.clone(),
         };
         match listed {
-            // A line that only says what it is for names nothing to look for.
+            // A line without a name beside its label has nothing to look for.
             Some(names)
                 if !names
                     .iter()

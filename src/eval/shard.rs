@@ -10,13 +10,13 @@ use crate::error::{Error, Result};
 /// Every `count`-th picture from the `index`-th on, written `2/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Shard {
+pub struct EvalShard {
     count: usize,
     /// From 1 to `count`.
     index: usize,
 }
 
-impl Shard {
+impl EvalShard {
     /// All pictures.
     pub const WHOLE: Self = Self { count: 1, index: 1 };
 
@@ -37,13 +37,13 @@ impl Shard {
     }
 }
 
-impl fmt::Display for Shard {
+impl fmt::Display for EvalShard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.index, self.count)
     }
 }
 
-impl FromStr for Shard {
+impl FromStr for EvalShard {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -60,7 +60,7 @@ impl FromStr for Shard {
     }
 }
 
-impl TryFrom<String> for Shard {
+impl TryFrom<String> for EvalShard {
     type Error = Error;
 
     fn try_from(text: String) -> Result<Self> {
@@ -68,8 +68,8 @@ impl TryFrom<String> for Shard {
     }
 }
 
-impl From<Shard> for String {
-    fn from(shard: Shard) -> Self {
+impl From<EvalShard> for String {
+    fn from(shard: EvalShard) -> Self {
         shard.to_string()
     }
 }
@@ -81,17 +81,21 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_is_no_shard_is_refused() {
+    fn from_str_refuses_what_is_no_shard() {
         for text in ["", "1", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/2"] {
-            assert_eq!(text.parse::<Shard>().unwrap_err().code(), "input", "{text}");
+            assert_eq!(
+                text.parse::<EvalShard>().unwrap_err().code(),
+                "input",
+                "{text}"
+            );
         }
-        assert_eq!("2/8".parse::<Shard>().unwrap().to_string(), "2/8");
+        assert_eq!("2/8".parse::<EvalShard>().unwrap().to_string(), "2/8");
     }
 
     proptest! {
         #[test]
-        fn shards_share_all_pictures(len in 0usize..50, count in 1usize..9) {
-            let mut indices: Vec<usize> = Shard::all(count).flat_map(|s| s.indices(len)).collect();
+        fn indices_share_all_pictures(len in 0usize..50, count in 1usize..9) {
+            let mut indices: Vec<usize> = EvalShard::all(count).flat_map(|s| s.indices(len)).collect();
             indices.sort_unstable();
             prop_assert!(indices.into_iter().eq(0..len));
         }

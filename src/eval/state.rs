@@ -15,17 +15,17 @@ pub(super) struct State {
     /// What the numbers belong to; a state of anything else is refused.
     pub(super) conditions: Conditions,
     /// Which part of the pictures.
-    pub(super) shard: super::Shard,
+    pub(super) shard: super::EvalShard,
     /// Pictures of the shard that were tried, from its first on.
     pub(super) done: usize,
     /// Those among them that could not be used. They are tried again.
     pub(super) failures: Vec<Failure>,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<Tally>,
 }
 
 /// One setting with one background.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Row {
+pub(super) struct Tally {
     pub(super) confusion: Confusion,
     pub(super) seconds: f64,
 }
@@ -50,7 +50,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] that says what differs.
+    /// [`Error::Input`] that names what differs.
     pub(super) fn check_like(&self, now: &Self, path: &Path) -> Result<()> {
         if let Some(difference) = self.conditions.difference(&now.conditions) {
             return Err(refused(

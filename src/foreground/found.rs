@@ -86,7 +86,7 @@ impl Found {
                 bias: Some(Param::from_tensor(bias)),
             },
             class: Param::from_tensor(class.reshape([width])),
-            positions: Positions::of(table.reshape([1 + grid * grid, width]), grid),
+            positions: Positions::new(table.reshape([1 + grid * grid, width]), grid),
             blocks,
             last_norm: build_layer_norm(source, &norm, width, tower.norm_eps, device)?,
             last_key: build_linear(source, &key, width, width, device)?,
@@ -235,7 +235,7 @@ mod tests {
     const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/found");
 
     #[test]
-    fn it_sees_what_the_reference_sees() {
+    fn found_sees_what_the_reference_sees() {
         let answers = std::fs::read(format!("{FIXTURE}/expected.safetensors")).unwrap();
         let answers = SafeTensors::deserialize(&answers).unwrap();
         let device = Device::flex();
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn foreground_is_that_of_the_published_pipeline_at_any_size() {
+    fn found_matches_the_published_pipeline_at_any_size() {
         let answers = std::fs::read(format!("{FIXTURE}/expected.safetensors")).unwrap();
         let answers = SafeTensors::deserialize(&answers).unwrap();
         let files = |name: &str| Directory::new(&Path::new(FIXTURE).join(name)).unwrap();
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn large_pictures_are_seen_smaller() {
+    fn found_scales_large_pictures_down() {
         assert_eq!(working_size(640, 480, 8), (640, 480));
         assert_eq!(working_size(500, 375, 8), (500, 375));
         assert_eq!(working_size(1280, 960, 8), (640, 480));

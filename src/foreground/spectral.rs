@@ -2,7 +2,7 @@
 //!
 //! The normalised cut of `TokenCut` (arXiv 2202.11539; deep spectral methods, arXiv 2205.07839, cut
 //! alike): cells are the nodes of a graph, its edges join cells of like features, and the second
-//! eigenvector of the graph's normalised Laplacian tells the two parts apart that hang together
+//! eigenvector of the graph's normalised Laplacian separates the two parts that hang together
 //! least. Three things differ, because CLIP's features are not DINO's:
 //!
 //! - cells are alike above the mean similarity of the picture, where `TokenCut` takes 0.2: CLIP's
@@ -13,6 +13,7 @@
 //!   so equally the part with the larger absolute value.
 
 use crate::image::{CellAxis, enlarge};
+use crate::vector::dot;
 use crate::{Error, Result};
 
 /// Similarities of a picture all within this of one are those of equal features, rounded.
@@ -232,21 +233,6 @@ fn normalise(vector: &mut [f32]) {
     }
 }
 
-/// The dot product, in eight sums side by side, which the compiler turns into vector instructions.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = a_lanes.remainder().iter().zip(b_lanes.remainder());
-    let rest: f32 = rest.map(|(a, b)| a * b).sum();
-    let mut sums = [0.0f32; LANES];
-    for (a, b) in a_lanes.zip(b_lanes) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
-    }
-    rest + sums.iter().sum::<f32>()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_in_the_middle_is_foreground() {
+    fn foreground_is_a_thing_in_the_middle() {
         let keys = scene(14, 18, 0.15, in_the_middle);
         let scores = foreground(&keys, 24, 14, 18).unwrap();
         for (cell, score) in scores.into_iter().enumerate() {
@@ -293,21 +279,21 @@ mod tests {
     }
 
     #[test]
-    fn a_large_thing_is_foreground_if_it_touches_the_border_less() {
+    fn foreground_is_a_large_thing_that_touches_the_border_less() {
         let inside = |row: usize, col: usize| (1..13).contains(&row) && (1..13).contains(&col);
         let scores = foreground(&scene(14, 14, 0.3, inside), 24, 14, 14).unwrap();
         assert!(scores[7 * 14 + 7] > 0.8 && scores[0] < 0.2, "{scores:?}");
     }
 
     #[test]
-    fn where_everything_is_border_the_smaller_part_is_foreground() {
+    fn foreground_is_the_smaller_part_where_everything_is_border() {
         let keys = scene(1, 20, 0.2, |_, col| (3..7).contains(&col));
         let scores = foreground(&keys, 24, 1, 20).unwrap();
         assert!(scores[4] > 0.8 && scores[12] < 0.2, "{scores:?}");
     }
 
     #[test]
-    fn a_few_odd_cells_are_not_the_foreground() {
+    fn foreground_is_not_a_few_odd_cells() {
         let mut keys = scene(14, 18, 0.3, in_the_middle);
         for cell in [20, 115, 230] {
             keys[cell * 24..][..24].fill(0.0);
@@ -318,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_grid_is_pooled_and_comes_back_at_its_size() {
+    fn foreground_of_a_large_grid_comes_back_at_its_size() {
         let inside = |row: usize, col: usize| (20..40).contains(&row) && (24..50).contains(&col);
         let scores = foreground(&scene(61, 64, 0.3, inside), 24, 61, 64).unwrap();
         assert_eq!(scores.len(), 61 * 64);
@@ -326,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_tell_apart_gives_no_guidance() {
+    fn foreground_of_equal_keys_is_even() {
         assert_eq!(foreground(&[0.6, 0.8], 2, 1, 1).unwrap(), [0.5]);
         let equal: Vec<f32> = (0..12)
             .flat_map(|cell| [0.6, 0.8 + 1e-6 * cell as f32])
@@ -342,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_are_no_keys_is_refused() {
+    fn foreground_refuses_what_are_no_keys() {
         for (keys, rows, cols) in [
             (vec![0.0; 8], 3, 1),
             (vec![], 0, 4),
@@ -356,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_eigenvector_of_a_small_graph() {
+    fn second_eigenvector_of_a_small_graph() {
         // Two pairs, joined by UNLIKE: by symmetry (1, 1, -1, -1) with (1 - w) / (1 + w).
         let w = UNLIKE;
         let graph = [1., 1., w, w, 1., 1., w, w, w, w, 1., 1., w, w, 1., 1.];
@@ -373,7 +359,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn scores_are_shares_whatever_the_keys(
+        fn foreground_is_between_0_and_1_for_any_keys(
             rows in 1usize..8, cols in 1usize..8,
             values in prop::collection::vec(prop_oneof![-1.0f32..1.0, Just(0.0)], 7 * 7 * 3),
         ) {
@@ -385,7 +371,7 @@ mod tests {
         }
 
         #[test]
-        fn the_length_of_keys_and_the_order_of_their_numbers_do_not_matter(
+        fn foreground_ignores_the_length_and_order_of_keys(
             scale in 0.01f32..100.0, turn in 0usize..24,
         ) {
             let keys = scene(10, 14, 0.4, in_the_middle);
@@ -402,7 +388,7 @@ mod tests {
         }
 
         #[test]
-        fn a_mirrored_picture_has_mirrored_scores(top in 1usize..5, left in 1usize..7) {
+        fn foreground_of_a_mirrored_picture_is_mirrored(top in 1usize..5, left in 1usize..7) {
             let inside = |row: usize, col: usize| {
                 (top..top + 4).contains(&row) && (left..left + 5).contains(&col)
             };

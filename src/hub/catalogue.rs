@@ -12,7 +12,7 @@ use crate::quant::Scheme;
 /// A published CLIP.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct CatalogueEntry {
     /// What to type for it, such as `b16`.
     pub name: String,
     /// What people call it.
@@ -25,15 +25,15 @@ pub struct Entry {
     pub revision: Option<String>,
     /// What the repository is read as.
     pub layout: Layout,
-    /// The licence of the weights, in short: what a bundle's manifest says.
+    /// The licence of the weights, in short: as a bundle's manifest states it.
     pub license: String,
     /// What is known of the licence.
     pub license_note: String,
     /// From where it is known.
     pub license_source: String,
-    /// How to store the weights, unless the caller says otherwise.
+    /// How to store the weights, unless the caller chooses otherwise.
     pub scheme: Scheme,
-    /// The short side in pixels to which to bring pictures, unless the caller says otherwise.
+    /// The short side in pixels to which to bring pictures, unless the caller chooses otherwise.
     pub picture_size: u32,
     /// One sentence on what the model has seen.
     pub description: String,
@@ -74,14 +74,15 @@ const TEXT: &str = include_str!("../../weights/catalogue.toml");
 
 /// All of them, in the order in which to show them. A test sees to it that the file is sound.
 #[must_use]
-pub fn entries() -> &'static [Entry] {
-    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| parse(TEXT).unwrap_or_default());
+pub fn entries() -> &'static [CatalogueEntry] {
+    static ENTRIES: LazyLock<Vec<CatalogueEntry>> =
+        LazyLock::new(|| parse(TEXT).unwrap_or_default());
     &ENTRIES
 }
 
-/// The one with this short name or this repository, upper and lower case not being told apart.
+/// The entry with this short name or this repository, whatever the case of its letters.
 #[must_use]
-pub fn find(name: &str) -> Option<&'static Entry> {
+pub fn find(name: &str) -> Option<&'static CatalogueEntry> {
     let same = |known: &str| known.eq_ignore_ascii_case(name);
     entries()
         .iter()
@@ -92,12 +93,12 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 ///
 /// # Errors
 ///
-/// [`Error::Input`] that says which entry is wrong.
-pub fn parse(text: &str) -> Result<Vec<Entry>> {
+/// [`Error::Input`] that names the entry that is wrong.
+pub fn parse(text: &str) -> Result<Vec<CatalogueEntry>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Catalogue {
-        model: Vec<Entry>,
+        model: Vec<CatalogueEntry>,
     }
     let catalogue: Catalogue = toml::from_str(text).map_err(|e| {
         Error::input(format!(
@@ -117,7 +118,7 @@ pub fn parse(text: &str) -> Result<Vec<Entry>> {
     Ok(catalogue.model)
 }
 
-impl Entry {
+impl CatalogueEntry {
     fn check(&self) -> Result<()> {
         // The short name becomes a directory, and must not look like a repository.
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -153,14 +154,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_catalogue_is_sound_and_complete() {
+    fn entries_are_sound_and_complete() {
         let entries = parse(TEXT).unwrap();
         assert_eq!(entries, super::entries());
         for name in ["b32", "b16", "l14", "l14-336", "laion-b32", "laion-b16"] {
             assert!(find(name).is_some(), "{name}");
         }
         for entry in &entries {
-            let Entry {
+            let CatalogueEntry {
                 name, description, ..
             } = entry;
             assert!(
@@ -192,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn names_and_repositories_are_found_whatever_their_case() {
+    fn find_ignores_the_case_of_names_and_repositories() {
         assert_eq!(find("B16").unwrap().hub, "openai/clip-vit-base-patch16");
         assert_eq!(find("openai/CLIP-vit-base-patch16").unwrap().name, "b16");
         assert_eq!(find("b17"), None);
     }
 
     #[test]
-    fn spoilt_catalogues_are_refused() {
+    fn parse_refuses_spoilt_catalogues() {
         let first = TEXT.find("[[model]]").unwrap();
         let second = first + 1 + TEXT[first + 1..].find("[[model]]").unwrap();
         let one = &TEXT[first..second];

@@ -20,7 +20,7 @@ pub enum Layout {
 
 /// Where the weights are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Weights<'a> {
+pub(super) enum WeightFiles<'a> {
     One(&'a str),
     /// In several files, which this one lists.
     Sharded(&'a str),
@@ -44,13 +44,13 @@ pub(super) fn config(layout: Layout) -> &'static str {
 }
 
 /// The weights of a layout: one file rather than several.
-pub(super) fn weights<'a>(layout: Layout, names: &[&'a str]) -> Option<Weights<'a>> {
+pub(super) fn weights<'a>(layout: Layout, names: &[&'a str]) -> Option<WeightFiles<'a>> {
     let find = |name: &str| names.iter().copied().find(|n| *n == name);
     match layout {
         Layout::HuggingFace => find("model.safetensors")
-            .map(Weights::One)
-            .or_else(|| find("model.safetensors.index.json").map(Weights::Sharded)),
-        Layout::OpenClip => find("open_clip_model.safetensors").map(Weights::One),
+            .map(WeightFiles::One)
+            .or_else(|| find("model.safetensors.index.json").map(WeightFiles::Sharded)),
+        Layout::OpenClip => find("open_clip_model.safetensors").map(WeightFiles::One),
     }
 }
 
@@ -126,7 +126,7 @@ pub(super) fn check_borrowing(id: &str, layout: Layout, directory: &Path) -> Res
     Err(missing())
 }
 
-/// What to say of a repository without weights that can be read.
+/// The error about a repository without weights that can be read.
 pub(super) fn unreadable(id: &str, names: &[&str]) -> Error {
     let pickled = names
         .iter()
@@ -159,7 +159,7 @@ mod tests {
     ];
 
     #[test]
-    fn one_layout_one_tokenizer_one_set_of_weights() {
+    fn small_files_and_weights_take_one_of_each() {
         assert_eq!(readable(&BOTH), [Layout::HuggingFace, Layout::OpenClip]);
         let small = small_files(Layout::HuggingFace, &BOTH);
         assert_eq!(
@@ -170,17 +170,17 @@ mod tests {
         assert_eq!(readable(&sharded), [Layout::HuggingFace]);
         assert_eq!(
             weights(Layout::HuggingFace, &sharded),
-            Some(Weights::Sharded("model.safetensors.index.json"))
+            Some(WeightFiles::Sharded("model.safetensors.index.json"))
         );
         let both = [sharded[0], sharded[1], "model.safetensors"];
         assert_eq!(
             weights(Layout::HuggingFace, &both),
-            Some(Weights::One("model.safetensors"))
+            Some(WeightFiles::One("model.safetensors"))
         );
     }
 
     #[test]
-    fn half_a_layout_or_tokenizer_is_none() {
+    fn readable_refuses_half_a_layout() {
         assert!(readable(&["config.json", "pytorch_model.bin"]).is_empty());
         assert!(readable(&["model.safetensors"]).is_empty());
         assert!(!has_tokenizer(&["vocab.json"]));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_names_files_of_the_repository_only() {
+    fn shards_names_files_of_the_repository_only() {
         let names = ["model-1.safetensors", "model-2.safetensors", "secret.bin"];
         let index = |file: &str| {
             format!(
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vision_tower_alone_is_told_apart() {
+    fn describes_both_towers_refuses_a_vision_tower_alone() {
         assert!(describes_both_towers(
             br#"{"vision_config": {}, "text_config": {}}"#
         ));

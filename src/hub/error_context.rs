@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// How a try to download a file ended.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum Interruption {
     /// The connection broke; the next try goes on.
     Cut(Error),
     /// What is there of the file cannot be continued; it must go first.
@@ -97,32 +97,32 @@ impl ErrorContext<'_> {
     }
 
     /// A download failed.
-    pub(super) fn download(&self, file: &str, size: Option<u64>, error: &ApiError) -> Failure {
+    pub(super) fn download(&self, file: &str, size: Option<u64>, error: &ApiError) -> Interruption {
         match error {
-            ApiError::InvalidResume => Failure::Unusable,
+            ApiError::InvalidResume => Interruption::Unusable,
             ApiError::RequestError(error) => match **error {
                 // Nothing is left to send: all of the file is there, but was not given its name.
-                ureq::Error::StatusCode(416) => Failure::Unusable,
+                ureq::Error::StatusCode(416) => Interruption::Unusable,
                 ureq::Error::StatusCode(status @ (429 | 500..)) => {
-                    Failure::Cut(self.refused(status, ""))
+                    Interruption::Cut(self.refused(status, ""))
                 }
-                ureq::Error::StatusCode(status) => Failure::Final(self.refused(status, "")),
-                ref error if is_passing(error) => Failure::Cut(self.unreachable(error)),
-                ref error => Failure::Final(self.unreachable(error)),
+                ureq::Error::StatusCode(status) => Interruption::Final(self.refused(status, "")),
+                ref error if is_passing(error) => Interruption::Cut(self.unreachable(error)),
+                ref error => Interruption::Final(self.unreachable(error)),
             },
             ApiError::IoError(error) if is_of_the_disk(error) => {
-                Failure::Final(self.no_room(file, size, error))
+                Interruption::Final(self.no_room(file, size, error))
             }
-            ApiError::IoError(error) => Failure::Cut(Error::network(format!(
+            ApiError::IoError(error) => Interruption::Cut(Error::network(format!(
                 "The connection to {} broke while {file} came ({error}). Run the command again: it goes on where it stopped.",
                 self.endpoint
             ))),
-            ApiError::LockAcquisition(path) => Failure::Final(Error::file(format!(
+            ApiError::LockAcquisition(path) => Interruption::Final(Error::file(format!(
                 "Another program is downloading {file} of {}. Wait for it; if there is none, delete {}.",
                 self.id,
                 path.display()
             ))),
-            other => Failure::Final(self.bad_response(&other.to_string())),
+            other => Interruption::Final(self.bad_response(&other.to_string())),
         }
     }
 
@@ -153,7 +153,7 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
-/// Whether the file is at fault and not the connection; `hf-hub` does not tell them apart.
+/// Whether the file is at fault and not the connection; `hf-hub` does not distinguish them.
 fn is_of_the_disk(error: &io::Error) -> bool {
     use io::ErrorKind::{
         AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_what_to_do() {
+    fn refused_says_what_to_do() {
         let cases = [
             (401, "", false, "input", "HF_TOKEN"),
             (401, "RepoNotFound", true, "input", "new token"),
@@ -212,15 +212,16 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_not_a_broken_connection() {
+    fn disk_is_not_a_broken_connection() {
         let full = ApiError::IoError(io::ErrorKind::StorageFull.into());
-        let Failure::Final(error) = context(false).download("x", Some(1_500_000), &full) else {
+        let Interruption::Final(error) = context(false).download("x", Some(1_500_000), &full)
+        else {
             panic!("tried again on a full disk");
         };
         assert_eq!(error.code(), "io");
         assert!(error.to_string().contains("2 MB"), "{error}");
         let cut = ApiError::IoError(io::ErrorKind::UnexpectedEof.into());
         let again = context(false).download("x", None, &cut);
-        assert!(matches!(again, Failure::Cut(Error::Network(_))));
+        assert!(matches!(again, Interruption::Cut(Error::Network(_))));
     }
 }

@@ -15,7 +15,7 @@ pub(super) const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 /// The commit of the converter's pull request.
 pub(super) const CONVERTED: &str = "89abcdef0123456789abcdef0123456789abcdef";
 
-/// Files from this size on are large: kept apart, with a hash that the hub tells.
+/// Files from this size on are large: kept apart, with a hash in the listing.
 const LARGE: usize = 1000;
 
 /// A commit hash, and files by their names.

@@ -31,8 +31,8 @@ use sha2::{Digest, Sha256};
 
 pub use self::choice::Layout;
 
-use self::choice::Weights;
-use self::error_context::{ErrorContext, Failure};
+use self::choice::WeightFiles;
+use self::error_context::{ErrorContext, Interruption};
 use crate::bundle::SourceFile;
 use crate::error::{Error, Result};
 
@@ -51,14 +51,14 @@ const CONVERSION: &str = "Adding `safetensors` variant of this model";
 const TOKENIZER_SOURCE: &str = "openai/clip-vit-base-patch32";
 const TOKENIZER: &str = "tokenizer.json";
 
-/// Hears how a download goes.
+/// Receives the progress of a download.
 pub trait DownloadProgress {
     /// `done` of `total` bytes are here, the last ones of `file`. After files of a few megabytes
     /// the count starts again with the weights, whose size is only then known.
     fn bytes(&mut self, file: &str, done: u64, total: u64);
 }
 
-/// For who does not want to know.
+/// Ignores the progress.
 impl DownloadProgress for () {
     fn bytes(&mut self, _file: &str, _done: u64, _total: u64) {}
 }
@@ -72,7 +72,7 @@ pub struct Fetched {
     pub revision: String,
     /// The files that are needed, with their hashes, which for weights are also the hub's.
     pub files: Vec<SourceFile>,
-    /// What a person should know of where the files came from, if it is not what was asked for.
+    /// Where the files came from, as a sentence for people, if it is not what was asked for.
     pub note: Option<String>,
 }
 
@@ -85,7 +85,7 @@ pub struct Fetched {
 ///
 /// # Errors
 ///
-/// As [`Hub::fetch`].
+/// Those of [`Hub::fetch`].
 pub fn fetch(
     id: &str,
     revision: Option<&str>,
@@ -300,7 +300,7 @@ impl Hub {
         let mut small = choice::small_files(layout, &names);
         let weights =
             choice::weights(layout, &names).ok_or_else(|| choice::unreadable(id, &names))?;
-        if let Weights::Sharded(index) = weights {
+        if let WeightFiles::Sharded(index) = weights {
             small.push(index);
         }
         repository.fetch_all(&small, &mut files, progress)?;
@@ -308,8 +308,8 @@ impl Hub {
             files.push(self.borrow_tokenizer(&repository, layout)?);
         }
         match weights {
-            Weights::One(name) => repository.fetch_all(&[name], &mut files, progress)?,
-            Weights::Sharded(index) => {
+            WeightFiles::One(name) => repository.fetch_all(&[name], &mut files, progress)?,
+            WeightFiles::Sharded(index) => {
                 let path = repository.directory.join(index);
                 let json = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
                 let shards = choice::shards(&json, &names)?;
@@ -415,7 +415,7 @@ impl Hub {
         Ok((same && readable).then_some((number, listing)))
     }
 
-    /// Asks the hub's interface for programs.
+    /// Sends a request to the hub's API.
     fn ask<T: DeserializeOwned>(&self, path: &str, context: ErrorContext<'_>) -> Result<T> {
         let mut request = self.agent.get(format!("{}/api/{path}", self.endpoint));
         if let Some(token) = &self.token {
@@ -557,7 +557,7 @@ impl<'a> Repository<'a> {
             let repository = self.directory.parent().and_then(Path::parent);
             let own = repository.and_then(|directory| directory.canonicalize().ok());
             if own.is_some_and(|own| blob.starts_with(own)) {
-                // If that fails, the download finds it in its way and says so.
+                // If that fails, the download fails on the same file and reports it.
                 std::fs::remove_file(blob).ok();
             }
         }
@@ -577,16 +577,16 @@ impl<'a> Repository<'a> {
             });
             match done {
                 Ok(()) => return Ok(()),
-                Err(Failure::Unusable) if !restarted => {
+                Err(Interruption::Unusable) if !restarted => {
                     restarted = true;
                     self.forget_part(file)?;
                 }
-                Err(Failure::Unusable) => {
+                Err(Interruption::Unusable) => {
                     return Err(self
                         .context()
                         .bad_response("no end of a file that was cut off"));
                 }
-                Err(Failure::Cut(error)) => {
+                Err(Interruption::Cut(error)) => {
                     if reached > furthest {
                         (left, wait, furthest) = (tries, pause, reached);
                     }
@@ -597,14 +597,18 @@ impl<'a> Repository<'a> {
                     thread::sleep(wait);
                     wait *= 2;
                 }
-                Err(Failure::Final(error)) => return Err(error),
+                Err(Interruption::Final(error)) => return Err(error),
             }
         }
     }
 
     /// Downloads a file, or what is missing of it, in a thread of its own: `hf-hub` waits for a
     /// silent server for ever, we do not. Progress is heard in this thread.
-    fn attempt(&self, file: &RemoteFile, on_progress: &mut dyn FnMut(u64)) -> Result<(), Failure> {
+    fn attempt(
+        &self,
+        file: &RemoteFile,
+        on_progress: &mut dyn FnMut(u64),
+    ) -> Result<(), Interruption> {
         let (events, heard) = mpsc::channel();
         let (api, name) = (self.api()?, file.name.clone());
         let worker = thread::spawn(move || api.download_with_progress(&name, Meter(events)));
@@ -618,7 +622,7 @@ impl<'a> Repository<'a> {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(Failure::Final(self.context().silent(&file.name)));
+                    return Err(Interruption::Final(self.context().silent(&file.name)));
                 }
             }
         }
@@ -626,14 +630,14 @@ impl<'a> Repository<'a> {
             let error = self
                 .context()
                 .bad_response("a redirection without an address");
-            return Err(Failure::Final(error));
+            return Err(Interruption::Final(error));
         };
         result
             .map(drop)
             .map_err(|e| self.context().download(&file.name, file.size, &e))
     }
 
-    fn api(&self) -> Result<ApiRepo, Failure> {
+    fn api(&self) -> Result<ApiRepo, Interruption> {
         let hub = self.hub;
         let api = ApiBuilder::from_cache(hub.cache.clone())
             .with_endpoint(hub.endpoint.clone())
@@ -641,7 +645,8 @@ impl<'a> Repository<'a> {
             .with_progress(false)
             .with_user_agent("wordmask", env!("CARGO_PKG_VERSION"))
             .build();
-        let api = api.map_err(|e| Failure::Final(Error::internal(format!("no client: {e}"))))?;
+        let api =
+            api.map_err(|e| Interruption::Final(Error::internal(format!("no client: {e}"))))?;
         Ok(api.repo(self.repo.clone()))
     }
 
@@ -654,7 +659,7 @@ impl<'a> Repository<'a> {
         let known = file.lfs.as_ref().map(|lfs| format!("{}.part", lfs.sha256));
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            // Small files are called after a hash that we are not told; any part may be theirs.
+            // Small files are named by a hash that is not in the listing; any part may be theirs.
             let ours = match &known {
                 Some(known) => name == known.as_str(),
                 None => name.ends_with(".part"),
@@ -667,7 +672,7 @@ impl<'a> Repository<'a> {
     }
 }
 
-/// What the downloading thread tells.
+/// What the downloading thread reports.
 enum Event {
     /// It begins, at the start of the file.
     Start,

@@ -94,7 +94,7 @@ impl DownloadProgress for Heard {
 }
 
 #[test]
-fn what_is_needed_comes_with_commit_and_hashes() {
+fn fetch_brings_what_is_needed_with_commit_and_hashes() {
     let stage = Stage::with_clip();
     let mut heard = Heard::default();
     let fetched = stage.hub.fetch(ID, None, &mut heard).unwrap();
@@ -121,7 +121,7 @@ fn what_is_needed_comes_with_commit_and_hashes() {
 }
 
 #[test]
-fn what_is_there_is_checked_and_not_fetched_again() {
+fn fetch_checks_what_is_there_and_does_not_repeat_it() {
     let stage = Stage::with_clip();
     let first = stage.fetch().unwrap();
     let asked = stage.remote.asked();
@@ -137,7 +137,7 @@ fn what_is_there_is_checked_and_not_fetched_again() {
 }
 
 #[test]
-fn a_cut_download_goes_on_where_it_stopped() {
+fn fetch_goes_on_after_a_cut() {
     let stage = Stage::with_clip();
     stage.shelf().cuts = 2;
     let fetched = stage.fetch().unwrap();
@@ -155,7 +155,7 @@ fn a_cut_download_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn the_next_run_goes_on_too() {
+fn fetch_goes_on_in_the_next_run() {
     let stage = Stage::with_clip();
     stage.shelf().cuts = 1000;
     let mut hub = stage.hub.clone();
@@ -172,7 +172,7 @@ fn the_next_run_goes_on_too() {
 }
 
 #[test]
-fn a_part_that_cannot_be_continued_is_begun_anew() {
+fn fetch_begins_anew_what_cannot_be_continued() {
     let stage = Stage::with_clip();
     stage.fetch().unwrap();
     let blob = stage
@@ -191,7 +191,7 @@ fn a_part_that_cannot_be_continued_is_begun_anew() {
 }
 
 #[test]
-fn other_contents_than_promised_are_not_kept() {
+fn fetch_keeps_no_other_contents_than_promised() {
     let stage = Stage::with_clip();
     stage.shelf().spoil = Some(!bytes(1)[0]);
     let error = stage.fetch().unwrap_err();
@@ -203,7 +203,7 @@ fn other_contents_than_promised_are_not_kept() {
 }
 
 #[test]
-fn a_silent_server_is_not_waited_for_for_ever() {
+fn fetch_gives_up_on_a_silent_server() {
     let stage = Stage::with_clip();
     stage.shelf().silent = true;
     let mut hub = stage.hub.clone();
@@ -214,7 +214,7 @@ fn a_silent_server_is_not_waited_for_for_ever() {
 }
 
 #[test]
-fn without_a_connection_the_cache_serves() {
+fn fetch_takes_the_cache_without_a_connection() {
     let stage = Stage::with_clip();
     let first = stage.fetch().unwrap();
     let offline = client(NOBODY, stage.home.path(), None);
@@ -233,7 +233,7 @@ fn without_a_connection_the_cache_serves() {
 const NOBODY: &str = "http://127.0.0.1:1";
 
 #[test]
-fn names_that_the_hub_does_not_have_are_the_callers_fault() {
+fn fetch_blames_the_caller_for_names_that_are_not_there() {
     let stage = Stage::with_clip();
     let refusal = |id: &str, revision| {
         let error = stage.hub.fetch(id, revision, &mut ()).unwrap_err();
@@ -262,7 +262,7 @@ fn names_that_the_hub_does_not_have_are_the_callers_fault() {
 }
 
 #[test]
-fn a_token_opens_what_is_private() {
+fn fetch_opens_with_a_token_what_is_private() {
     let stage = Stage::with_clip();
     stage.shelf().token = Some("hf_secret".into());
     let error = stage.fetch().unwrap_err();
@@ -289,7 +289,7 @@ fn a_token_opens_what_is_private() {
 }
 
 #[test]
-fn refusals_while_downloading_are_told_as_well() {
+fn fetch_reports_refusals_while_downloading() {
     let stage = Stage::with_clip();
     stage.shelf().refuse = Some((403, "GatedRepo"));
     let error = stage.fetch().unwrap_err();
@@ -300,7 +300,7 @@ fn refusals_while_downloading_are_told_as_well() {
 }
 
 #[test]
-fn an_answer_that_is_no_hubs_is_told_apart() {
+fn fetch_refuses_an_answer_that_is_no_hubs() {
     let stage = Stage::with_clip();
     stage.shelf().put(
         "who/strange",
@@ -314,7 +314,7 @@ fn an_answer_that_is_no_hubs_is_told_apart() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_named() {
+fn fetch_names_a_cache_that_cannot_be_written() {
     let stage = Stage::with_clip();
     let file = stage.home.path().join("file");
     fs::write(&file, "in the way").unwrap();
@@ -326,7 +326,7 @@ fn a_cache_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn weights_in_several_files() {
+fn fetch_brings_weights_in_several_files() {
     let stage = Stage::new();
     let index = json!({ "weight_map": {
         "a": "model-00001-of-00002.safetensors",
@@ -361,7 +361,7 @@ fn weights_in_several_files() {
 }
 
 #[test]
-fn a_vision_tower_in_the_place_of_a_clip_is_passed_over() {
+fn fetch_passes_over_a_vision_tower_in_the_place_of_a_clip() {
     let stage = Stage::with_clip();
     stage.shelf().put(
         ID,
@@ -387,7 +387,7 @@ fn a_vision_tower_in_the_place_of_a_clip_is_passed_over() {
 }
 
 #[test]
-fn an_open_clip_without_a_tokenizer_gets_the_one_of_clip() {
+fn fetch_borrows_the_tokenizer_for_an_open_clip() {
     let stage = Stage::new();
     let put = |config: &[u8]| {
         let files: &[(&str, &[u8])] = &[
@@ -438,7 +438,7 @@ fn an_open_clip_without_a_tokenizer_gets_the_one_of_clip() {
 }
 
 #[test]
-fn pickled_weights_are_refused_or_taken_as_the_hub_converted_them() {
+fn fetch_refuses_pickles_or_takes_the_hubs_conversion() {
     let stage = Stage::new();
     let pickled: &[(&str, &[u8])] = &[
         ("config.json", BOTH_TOWERS),
@@ -493,7 +493,7 @@ fn pickled_weights_are_refused_or_taken_as_the_hub_converted_them() {
 }
 
 #[test]
-fn the_environment_chooses_hub_cache_and_token() {
+fn from_variables_chooses_hub_cache_and_token() {
     let from = |variables: &[(&str, &str)], home: Option<&str>| {
         let find = |name: &str| variables.iter().find(|(key, _)| *key == name);
         let variable = |name: &str| find(name).map(|(_, value)| (*value).to_owned());

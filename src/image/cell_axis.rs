@@ -76,24 +76,24 @@ impl CellAxis {
 #[derive(Debug)]
 pub struct Interpolation {
     /// Pixels between the same two cells.
-    runs: Vec<Run>,
+    runs: Vec<PixelRun>,
     /// How far each pixel lies from the left cell to the right one.
     weights: Vec<f32>,
 }
 
 #[derive(Debug)]
-struct Run {
+struct PixelRun {
     pixels: Range<usize>,
     left: usize,
     right: usize,
 }
 
 impl Interpolation {
-    /// Of a line of so many pixels.
+    /// The interpolation along a line of so many pixels.
     #[must_use]
     pub fn new(pixels: usize, axis: &CellAxis) -> Self {
         let last = axis.cells() - 1;
-        let mut runs: Vec<Run> = Vec::new();
+        let mut runs: Vec<PixelRun> = Vec::new();
         let mut weights = Vec::with_capacity(pixels);
         for pixel in 0..pixels {
             let place = axis.place(pixel, pixels);
@@ -101,7 +101,7 @@ impl Interpolation {
             weights.push((place - left as f64) as f32);
             match runs.last_mut() {
                 Some(run) if run.left == left => run.pixels.end = pixel + 1,
-                _ => runs.push(Run {
+                _ => runs.push(PixelRun {
                     pixels: pixel..pixel + 1,
                     left,
                     right: (left + 1).min(last),
@@ -115,7 +115,7 @@ impl Interpolation {
     #[must_use]
     pub fn at(&self, pixel: usize) -> (usize, usize, f32) {
         let run = self.runs.partition_point(|run| run.pixels.end <= pixel);
-        let Run { left, right, .. } = self.runs[run];
+        let PixelRun { left, right, .. } = self.runs[run];
         (left, right, self.weights[pixel])
     }
 
@@ -193,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn even_cells_are_interpolated_as_pytorch_does() {
+    fn interpolation_of_even_cells_matches_pytorch() {
         // F.interpolate(tensor([[[0., 1.]]]), size=4, mode="linear") = 0, .25, .75, 1
         let line = line(&CellAxis::even(2), &[0.0, 1.0], 4);
         assert_eq!(line, [0.0, 0.25, 0.75, 1.0]);
     }
 
     #[test]
-    fn a_padded_axis_is_the_front_of_the_whole_one() {
+    fn cell_axis_with_padding_is_the_front_of_the_whole_one() {
         // Ten pixels in cells of four: three cells, as on twelve pixels.
         let cells = [0.0, 8.0, 4.0];
         let padded = line(&CellAxis::padded(10, 4), &cells, 10);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_cell_of_a_cut_axis_lies_where_its_pixels_are() {
+    fn cell_axis_has_its_last_cut_cell_where_its_pixels_are() {
         // Centres at 2, 6 and, of the two pixels left over, 9.
         let axis = CellAxis::cut(10, 4);
         assert_eq!(axis.cells(), 3);
@@ -222,7 +222,7 @@ mod tests {
     proptest! {
         /// The means of a ramp over cells, interpolated, are the ramp between the outermost centres.
         #[test]
-        fn a_ramp_stays_a_ramp(pixels in 1usize..200, cell in 1usize..9) {
+        fn interpolation_keeps_a_ramp(pixels in 1usize..200, cell in 1usize..9) {
             let ramp: Vec<f32> = (0..pixels).map(|pixel| pixel as f32).collect();
             let means: Vec<f32> = ramp
                 .chunks(cell)

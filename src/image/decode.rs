@@ -6,19 +6,20 @@ use std::io::Cursor;
 use ::image::metadata::Orientation;
 use ::image::{ColorType, ImageDecoder, ImageError, ImageReader, Limits};
 
-use super::format::Format;
+use super::format::PictureFormat;
 use super::{Picture, allocate, check_size, jpeg, on_white, orient};
 use crate::{Error, Result};
 
-/// The most memory that a decoder may ask for: 64 megapixels of 16-bit RGBA.
+/// The most memory that a decoder may allocate: 64 megapixels of 16-bit RGBA.
 const MAX_DECODER_BYTES: u64 = 512 * 1024 * 1024;
 
 /// The width and height that [`Picture::decode`] would give, from the headers alone.
 ///
 /// # Errors
-/// As [`Picture::decode`], except for damage behind the headers.
+///
+/// Those of [`Picture::decode`], except for damage behind the headers.
 pub fn read_dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
-    let format = Format::of(bytes)?;
+    let format = PictureFormat::from_bytes(bytes)?;
     let bytes = format.for_decoder(bytes);
     let mut decoder = open(&bytes, format)?;
     let (width, height) = decoder.dimensions();
@@ -32,7 +33,7 @@ pub fn read_dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
 /// Which way up a decoded picture is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Orient {
-    /// As its EXIF data say.
+    /// Turned by its EXIF data.
     Upright,
     /// As its pixels are stored.
     #[cfg(feature = "cli")]
@@ -40,7 +41,7 @@ pub(super) enum Orient {
 }
 
 pub(super) fn decode(bytes: &[u8], orient: Orient) -> Result<Picture> {
-    let format = Format::of(bytes)?;
+    let format = PictureFormat::from_bytes(bytes)?;
     if !format.is_complete(bytes) {
         return Err(cut_short(format));
     }
@@ -65,7 +66,7 @@ pub(super) fn decode(bytes: &[u8], orient: Orient) -> Result<Picture> {
     to_upright_rgb((width, height), color, orientation, &stored)
 }
 
-fn open(bytes: &[u8], format: Format) -> Result<impl ImageDecoder> {
+fn open(bytes: &[u8], format: PictureFormat) -> Result<impl ImageDecoder> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_DECODER_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
@@ -76,11 +77,17 @@ fn open(bytes: &[u8], format: Format) -> Result<impl ImageDecoder> {
 }
 
 /// The EXIF orientation; unreadable EXIF data must not make the picture unreadable.
-fn orientation_of(decoder: &mut impl ImageDecoder, bytes: &[u8], format: Format) -> Orientation {
+fn orientation_of(
+    decoder: &mut impl ImageDecoder,
+    bytes: &[u8],
+    format: PictureFormat,
+) -> Orientation {
     let exif = match format {
         // Of several blocks the decoder takes the last.
-        Format::Jpeg => jpeg::exif(bytes).map(Cow::Borrowed),
-        Format::Png | Format::Webp => decoder.exif_metadata().ok().flatten().map(Cow::Owned),
+        PictureFormat::Jpeg => jpeg::exif(bytes).map(Cow::Borrowed),
+        PictureFormat::Png | PictureFormat::Webp => {
+            decoder.exif_metadata().ok().flatten().map(Cow::Owned)
+        }
     };
     exif.and_then(|exif| {
         // What only JPEG files should begin with stands in others, too.
@@ -142,7 +149,7 @@ fn narrow(pixel: &[u8], channel: usize) -> u8 {
     ((u32::from(value) + 128) / 257) as u8
 }
 
-fn cut_short(format: Format) -> Error {
+fn cut_short(format: PictureFormat) -> Error {
     Error::input(format!(
         "This {} file is cut short: its end is missing. Copy or download it again.",
         format.name()
@@ -150,7 +157,7 @@ fn cut_short(format: Format) -> Error {
 }
 
 /// A decoder's error in words for people.
-fn explain(format: Format, error: &ImageError) -> Error {
+fn explain(format: PictureFormat, error: &ImageError) -> Error {
     let name = format.name();
     match error {
         ImageError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {

@@ -7,28 +7,29 @@ use ::image::ImageFormat;
 use super::{jpeg, webp};
 use crate::{Error, Result};
 
-/// What people are told when a file cannot be used.
+/// The advice for a file that cannot be used.
 const SUPPORTED: &str = "Use a JPEG, PNG or WebP picture.";
 
-/// What they are told when another program may be able to use it.
+/// The advice for a file that another program may be able to use.
 const SAVE_AGAIN: &str =
     "Open it in a program that shows it and save it as an ordinary JPEG, PNG or WebP picture.";
 
 /// A format that can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum PictureFormat {
     Jpeg,
     Png,
     Webp,
 }
 
-impl Format {
+impl PictureFormat {
     /// Recognises the format.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] for an empty file; [`Error::Unsupported`] for another format, and for what
     /// the decoder lacks of this one.
-    pub(super) fn of(bytes: &[u8]) -> Result<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let format = Self::by_signature(bytes)?;
         let lacking = match format {
             Self::Jpeg => jpeg::unsupported(bytes),
@@ -108,7 +109,7 @@ impl Format {
     }
 }
 
-/// Names formats that people try, so that the message can say what they have.
+/// Names formats that people try, so that the message can name what they have.
 fn other_format(bytes: &[u8]) -> Option<&'static str> {
     /// What files of a format begin with.
     const SIGNATURES: &[(&[u8], &str)] = &[

@@ -1,4 +1,4 @@
-//! The structure of JPEG files (ITU-T T.81, annex B), where the decoder does not tell it.
+//! The structure of JPEG files (ITU-T T.81, annex B), as far as the decoder does not expose it.
 
 /// Start of scan: what follows is the picture itself.
 const SCAN: u8 = 0xDA;
@@ -10,7 +10,7 @@ const EXIF: u8 = 0xE1;
 /// Segments are skipped by their length, so the end marker of a thumbnail inside EXIF data does
 /// not count.
 pub(super) fn has_end(bytes: &[u8]) -> bool {
-    Segments::new(bytes).any(|(marker, _)| marker == END)
+    JpegSegments::new(bytes).any(|(marker, _)| marker == END)
 }
 
 /// The EXIF data. Of several blocks the first holds, as in browsers and other decoders.
@@ -22,7 +22,7 @@ pub(super) fn exif(bytes: &[u8]) -> Option<&[u8]> {
 
 /// What the file has that the decoder lacks, to follow "This JPEG file".
 ///
-/// The decoder knows these processes as well, but not in all of its errors.
+/// The decoder distinguishes these processes as well, but not in all of its errors.
 pub(super) fn unsupported(bytes: &[u8]) -> Option<String> {
     let (process, frame) = headers(bytes).find(|(marker, _)| is_frame(*marker))?;
     let reason = match process {
@@ -40,9 +40,9 @@ fn is_frame(marker: u8) -> bool {
     matches!(marker, 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF | 0xDE | 0xF7)
 }
 
-/// The same for the header of a frame of DCT blocks with Huffman coding.
+/// What the decoder lacks of a frame of DCT blocks with Huffman coding, by its header.
 fn unsupported_frame(header: &[u8]) -> Option<String> {
-    // Without all of this it is broken, as the decoder will say.
+    // Without all of this it is broken, which the decoder reports.
     let &[bits, height_high, height_low, _, _, channels] = header.first_chunk()?;
     if bits != 8 {
         return Some(format!("has {bits} bits for each channel"));
@@ -58,16 +58,16 @@ fn unsupported_frame(header: &[u8]) -> Option<String> {
 
 /// The segments before the first scan.
 fn headers(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    Segments::new(bytes).take_while(|(marker, _)| *marker != SCAN)
+    JpegSegments::new(bytes).take_while(|(marker, _)| *marker != SCAN)
 }
 
 /// The segments of a file: each marker with the data of its segment, which is cut where the file
 /// is. Entropy-coded data, padding and restarts are passed over; the end marker is the last.
-struct Segments<'a> {
+struct JpegSegments<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Segments<'a> {
+impl<'a> JpegSegments<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         Self {
             rest: bytes.get(2..).unwrap_or_default(),
@@ -75,7 +75,7 @@ impl<'a> Segments<'a> {
     }
 }
 
-impl<'a> Iterator for Segments<'a> {
+impl<'a> Iterator for JpegSegments<'a> {
     type Item = (u8, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {

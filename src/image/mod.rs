@@ -1,4 +1,4 @@
-//! Pictures: decode, orient, resize, normalise. Knows nothing of CLIP.
+//! Pictures: decode, orient, resize, normalise. Independent of CLIP.
 //!
 //! A [`Picture`] is always upright 8-bit RGB without alpha, whatever the file held, so that
 //! everything after it deals with one layout. Embedded colour profiles are not applied: CLIP was
@@ -41,6 +41,7 @@ impl Picture {
     /// but of an APNG the picture that programs without animation show.
     ///
     /// # Errors
+    ///
     /// [`Error::Unsupported`] for another format (named if it is a known one) and for what is not
     /// supported of these, such as 12 bits for each channel; [`Error::Input`] for an empty file,
     /// one that is cut short or broken, and one with more than [`MAX_PIXELS`] or [`MAX_SIDE`];
@@ -53,7 +54,8 @@ impl Picture {
     /// stored: masks of data sets are drawn over those.
     ///
     /// # Errors
-    /// As [`Picture::decode`].
+    ///
+    /// Those of [`Picture::decode`].
     #[cfg(feature = "cli")]
     pub fn decode_as_stored(bytes: &[u8]) -> Result<Self> {
         decode::decode(bytes, decode::Orient::Stored)
@@ -63,6 +65,7 @@ impl Picture {
     /// composited on white.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if `rgba` is not `width * height * 4` bytes, or if the size is zero or
     /// beyond [`MAX_PIXELS`] or [`MAX_SIDE`]; [`Error::OutOfMemory`].
     pub fn from_rgba(width: u32, height: u32, rgba: &[u8]) -> Result<Self> {
@@ -80,6 +83,7 @@ impl Picture {
     /// A picture from row-major 8-bit RGB.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if `rgb` is not `width * height * 3` bytes, or if the size is zero or
     /// beyond [`MAX_PIXELS`] or [`MAX_SIDE`].
     pub fn from_rgb(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self> {
@@ -109,6 +113,7 @@ impl Picture {
     /// The pixels as opaque RGBA: `[height, width, 4]`, what a canvas takes.
     ///
     /// # Errors
+    ///
     /// [`Error::OutOfMemory`].
     pub fn to_rgba(&self) -> Result<Vec<u8>> {
         let mut rgba = allocate(self.rgb.len() / 3 * 4)?;
@@ -124,6 +129,7 @@ impl Picture {
     /// uses; results agree within one level of 255.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if the size is zero or beyond [`MAX_PIXELS`] or [`MAX_SIDE`];
     /// [`Error::OutOfMemory`].
     pub fn resize(&self, width: u32, height: u32) -> Result<Self> {
@@ -135,7 +141,8 @@ impl Picture {
     /// results agree within one level of 255.
     ///
     /// # Errors
-    /// As [`Picture::resize`].
+    ///
+    /// Those of [`Picture::resize`].
     #[cfg(feature = "cli")]
     pub fn resize_bilinear(&self, width: u32, height: u32) -> Result<Self> {
         resize::resize_bilinear(self, width, height)
@@ -144,6 +151,7 @@ impl Picture {
     /// The rectangle of `width` by `height` pixels whose top left pixel is `(x, y)`.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if the rectangle is empty or leaves the picture; [`Error::OutOfMemory`].
     pub fn crop(&self, x: u32, y: u32, width: u32, height: u32) -> Result<Self> {
         let inside = |start: u32, length: u32, side: u32| {

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_orientation_agrees_with_the_image_crate() {
+    fn source_of_agrees_with_the_image_crate() {
         let (width, height) = (3u32, 2u32);
         let stored = RgbImage::from_fn(width, height, |x, y| [x as u8, y as u8, 7].into());
         for code in 1..=8 {

@@ -1,4 +1,4 @@
-//! Another size: antialiased resampling, and the size that a patch grid wants.
+//! Another size: antialiased resampling, and the size that a patch grid needs.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};

@@ -29,7 +29,7 @@ fn refusal(bytes: &[u8]) -> String {
     error.to_string()
 }
 
-/// What people are told of a file of a kind that the decoder lacks.
+/// The message about a file of a kind that the decoder lacks.
 fn not_supported(bytes: &[u8]) -> String {
     let error = Picture::decode(bytes).unwrap_err();
     assert_eq!(error.code(), "unsupported", "{error}");
@@ -59,7 +59,7 @@ fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
 }
 
 #[test]
-fn every_kind_of_file_shows_the_same_picture() {
+fn decode_shows_the_same_picture_of_every_kind_of_file() {
     let plain = Picture::decode(PLAIN).unwrap();
     assert_eq!((plain.width(), plain.height()), (32, 24));
     assert_eq!(plain.rgb[..3], [255, 0, 40]);
@@ -77,7 +77,7 @@ fn every_kind_of_file_shows_the_same_picture() {
 }
 
 #[test]
-fn alpha_is_composited_on_white() {
+fn decode_composites_alpha_on_white() {
     let pixels = [
         10, 20, 30, 255, 10, 20, 30, 0, 0, 0, 0, 128, 255, 255, 255, 7,
     ];
@@ -95,7 +95,7 @@ fn alpha_is_composited_on_white() {
 }
 
 #[test]
-fn grey_and_16_bits_become_8_bit_rgb() {
+fn decode_makes_8_bit_rgb_of_grey_and_16_bits() {
     let grey = GrayImage::from_raw(2, 1, vec![3, 200]).unwrap();
     for format in [ImageFormat::Png, ImageFormat::Jpeg] {
         let decoded = Picture::decode(&encoded(grey.clone(), format)).unwrap();
@@ -111,7 +111,7 @@ fn grey_and_16_bits_become_8_bit_rgb() {
 }
 
 #[test]
-fn exif_orientation_is_applied() {
+fn decode_applies_the_exif_orientation() {
     let upright = Picture::decode(BASELINE).unwrap();
     for orientation in 1..=8 {
         let file = turned(BASELINE, orientation);
@@ -133,7 +133,7 @@ fn exif_orientation_is_applied() {
 }
 
 #[test]
-fn a_file_that_is_cut_anywhere_is_refused() {
+fn decode_refuses_a_file_cut_anywhere() {
     for (name, file) in [
         ("png", PLAIN),
         ("baseline", BASELINE),
@@ -141,7 +141,7 @@ fn a_file_that_is_cut_anywhere_is_refused() {
         ("lossy webp", LOSSY_WEBP),
         ("animated webp", ANIMATED_WEBP),
     ] {
-        // A PNG is whole without its last chunk, 12 bytes that say only that it ends, and
+        // A PNG is whole without its last chunk, 12 bytes that only end it, and
         // without the check sums before it.
         let needed = if name == "png" {
             file.len() - 24
@@ -159,7 +159,7 @@ fn a_file_that_is_cut_anywhere_is_refused() {
 }
 
 #[test]
-fn bytes_after_the_end_are_ignored() {
+fn decode_ignores_bytes_after_the_end() {
     for file in [PLAIN, BASELINE, LOSSY_WEBP] {
         let mut longer = file.to_vec();
         longer.extend([0xFF; 100]);
@@ -171,7 +171,7 @@ fn bytes_after_the_end_are_ignored() {
 }
 
 #[test]
-fn other_formats_are_named() {
+fn decode_names_other_formats() {
     assert!(refusal(b"").contains("empty"));
     for (bytes, name) in [
         (&b"GIF89a...."[..], "GIF"),
@@ -219,7 +219,7 @@ fn with_frame(change: impl FnOnce(&mut u8, &mut [u8])) -> Vec<u8> {
 }
 
 #[test]
-fn kinds_of_jpeg_that_are_not_supported_are_told() {
+fn decode_names_kinds_of_jpeg_that_are_not_supported() {
     for (marker, what) in [
         (0xC3, "lossless"),
         (0xC5, "hierarchical"),
@@ -244,7 +244,7 @@ fn kinds_of_jpeg_that_are_not_supported_are_told() {
 }
 
 #[test]
-fn the_first_exif_block_of_a_jpeg_holds() {
+fn decode_takes_the_first_exif_block_of_a_jpeg() {
     let size = |file: &[u8]| read_dimensions(file).unwrap();
     assert_eq!(size(&turned(&turned(BASELINE, 1), 6)), (24, 32));
     assert_eq!(size(&turned(&turned(BASELINE, 6), 1)), (32, 24));
@@ -277,7 +277,7 @@ fn only_chunk(file: &[u8]) -> &[u8] {
 }
 
 #[test]
-fn a_webp_is_what_its_chunks_are_and_not_what_its_flags_say() {
+fn decode_believes_the_chunks_of_a_webp_and_not_its_flags() {
     let expected = Picture::decode(LOSSY_WEBP).unwrap();
     let lossy = only_chunk(LOSSY_WEBP);
     // Profile, transparency, EXIF and XMP are promised and missing.
@@ -306,7 +306,7 @@ fn a_webp_is_what_its_chunks_are_and_not_what_its_flags_say() {
 }
 
 #[test]
-fn a_bomb_is_refused_by_its_declared_size() {
+fn decode_refuses_a_bomb_by_its_declared_size() {
     let mut png = PLAIN.to_vec();
     png[16..20].copy_from_slice(&60_000u32.to_be_bytes());
     png[20..24].copy_from_slice(&60_000u32.to_be_bytes());
@@ -327,7 +327,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn resizing_agrees_with_pillow() {
+fn resize_agrees_with_pillow() {
     let plain = Picture::decode(PLAIN).unwrap();
     for (name, file) in [
         ("smaller", &include_bytes!("fixtures/smaller-pil.png")[..]),
@@ -348,7 +348,7 @@ fn resizing_agrees_with_pillow() {
 }
 
 #[test]
-fn a_crop_is_the_named_rectangle() {
+fn crop_is_the_named_rectangle() {
     let picture = Picture::from_rgb(3, 2, (0..18).collect()).unwrap();
     let crop = picture.crop(1, 0, 2, 2).unwrap();
     assert_eq!(crop.rgb(), [3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 16, 17]);
@@ -416,7 +416,7 @@ proptest! {
     }
 
     #[test]
-    fn decoding_never_panics(mut file in prop::sample::select(vec![PLAIN, BASELINE, PROGRESSIVE, LOSSY_WEBP, PALETTE]).prop_map(<[u8]>::to_vec), flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)) {
+    fn decode_never_panics(mut file in prop::sample::select(vec![PLAIN, BASELINE, PROGRESSIVE, LOSSY_WEBP, PALETTE]).prop_map(<[u8]>::to_vec), flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)) {
         for (index, byte) in flips {
             let index = index.index(file.len());
             file[index] = byte;

@@ -12,13 +12,13 @@ const EXIF: u8 = 0x08;
 const XMP: u8 = 0x04;
 const ANIMATION: u8 = 0x02;
 
-/// Whether the file is as long as its header says.
+/// Whether the file is as long as its header states.
 pub(super) fn has_end(bytes: &[u8]) -> bool {
     let declared = bytes.get(4..8).and_then(|size| size.try_into().ok());
     declared.is_some_and(|size| bytes.len() as u64 >= u64::from(u32::from_le_bytes(size)) + 8)
 }
 
-/// The file with flags that say what is in it.
+/// The file with flags that agree with its chunks.
 ///
 /// The decoder refuses a file that promises metadata without having any, or a transparency that is
 /// not there; browsers go by what they find. Animations get a transparent ground: what their first
@@ -46,7 +46,7 @@ pub(super) fn with_true_flags(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
-/// Whether there is a lossless picture that says it is transparent somewhere: the bit behind its
+/// Whether there is a lossless picture that is declared transparent somewhere: the bit behind its
 /// signature, a byte, and its width and height, 14 bits each.
 fn lossless_has_alpha(bytes: &[u8]) -> bool {
     chunks(bytes)

@@ -115,7 +115,7 @@ pub struct Directory {
 
 #[cfg(feature = "cli")]
 impl Directory {
-    /// Of a directory, all files; of a file, itself and what lies beside it except other weights.
+    /// Lists the files of a directory, or a file and what lies beside it except other weights.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl Directory {
         };
         let chosen = path.file_name().unwrap_or_default().to_string_lossy();
         let mut names = list(parent)?;
-        // An index needs the shards beside it, and a config says nothing of which weights are meant.
+        // An index needs the shards beside it, and a config does not name the weights that are meant.
         if super::is_weights(&chosen) {
             let other = |name: &String| super::is_weights(name) || name.ends_with(".index.json");
             names.retain(|name| *name == chosen || !other(name));

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::files::Files;
-use super::model::{Heads, LayoutInfo, NORM_EPS, Naming, Tower, Weights, assemble, check_stated};
+use super::model::{ClipWeights, HeadCount, LayoutInfo, NORM_EPS, Tower, assemble, check_stated};
 use super::pixels::ImageProcessor;
+use super::tables::HUGGING_FACE;
 use super::tensors::Tensors;
 use super::{HF_CONFIG, OPEN_CLIP_CONFIG, Published, read_config, tokenizer};
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::kernel::Activation;
 /// logarithm of 14.3.
 const LOGIT_SCALE: f32 = 2.6592;
 
-/// A tower of which nothing is said.
+/// A tower without a description.
 static NOT_DESCRIBED: TowerJson = TowerJson {
     num_attention_heads: None,
     hidden_act: None,
@@ -31,7 +32,7 @@ static NOT_DESCRIBED: TowerJson = TowerJson {
 
 /// What `config.json` describes.
 pub(super) enum Described {
-    Clip(Box<ConfigJson>),
+    Clip(Box<ClipConfigJson>),
     /// Something else, and the sentence about it.
     Other(Error),
     /// There is no `config.json`.
@@ -41,7 +42,7 @@ pub(super) enum Described {
 /// What of `config.json` matters here. As in `CLIPConfig`, a tower that is not described has the
 /// defaults of its own configuration.
 #[derive(Debug, Deserialize)]
-pub(super) struct ConfigJson {
+pub(super) struct ClipConfigJson {
     #[serde(default)]
     vision_config: Option<TowerJson>,
     #[serde(default)]
@@ -65,7 +66,7 @@ struct TowerJson {
     num_attention_heads: Option<usize>,
     hidden_act: Option<String>,
     layer_norm_eps: Option<f64>,
-    // What the weights tell, too.
+    // What follows from the weights, too.
     hidden_size: Option<usize>,
     intermediate_size: Option<usize>,
     num_hidden_layers: Option<usize>,
@@ -87,7 +88,7 @@ impl TowerJson {
             }
         };
         Ok(Tower {
-            heads: Heads::Count(self.num_attention_heads.unwrap_or(heads)),
+            heads: HeadCount::Count(self.num_attention_heads.unwrap_or(heads)),
             activation,
             norm_eps: self.layer_norm_eps.unwrap_or(NORM_EPS),
         })
@@ -133,7 +134,7 @@ struct ProcessorJson {
 const PREPROCESSOR: &str = "preprocessor_config.json";
 const PROCESSOR: &str = "processor_config.json";
 
-/// What is done to pictures, and the file that says so.
+/// How pictures are prepared, and the file that states it.
 fn image_processor(files: &dyn Files, names: &[String]) -> Result<(&'static str, ImageProcessor)> {
     let there = |name: &str| names.iter().any(|n| n == name);
     if there(PREPROCESSOR) {
@@ -148,7 +149,7 @@ fn image_processor(files: &dyn Files, names: &[String]) -> Result<(&'static str,
 }
 
 /// That OpenCLIP's description, where it lies beside, asks for the same non-linearity: one of the
-/// two is wrong then, and nothing else tells which.
+/// two is wrong then, and nothing else shows which.
 fn check_twin(files: &dyn Files, names: &[String], vision: Tower) -> Result<()> {
     if !names.iter().any(|name| name == OPEN_CLIP_CONFIG) {
         return Ok(());
@@ -170,7 +171,7 @@ fn check_twin(files: &dyn Files, names: &[String], vision: Tower) -> Result<()> 
 pub(super) fn open<'a>(
     files: &dyn Files,
     names: &[String],
-    config: &'a ConfigJson,
+    config: &'a ClipConfigJson,
     tensors: Tensors,
 ) -> Result<Published> {
     let either = |dict: &'a Option<TowerJson>, plain: &'a Option<TowerJson>| {
@@ -192,7 +193,7 @@ pub(super) fn open<'a>(
     };
     check_twin(files, names, facts.vision)?;
     let tensors = tensors.rooted_at("vision_model.embeddings.class_embedding");
-    let weights = Weights::new(tensors, Naming::HuggingFace);
+    let weights = ClipWeights::new(tensors, &HUGGING_FACE)?;
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
     let published = assemble(weights, &facts, tokenizer)?;
     let found = published.config();

@@ -23,9 +23,11 @@
 //! ```
 //!
 //! Of a weight file the header is read, and then each tensor's range when it is asked for: the
-//! file is never in memory whole. Every layout answers to the names of Hugging Face's `CLIPModel`.
+//! file is never in memory whole. What the layouts call their tensors and how they store them stands
+//! in tables side by side, which one reader follows; it serves all of them under the names of Hugging
+//! Face's `CLIPModel`.
 //! What a model has beyond a plain CLIP is refused rather than passed over, because it would be
-//! computed wrongly without a word.
+//! computed wrongly without a warning.
 
 #[cfg(feature = "cli")]
 mod archive;
@@ -33,11 +35,13 @@ mod dino;
 mod files;
 mod hugging_face;
 mod model;
+mod named;
 mod open_clip;
 #[cfg(feature = "cli")]
 mod openai;
 mod pixels;
 mod safetensors_file;
+mod tables;
 mod tensors;
 #[cfg(test)]
 #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
@@ -57,7 +61,7 @@ use crate::error::{Error, Result};
 use crate::quant::WeightSource;
 use files::read_whole;
 use hugging_face::Described;
-use model::Weights;
+use model::ClipWeights;
 use tensors::Tensors;
 
 const HF_CONFIG: &str = "config.json";
@@ -81,7 +85,7 @@ pub struct Published {
     layout: &'static str,
     config: ClipConfig,
     tokenizer: Vec<u8>,
-    weights: Weights,
+    weights: ClipWeights,
 }
 
 impl Published {

@@ -1,10 +1,9 @@
-//! A model's tensors under the names of Hugging Face's `CLIPModel`, and the architecture that
-//! their shapes tell.
+//! A model's tensors, and the architecture that follows from their shapes.
 
-use std::collections::BTreeSet;
-
+use super::named::NamedTensors;
+use super::tables::ClipTable;
 use super::tensors::Tensors;
-use super::{Published, open_clip, tokenizer};
+use super::{Published, tokenizer};
 use crate::bundle::layout::expected;
 use crate::clip::{ClipConfig, TextConfig, VisionConfig};
 use crate::error::{Error, Result};
@@ -14,199 +13,71 @@ use crate::kernel::Activation;
 pub(super) const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 pub(super) const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
-/// The ε of a layer norm, unless a config says otherwise.
+/// The ε of a layer norm, unless a config states another.
 pub(super) const NORM_EPS: f64 = 1e-5;
 
-/// How the tensors of a file are named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Naming {
-    HuggingFace,
-    /// OpenCLIP's and OpenAI's; `text` is what the text tower's names begin with.
-    OpenClip {
-        text: &'static str,
-    },
-}
-
-/// What of a stored tensor is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Take {
-    Whole,
-    /// One of the three equal parts that lie one above the other.
-    Third(usize),
-    Transposed,
-}
-
-impl Naming {
-    /// Where the tensor that Hugging Face calls `name` is.
-    fn place(self, name: &str) -> Option<(String, Take)> {
-        match self {
-            Self::HuggingFace => Some((name.to_owned(), Take::Whole)),
-            Self::OpenClip { text } => open_clip::place(name, text),
-        }
-    }
-
-    /// Whether a tensor that no plain CLIP has does not matter: masks and positions that are
-    /// computed anyway, and what stands outside the towers.
-    fn is_harmless(self, name: &str) -> bool {
-        let last = name.rsplit('.').next().unwrap_or(name);
-        match self {
-            Self::HuggingFace => {
-                let towers = [
-                    "vision_model",
-                    "text_model",
-                    "visual_projection",
-                    "text_projection",
-                ];
-                last == "position_ids" || !towers.contains(&name.split('.').next().unwrap_or(name))
-            }
-            Self::OpenClip { .. } => [
-                "attn_mask",
-                "logit_bias",
-                "logit_scale",
-                "input_resolution",
-                "context_length",
-                "vocab_size",
-            ]
-            .contains(&last),
-        }
-    }
-
-    /// What the names of a tower begin with.
-    fn tower(self, vision: bool) -> &'static str {
-        match (self, vision) {
-            (Self::HuggingFace, true) => "vision_model.",
-            (Self::HuggingFace, false) => "text_model.",
-            (Self::OpenClip { .. }, true) => "visual.",
-            (Self::OpenClip { text: "" }, false) => "transformer.",
-            (Self::OpenClip { text }, false) => text,
-        }
-    }
-}
-
-/// A model's tensors, found by Hugging Face's names.
+/// A model's tensors by their names in a bundle.
 #[derive(Debug)]
-pub(super) struct Weights {
-    tensors: Tensors,
-    naming: Naming,
+pub(super) struct ClipWeights {
+    tensors: NamedTensors,
+    table: &'static ClipTable,
 }
 
-impl Weights {
-    pub(super) fn new(tensors: Tensors, naming: Naming) -> Self {
-        Self { tensors, naming }
-    }
-
-    fn place(&self, name: &str) -> Result<(String, Take)> {
-        self.naming
-            .place(name)
-            .ok_or_else(|| Error::internal(format!("no other name for {name}")))
-    }
-
-    fn missing(&self, stored: &str) -> Error {
-        let title = self.tensors.title();
-        for (vision, there, other) in [(true, "text", "vision"), (false, "vision", "text")] {
-            let tower = self.naming.tower(vision);
-            if !self.tensors.names().any(|name| name.starts_with(tower)) {
-                return Error::unsupported(format!(
-                    "{title} has no {other} tower. Both are needed: import the whole CLIP, not its {there} half."
-                ));
+impl ClipWeights {
+    /// The tensors of a layout, if both towers are among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] that names the tower of which there is nothing.
+    pub(super) fn new(tensors: Tensors, table: &'static ClipTable) -> Result<Self> {
+        let [vision, text] = table.towers;
+        for (tower, missing, there) in [(vision, "vision", "text"), (text, "text", "vision")] {
+            if !tensors.names().any(|name| name.starts_with(tower)) {
+                return Err(Error::unsupported(format!(
+                    "{} has no {missing} tower. Both are needed: import the whole CLIP, not its {there} half.",
+                    tensors.title()
+                )));
             }
         }
-        Error::model(format!(
-            "{title} has no tensor {stored}. Is it a CLIP with a ViT, and whole?"
-        ))
-    }
-
-    /// The shape of a tensor.
-    fn shape(&self, name: &str) -> Result<Vec<usize>> {
-        let (stored, take) = self.place(name)?;
-        let shape = self.tensors.shape(&stored);
-        let mut shape = shape.ok_or_else(|| self.missing(&stored))?.to_vec();
-        match take {
-            Take::Whole => {}
-            Take::Transposed => shape.reverse(),
-            Take::Third(_) => match shape.first_mut() {
-                Some(rows) if rows.is_multiple_of(3) => *rows /= 3,
-                _ => return Err(self.bad_shape(&stored)),
-            },
-        }
-        Ok(shape)
-    }
-
-    fn bad_shape(&self, stored: &str) -> Error {
-        Error::model(format!(
-            "{} holds {stored} with the shape {:?}, which does not fit the rest of the model.",
-            self.tensors.file_of(stored),
-            self.tensors.shape(stored).unwrap_or_default()
-        ))
-    }
-
-    fn matrix(&self, name: &str) -> Result<(usize, usize)> {
-        match self.shape(name)?[..] {
-            [rows, cols] => Ok((rows, cols)),
-            _ => Err(self.bad_shape(&self.place(name)?.0)),
-        }
+        Ok(Self {
+            tensors: NamedTensors::new(tensors, &table.tensors, "a CLIP with a ViT"),
+            table,
+        })
     }
 
     pub(super) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        if self.shape(name)? != shape {
-            return Err(self.bad_shape(&self.place(name)?.0));
-        }
-        let (stored, take) = self.place(name)?;
-        match (take, shape) {
-            (Take::Third(part), &[rows, ..]) => {
-                self.tensors.rows(&stored, part * rows..(part + 1) * rows)
-            }
-            (Take::Transposed, &[rows, cols]) => {
-                let values = self.tensors.values(&stored)?;
-                Ok((0..rows * cols)
-                    .map(|i| values[i % cols * rows + i / cols])
-                    .collect())
-            }
-            _ => self.tensors.values(&stored),
-        }
+        self.tensors.values(name, shape)
     }
 
     /// Token ids, so that a list of merges can be cut where the model cuts it.
     pub(super) fn vocabulary(&self) -> Result<usize> {
-        Ok(self
-            .matrix("text_model.embeddings.token_embedding.weight")?
-            .0)
+        let table = "text_model.embeddings.token_embedding.weight";
+        self.tensors.matrix(table).map(|(ids, _)| ids)
     }
 
     /// The logarithm of the logit scale.
     fn logit_scale(&self, otherwise: Option<f32>) -> Result<f32> {
         let name = "logit_scale";
-        let shape = match (self.shape(name), otherwise) {
+        let shape = match (self.tensors.shape(name), otherwise) {
             (Err(_), Some(otherwise)) => return Ok(otherwise),
             (shape, _) => shape?,
         };
         match self.values(name, &shape)?[..] {
             [logit_scale] => Ok(logit_scale),
-            _ => Err(self.bad_shape(name)),
+            _ => Err(self.tensors.bad_shape(name)),
         }
     }
 
     fn layers(&self, tower: &str) -> usize {
-        let there = |i: &usize| {
-            let name = format!("{tower}.encoder.layers.{i}.layer_norm1.weight");
-            self.shape(&name).is_ok()
-        };
-        (0..).take_while(there).count()
+        self.tensors
+            .blocks(|layer| format!("{tower}.encoder.layers.{layer}.layer_norm1.weight"))
     }
 
     /// That every tensor of the architecture is there and readable, and no other that matters.
     fn check(&self, config: &ClipConfig) -> Result<()> {
-        let mut used = BTreeSet::new();
-        for tensor in expected(config) {
-            let (stored, _) = self.place(&tensor.name)?;
-            if self.shape(&tensor.name)? != tensor.shape {
-                return Err(self.bad_shape(&stored));
-            }
-            self.tensors.check_number(&stored)?;
-            used.insert(stored);
-        }
-        let extra = |name: &&str| !used.contains(*name) && !self.naming.is_harmless(name);
-        match self.tensors.names().find(extra) {
+        let used = self.tensors.check(&expected(config))?;
+        let mut others = self.tensors.others(&used);
+        match others.find(|name| self.table.matters(name)) {
             None => Ok(()),
             Some(name) => Err(Error::unsupported(format!(
                 "{} holds a tensor {name}, which a plain CLIP does not have. Such a model cannot be imported.",
@@ -218,14 +89,14 @@ impl Weights {
 
 /// The attention heads of a tower.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Heads {
+pub(super) enum HeadCount {
     Count(usize),
-    /// As many as numbers of this width find room in the tower's.
+    /// The width of a tower divided by this width of a head.
     Width(usize),
 }
 
-impl Heads {
-    fn of(self, width: usize) -> usize {
+impl HeadCount {
+    fn in_width(self, width: usize) -> usize {
         match self {
             Self::Count(heads) => heads,
             Self::Width(each) => width.checked_div(each).unwrap_or(0),
@@ -233,15 +104,15 @@ impl Heads {
     }
 }
 
-/// What the shapes of a tower's tensors do not tell.
+/// What does not follow from the shapes of a tower's tensors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tower {
-    pub(super) heads: Heads,
+    pub(super) heads: HeadCount,
     pub(super) activation: Activation,
     pub(super) norm_eps: f64,
 }
 
-/// What the shapes of a model's tensors do not tell.
+/// What does not follow from the shapes of a model's tensors.
 #[derive(Debug, Clone)]
 pub(super) struct LayoutInfo {
     pub(super) layout: &'static str,
@@ -256,7 +127,7 @@ pub(super) struct LayoutInfo {
     pub(super) highest_id: bool,
 }
 
-/// Numbers that a description states although the weights tell them: where the two disagree, files
+/// Checks numbers that a description states although they follow from the weights: where the two disagree, files
 /// of two models were mixed, or the description means a part of the weights only.
 ///
 /// # Errors
@@ -277,7 +148,7 @@ pub(super) fn check_stated(file: &str, stated: &[(&str, Option<usize>, usize)]) 
 
 /// Puts a model together and checks that it is whole.
 pub(super) fn assemble(
-    weights: Weights,
+    weights: ClipWeights,
     facts: &LayoutInfo,
     tokenizer: Vec<u8>,
 ) -> Result<Published> {
@@ -292,27 +163,27 @@ pub(super) fn assemble(
     })
 }
 
-fn architecture(weights: &Weights, facts: &LayoutInfo, tokenizer: &[u8]) -> Result<ClipConfig> {
-    let kernel_name = "vision_model.embeddings.patch_embedding.weight";
-    let patch = match weights.shape(kernel_name)?[..] {
+fn architecture(weights: &ClipWeights, facts: &LayoutInfo, tokenizer: &[u8]) -> Result<ClipConfig> {
+    let tensors = &weights.tensors;
+    let kernel = "vision_model.embeddings.patch_embedding.weight";
+    let patch = match tensors.shape(kernel)?[..] {
         [_, 3, rows, cols] if rows == cols => rows,
-        _ => return Err(weights.bad_shape(&weights.place(kernel_name)?.0)),
+        _ => return Err(tensors.bad_shape(kernel)),
     };
-    let positions_name = "vision_model.embeddings.position_embedding.weight";
-    let (positions, width) = weights.matrix(positions_name)?;
+    let (positions, width) = tensors.matrix("vision_model.embeddings.position_embedding.weight")?;
     let side = positions.saturating_sub(1).isqrt();
     if side * side + 1 != positions {
         return Err(Error::unsupported(format!(
             "{} was trained on pictures that are not square ({positions} positions).",
-            weights.tensors.title()
+            tensors.title()
         )));
     }
-    let (vision_mlp, _) = weights.matrix("vision_model.encoder.layers.0.mlp.fc1.weight")?;
+    let (vision_mlp, _) = tensors.matrix("vision_model.encoder.layers.0.mlp.fc1.weight")?;
     let (vocabulary, text_width) =
-        weights.matrix("text_model.embeddings.token_embedding.weight")?;
-    let (context, _) = weights.matrix("text_model.embeddings.position_embedding.weight")?;
-    let (text_mlp, _) = weights.matrix("text_model.encoder.layers.0.mlp.fc1.weight")?;
-    let (projection, _) = weights.matrix("visual_projection.weight")?;
+        tensors.matrix("text_model.embeddings.token_embedding.weight")?;
+    let (context, _) = tensors.matrix("text_model.embeddings.position_embedding.weight")?;
+    let (text_mlp, _) = tensors.matrix("text_model.encoder.layers.0.mlp.fc1.weight")?;
+    let (projection, _) = tensors.matrix("visual_projection.weight")?;
     let logit_scale = weights.logit_scale(facts.logit_scale)?;
     Ok(ClipConfig {
         vision: VisionConfig {
@@ -320,7 +191,7 @@ fn architecture(weights: &Weights, facts: &LayoutInfo, tokenizer: &[u8]) -> Resu
             patch,
             width,
             layers: weights.layers("vision_model"),
-            heads: facts.vision.heads.of(width),
+            heads: facts.vision.heads.in_width(width),
             mlp: vision_mlp,
             activation: facts.vision.activation,
             norm_eps: facts.vision.norm_eps,
@@ -330,7 +201,7 @@ fn architecture(weights: &Weights, facts: &LayoutInfo, tokenizer: &[u8]) -> Resu
             context,
             width: text_width,
             layers: weights.layers("text_model"),
-            heads: facts.text.heads.of(text_width),
+            heads: facts.text.heads.in_width(text_width),
             mlp: text_mlp,
             activation: facts.text.activation,
             norm_eps: facts.text.norm_eps,

@@ -1,80 +1,22 @@
-//! OpenCLIP's layout: other names, the three input projections of an attention stacked, the
-//! projections transposed, and exact GELU unless the config says otherwise.
+//! OpenCLIP's layout: its description of a model, with exact GELU unless it states otherwise.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::files::Files;
-use super::model::{
-    Heads, LayoutInfo, NORM_EPS, Naming, Take, Tower, Weights, assemble, check_stated,
-};
+use super::model::{ClipWeights, HeadCount, LayoutInfo, NORM_EPS, Tower, assemble, check_stated};
 use super::pixels::{PreprocessConfig, sides};
+use super::tables::{ClipTable, OPEN_CLIP, OPEN_CLIP_NESTED};
 use super::tensors::Tensors;
 use super::{OPEN_CLIP_CONFIG, Published, read_config, tokenizer};
 use crate::error::{Error, Result};
 use crate::kernel::Activation;
 
-/// Numbers a head of the vision tower has, unless the config says otherwise.
+/// The width of a head of the vision tower, unless the config states another.
 const HEAD_WIDTH: usize = 64;
 
-/// Where OpenCLIP keeps the tensor that Hugging Face calls `name`; `text` is what its names of
-/// the text tower begin with.
-pub(super) fn place(name: &str, text: &str) -> Option<(String, Take)> {
-    let single = |stored: &str| Some((stored.to_owned(), Take::Whole));
-    match name {
-        "logit_scale" => return single("logit_scale"),
-        "visual_projection.weight" => return Some(("visual.proj".into(), Take::Transposed)),
-        "text_projection.weight" => {
-            return Some((format!("{text}text_projection"), Take::Transposed));
-        }
-        _ => {}
-    }
-    if let Some(rest) = name.strip_prefix("vision_model.") {
-        return match rest {
-            "embeddings.class_embedding" => single("visual.class_embedding"),
-            "embeddings.patch_embedding.weight" => single("visual.conv1.weight"),
-            "embeddings.position_embedding.weight" => single("visual.positional_embedding"),
-            // The spelling is Hugging Face's.
-            "pre_layrnorm.weight" => single("visual.ln_pre.weight"),
-            "pre_layrnorm.bias" => single("visual.ln_pre.bias"),
-            "post_layernorm.weight" => single("visual.ln_post.weight"),
-            "post_layernorm.bias" => single("visual.ln_post.bias"),
-            _ => in_block(rest, "visual."),
-        };
-    }
-    let rest = name.strip_prefix("text_model.")?;
-    let stored = match rest {
-        "embeddings.token_embedding.weight" => "token_embedding.weight",
-        "embeddings.position_embedding.weight" => "positional_embedding",
-        "final_layer_norm.weight" => "ln_final.weight",
-        "final_layer_norm.bias" => "ln_final.bias",
-        _ => return in_block(rest, text),
-    };
-    Some((format!("{text}{stored}"), Take::Whole))
-}
-
-fn in_block(name: &str, tower: &str) -> Option<(String, Take)> {
-    let (layer, rest) = name.strip_prefix("encoder.layers.")?.split_once('.')?;
-    let (module, kind) = rest.rsplit_once('.')?;
-    let (module, take) = match module {
-        "layer_norm1" => ("ln_1.", Take::Whole),
-        "layer_norm2" => ("ln_2.", Take::Whole),
-        "mlp.fc1" => ("mlp.c_fc.", Take::Whole),
-        "mlp.fc2" => ("mlp.c_proj.", Take::Whole),
-        "self_attn.out_proj" => ("attn.out_proj.", Take::Whole),
-        "self_attn.q_proj" => ("attn.in_proj_", Take::Third(0)),
-        "self_attn.k_proj" => ("attn.in_proj_", Take::Third(1)),
-        "self_attn.v_proj" => ("attn.in_proj_", Take::Third(2)),
-        _ => return None,
-    };
-    Some((
-        format!("{tower}transformer.resblocks.{layer}.{module}{kind}"),
-        take,
-    ))
-}
-
 #[derive(Debug, Deserialize)]
-struct ConfigJson {
+struct OpenClipJson {
     model_cfg: ModelJson,
     #[serde(default)]
     preprocess_cfg: PreprocessConfig,
@@ -104,7 +46,7 @@ const HARMLESS_OF_MODEL: [&str; 6] = [
     "output_dict",
 ];
 
-/// Settings of a tower that are read here, that the weights tell as well, or that change nothing of
+/// Settings of a tower that are read here, that follow from the weights as well, or that change nothing of
 /// what a tower like CLIP's computes: of a single token, the last norm is the same before the pooling
 /// and after. All others are refused where they are on, those not known yet too.
 const HARMLESS: [&str; 20] = [
@@ -207,16 +149,18 @@ fn number(tower: &Map<String, Value>, setting: &str, otherwise: usize) -> Result
     }
 }
 
-/// What the names of the text tower begin with: newer models keep it in a module of its own.
-pub(super) fn naming(tensors: &Tensors) -> Naming {
+/// Which of the two tables holds for these tensors.
+pub(super) fn table(tensors: &Tensors) -> &'static ClipTable {
     let nested = tensors.names().any(|name| name.starts_with("text."));
-    Naming::OpenClip {
-        text: if nested { "text." } else { "" },
+    if nested {
+        &OPEN_CLIP_NESTED
+    } else {
+        &OPEN_CLIP
     }
 }
 
 pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Result<Published> {
-    let config: ConfigJson = read_config(files, OPEN_CLIP_CONFIG)?;
+    let config: OpenClipJson = read_config(files, OPEN_CLIP_CONFIG)?;
     let model = config.model_cfg;
     if model
         .multimodal_cfg
@@ -246,12 +190,12 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
     let facts = LayoutInfo {
         layout: "OpenCLIP",
         vision: Tower {
-            heads: Heads::Width(number(&model.vision_cfg, "head_width", HEAD_WIDTH)?),
+            heads: HeadCount::Width(number(&model.vision_cfg, "head_width", HEAD_WIDTH)?),
             activation,
             norm_eps: norm_eps(&model.vision_cfg),
         },
         text: Tower {
-            heads: Heads::Count(number(&model.text_cfg, "heads", 8)?),
+            heads: HeadCount::Count(number(&model.text_cfg, "heads", 8)?),
             activation,
             norm_eps: norm_eps(&model.text_cfg),
         },
@@ -262,8 +206,8 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
         highest_id: model.text_cfg.get("pool_type").and_then(Value::as_str) != Some("eos"),
     };
     let tensors = tensors.rooted_at("visual.class_embedding");
-    let naming = naming(&tensors);
-    let weights = Weights::new(tensors, naming);
+    let table = table(&tensors);
+    let weights = ClipWeights::new(tensors, table)?;
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
     let published = assemble(weights, &facts, tokenizer)?;
     let found = published.config();

@@ -2,7 +2,9 @@
 //! as OpenCLIP's are. The architecture is in the shapes, the rest is the same for all of them.
 
 use super::files::Files;
-use super::model::{CLIP_MEAN, CLIP_STD, Heads, LayoutInfo, NORM_EPS, Tower, Weights, assemble};
+use super::model::{
+    CLIP_MEAN, CLIP_STD, ClipWeights, HeadCount, LayoutInfo, NORM_EPS, Tower, assemble,
+};
 use super::tensors::Tensors;
 use super::{Published, open_clip, tokenizer};
 use crate::error::{Error, Result};
@@ -25,7 +27,7 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
         )));
     }
     let tower = Tower {
-        heads: Heads::Width(64),
+        heads: HeadCount::Width(64),
         activation: Activation::QuickGelu,
         norm_eps: NORM_EPS,
     };
@@ -38,8 +40,8 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
         logit_scale: None,
         highest_id: true,
     };
-    let naming = open_clip::naming(&tensors);
-    let weights = Weights::new(tensors, naming);
+    let table = open_clip::table(&tensors);
+    let weights = ClipWeights::new(tensors, table)?;
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
     assemble(weights, &facts, tokenizer)
 }

@@ -1,7 +1,7 @@
-//! What a model wants done to its pictures, as `preprocessor_config.json` and OpenCLIP's
-//! `preprocess_cfg` say it. The engine resizes with a bicubic filter, divides by 255 and normalises
+//! How a model expects its pictures to be prepared, as `preprocessor_config.json` and OpenCLIP's
+//! `preprocess_cfg` state it. The engine resizes with a bicubic filter, divides by 255 and normalises
 //! RGB; a model that was trained on anything else is refused, because its answers would be wrong
-//! without a word.
+//! without a warning.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,12 +15,12 @@ const BICUBIC: u64 = 3;
 /// A number for each colour channel, or one for all.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Channels {
+pub(super) enum PerChannel {
     All(f32),
     Each([f32; 3]),
 }
 
-impl Channels {
+impl PerChannel {
     fn each(self) -> [f32; 3] {
         match self {
             Self::All(value) => [value; 3],
@@ -40,8 +40,8 @@ pub(super) struct Statistics {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ImageProcessor {
-    image_mean: Option<Channels>,
-    image_std: Option<Channels>,
+    image_mean: Option<PerChannel>,
+    image_std: Option<PerChannel>,
     do_normalize: Option<bool>,
     do_rescale: Option<bool>,
     rescale_factor: Option<f64>,
@@ -94,8 +94,8 @@ impl ImageProcessor {
             ));
         }
         Ok(Statistics {
-            mean: self.image_mean.map_or(CLIP_MEAN, Channels::each),
-            std: self.image_std.map_or(CLIP_STD, Channels::each),
+            mean: self.image_mean.map_or(CLIP_MEAN, PerChannel::each),
+            std: self.image_std.map_or(CLIP_STD, PerChannel::each),
         })
     }
 
@@ -122,15 +122,19 @@ impl ImageProcessor {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct PreprocessConfig {
-    mean: Option<Channels>,
-    std: Option<Channels>,
+    mean: Option<PerChannel>,
+    std: Option<PerChannel>,
     mode: Option<String>,
     interpolation: Option<String>,
     size: Option<Value>,
 }
 
 impl PreprocessConfig {
-    /// As [`ImageProcessor::statistics`].
+    /// The pixel statistics, if everything else is as the engine does it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] that names the setting.
     pub(super) fn statistics(&self, file: &str) -> Result<Statistics> {
         // `random` is one in training and bicubic afterwards.
         for (setting, value, usual) in [
@@ -144,12 +148,16 @@ impl PreprocessConfig {
             }
         }
         Ok(Statistics {
-            mean: self.mean.map_or(CLIP_MEAN, Channels::each),
-            std: self.std.map_or(CLIP_STD, Channels::each),
+            mean: self.mean.map_or(CLIP_MEAN, PerChannel::each),
+            std: self.std.map_or(CLIP_STD, PerChannel::each),
         })
     }
 
-    /// As [`ImageProcessor::check_size`].
+    /// That pictures come out as large as the network takes them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] that names the setting.
     pub(super) fn check_size(&self, file: &str, image_size: usize) -> Result<()> {
         let [height, width] = sides(self.size.as_ref());
         check_stated(

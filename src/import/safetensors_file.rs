@@ -6,7 +6,7 @@ use safetensors::tensor::{Dtype, Metadata};
 use serde::Deserialize;
 
 use super::files::{Files, ReadAt, read_range, read_whole};
-use super::tensors::{Entry, Number, Tensors};
+use super::tensors::{Number, TensorEntry, Tensors};
 use super::{open_one, parse};
 use crate::error::{Error, Result};
 
@@ -36,7 +36,7 @@ pub(super) fn open(name: &str, file: Box<dyn ReadAt>) -> Result<Tensors> {
         )));
     }
     let header = read_range(&*file, 8, header_len)?;
-    // This checks that the tensors lie one after the other and are as long as their shapes say.
+    // This checks that the tensors lie one after the other and are as long as their shapes require.
     let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| damaged(e.to_string()))?;
     let data = metadata.data_len() as u64;
     if data != room - header_len {
@@ -46,7 +46,7 @@ pub(super) fn open(name: &str, file: Box<dyn ReadAt>) -> Result<Tensors> {
         )));
     }
     let entries = metadata.tensors().into_iter().map(|(tensor, info)| {
-        let entry = Entry {
+        let entry = TensorEntry {
             number: match info.dtype {
                 Dtype::F32 => Number::F32,
                 Dtype::F16 => Number::F16,
@@ -61,7 +61,7 @@ pub(super) fn open(name: &str, file: Box<dyn ReadAt>) -> Result<Tensors> {
         (tensor, entry)
     });
     let entries: Vec<_> = entries.collect();
-    Ok(Tensors::of_file(name, file, entries))
+    Ok(Tensors::from_file(name, file, entries))
 }
 
 #[derive(Deserialize)]

@@ -36,7 +36,7 @@ impl Number {
 
 /// Where a tensor lies. Whoever makes one has checked that it is within its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct TensorEntry {
     pub(super) number: Number,
     pub(super) shape: Vec<usize>,
     /// Numbers from one to the next along each axis; `None` if they lie row by row.
@@ -55,7 +55,7 @@ pub(crate) struct Tensors {
     title: String,
     scripted: bool,
     files: Vec<OpenFile>,
-    entries: BTreeMap<String, (usize, Entry)>,
+    entries: BTreeMap<String, (usize, TensorEntry)>,
 }
 
 impl std::fmt::Debug for Tensors {
@@ -69,10 +69,10 @@ impl std::fmt::Debug for Tensors {
 }
 
 impl Tensors {
-    pub(super) fn of_file(
+    pub(super) fn from_file(
         name: &str,
         file: Box<dyn ReadAt>,
-        entries: impl IntoIterator<Item = (String, Entry)>,
+        entries: impl IntoIterator<Item = (String, TensorEntry)>,
     ) -> Self {
         Self {
             title: name.to_owned(),
@@ -95,7 +95,7 @@ impl Tensors {
         }
     }
 
-    /// Takes over those tensors of a shard that the index says it has.
+    /// Takes over those tensors of a shard that the index lists.
     pub(super) fn adopt(&mut self, mut shard: Self, wanted: &[String]) -> Result<()> {
         for name in wanted {
             let (_, entry) = shard.entries.remove(name).ok_or_else(|| {
@@ -110,7 +110,7 @@ impl Tensors {
         Ok(())
     }
 
-    /// Marks them as coming from a `TorchScript` archive.
+    /// Sets whether they come from a `TorchScript` archive.
     #[cfg(feature = "cli")]
     pub(super) fn scripted(mut self, scripted: bool) -> Self {
         self.scripted = scripted;
@@ -219,7 +219,7 @@ impl Tensors {
 }
 
 /// Numbers from the first to the last of a tensor with strides.
-fn span(entry: &Entry, strides: &[usize]) -> usize {
+fn span(entry: &TensorEntry, strides: &[usize]) -> usize {
     if entry.shape.contains(&0) {
         return 0;
     }
@@ -233,7 +233,7 @@ fn span(entry: &Entry, strides: &[usize]) -> usize {
 }
 
 /// Puts numbers that lie in another order row by row.
-fn gather(numbers: &[f32], entry: &Entry, strides: &[usize]) -> Vec<f32> {
+fn gather(numbers: &[f32], entry: &TensorEntry, strides: &[usize]) -> Vec<f32> {
     let count: usize = entry.shape.iter().product();
     let place = |mut index: usize| {
         let axes = entry.shape.iter().zip(strides).rev();
@@ -260,7 +260,7 @@ fn unreadable(file: &str, name: &str, number: &Number) -> Error {
 
 impl OpenFile {
     /// Those of the numbers that follow one another from the start of a tensor.
-    fn numbers(&self, name: &str, entry: &Entry, part: Range<usize>) -> Result<Vec<f32>> {
+    fn numbers(&self, name: &str, entry: &TensorEntry, part: Range<usize>) -> Result<Vec<f32>> {
         let size = entry
             .number
             .bytes()

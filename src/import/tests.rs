@@ -74,13 +74,13 @@ fn edit_json(files: &mut MemoryFiles, name: &str, edit: impl FnOnce(&mut Value))
     files.insert(name, value.to_string().into_bytes());
 }
 
-type Stored = (String, Dtype, Vec<usize>, Vec<u8>);
+type StoredTensor = (String, Dtype, Vec<usize>, Vec<u8>);
 
 /// Takes a safetensors file apart and puts it together again.
-fn edit_tensors(files: &mut MemoryFiles, name: &str, edit: impl FnOnce(&mut Vec<Stored>)) {
+fn edit_tensors(files: &mut MemoryFiles, name: &str, edit: impl FnOnce(&mut Vec<StoredTensor>)) {
     let bytes = contents(files, name);
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let mut stored: Vec<Stored> = tensors
+    let mut stored: Vec<StoredTensor> = tensors
         .tensors()
         .into_iter()
         .map(|(n, t)| (n, t.dtype(), t.shape().to_vec(), t.data().to_vec()))
@@ -89,19 +89,19 @@ fn edit_tensors(files: &mut MemoryFiles, name: &str, edit: impl FnOnce(&mut Vec<
     files.insert(name, safetensors_of(&stored));
 }
 
-fn safetensors_of(stored: &[Stored]) -> Vec<u8> {
+fn safetensors_of(stored: &[StoredTensor]) -> Vec<u8> {
     let views = stored
         .iter()
         .map(|(n, dtype, shape, data)| (n, TensorView::new(*dtype, shape.clone(), data).unwrap()));
     serialize(views, None).unwrap()
 }
 
-fn find<'a>(stored: &'a mut [Stored], name: &str) -> &'a mut Stored {
+fn find<'a>(stored: &'a mut [StoredTensor], name: &str) -> &'a mut StoredTensor {
     stored.iter_mut().find(|(n, ..)| n == name).unwrap()
 }
 
 #[test]
-fn the_layouts_of_one_model_hold_the_same() {
+fn open_finds_the_same_in_each_layout_of_a_model() {
     let mut reference = open("gelu-clip");
     assert_eq!(reference.layout(), "Hugging Face");
     let values = all_values(&mut reference);
@@ -119,7 +119,7 @@ fn the_layouts_of_one_model_hold_the_same() {
 /// Newer models of OpenCLIP keep the text tower in a module of its own, training checkpoints
 /// everything in another.
 #[test]
-fn open_clip_names_may_be_nested() {
+fn open_reads_nested_names_of_open_clip() {
     let values = all_values(&mut open("gelu-clip"));
     let vision = |name: &str| name.starts_with("visual.") || name == "logit_scale";
     let nest: [&dyn Fn(&str) -> String; 2] = [
@@ -139,7 +139,7 @@ fn open_clip_names_may_be_nested() {
 }
 
 #[test]
-fn an_archive_by_openai_tells_its_architecture() {
+fn open_tells_the_architecture_of_an_archive_by_openai() {
     let mut model = open("layouts/openai/ViT-tiny.pt");
     assert_eq!(model.layout(), "OpenAI");
     let config = model.config().clone();
@@ -155,7 +155,7 @@ fn an_archive_by_openai_tells_its_architecture() {
 }
 
 #[test]
-fn what_old_and_new_files_of_hugging_face_have_beside() {
+fn open_reads_old_and_new_files_of_hugging_face() {
     let mut reference = open("gelu-clip");
     let values = all_values(&mut reference);
     let mut files = copy("gelu-clip");
@@ -187,7 +187,7 @@ fn what_old_and_new_files_of_hugging_face_have_beside() {
 
 /// Repositories often have several layouts, and files of no concern.
 #[test]
-fn the_right_files_of_many_are_taken() {
+fn open_takes_the_right_files_of_many() {
     let mut both = copy("gelu-clip");
     let other = copy("layouts/open-clip");
     for name in ["open_clip_config.json", OPEN_CLIP] {
@@ -218,7 +218,7 @@ fn the_right_files_of_many_are_taken() {
 }
 
 #[test]
-fn one_file_brings_what_lies_beside_it() {
+fn directory_of_one_file_has_what_lies_beside_it() {
     let directory = tempfile::tempdir().unwrap();
     for (from, to) in [
         ("gelu-clip/config.json", "config.json"),
@@ -265,7 +265,7 @@ fn ids(json: &[u8], text: &str) -> Vec<u32> {
 }
 
 #[test]
-fn a_tokenizer_made_of_its_parts_is_the_same() {
+fn tokenizer_made_of_its_parts_is_the_same() {
     let whole = copy("gelu-clip");
     let made = open("layouts/sharded");
     let from_merges = open("layouts/openai/ViT-tiny.pt");
@@ -283,7 +283,7 @@ fn a_tokenizer_made_of_its_parts_is_the_same() {
 }
 
 #[test]
-fn a_tokenizer_that_does_not_fit_is_refused() {
+fn open_refuses_a_tokenizer_that_does_not_fit() {
     let mut files = copy("gelu-clip");
     files.remove("tokenizer.json");
     assert_refused(&files, "model", &["tokenizer", "vocab.json and merges.txt"]);
@@ -312,7 +312,7 @@ fn a_tokenizer_that_does_not_fit_is_refused() {
 }
 
 #[test]
-fn the_highest_id_must_end_a_text_where_a_model_looks_for_it() {
+fn end_of_text_must_be_the_highest_id_where_a_model_looks_for_it() {
     let mut files = copy("layouts/open-clip");
     edit_json(&mut files, "tokenizer.json", |tokenizer| {
         tokenizer["model"]["vocab"]["above"] = json!(5000);
@@ -323,7 +323,7 @@ fn the_highest_id_must_end_a_text_where_a_model_looks_for_it() {
 }
 
 #[test]
-fn another_kind_of_model_is_named() {
+fn open_names_another_kind_of_model() {
     let config = |edit: &dyn Fn(&mut Value)| {
         let mut files = copy("gelu-clip");
         edit_json(&mut files, "config.json", |config| edit(config));
@@ -408,7 +408,7 @@ fn another_kind_of_model_is_named() {
 
 /// What `CLIPConfig` of transformers makes of a description that lacks parts.
 #[test]
-fn a_description_may_lack_what_has_a_default() {
+fn open_fills_in_defaults_of_a_description() {
     let with = |edit: &dyn Fn(&mut Value)| {
         let mut files = copy("gelu-clip");
         edit_json(&mut files, "config.json", |config| edit(config));
@@ -447,8 +447,8 @@ fn a_description_may_lack_what_has_a_default() {
 }
 
 #[test]
-fn a_logit_scale_may_be_missing_or_of_another_type() {
-    let with = |edit: &dyn Fn(&mut Vec<Stored>)| {
+fn open_reads_a_missing_logit_scale_or_one_of_another_type() {
+    let with = |edit: &dyn Fn(&mut Vec<StoredTensor>)| {
         let mut files = copy("gelu-clip");
         edit_tensors(&mut files, WEIGHTS, edit);
         files
@@ -478,7 +478,7 @@ fn a_logit_scale_may_be_missing_or_of_another_type() {
 }
 
 #[test]
-fn pictures_that_are_prepared_otherwise_are_refused() {
+fn open_refuses_pictures_that_are_prepared_otherwise() {
     const FILE: &str = "preprocessor_config.json";
     let with = |setting: &str, value: Value| {
         let mut files = copy("gelu-clip");
@@ -551,7 +551,7 @@ fn pictures_that_are_prepared_otherwise_are_refused() {
 /// A description of another model than the weights', which would be read at half its depth or with
 /// another number of heads.
 #[test]
-fn a_description_of_another_model_is_refused() {
+fn open_refuses_a_description_of_another_model() {
     for (tower, setting) in [
         ("vision_config", "num_hidden_layers"),
         ("vision_config", "hidden_size"),
@@ -588,7 +588,7 @@ fn a_description_of_another_model_is_refused() {
 }
 
 #[test]
-fn missing_files_are_asked_for() {
+fn open_asks_for_missing_files() {
     assert_refused(&MemoryFiles::default(), "input", &["no model is there"]);
     let mut files = copy("gelu-clip");
     files.remove(WEIGHTS);
@@ -614,7 +614,7 @@ fn missing_files_are_asked_for() {
 }
 
 #[test]
-fn towers_that_are_missing_or_more_than_clips_are_named() {
+fn open_names_towers_that_are_missing_or_more_than_clips() {
     for (tower, file, fixture) in [
         ("vision_model.", WEIGHTS, "gelu-clip"),
         ("text_model.", WEIGHTS, "gelu-clip"),
@@ -644,9 +644,9 @@ fn towers_that_are_missing_or_more_than_clips_are_named() {
 }
 
 #[test]
-fn tensors_that_do_not_fit_are_named() {
+fn open_names_tensors_that_do_not_fit() {
     let name = "vision_model.encoder.layers.1.mlp.fc2.weight";
-    let spoilt = |spoil: &dyn Fn(&mut Vec<Stored>)| {
+    let spoilt = |spoil: &dyn Fn(&mut Vec<StoredTensor>)| {
         let mut files = copy("gelu-clip");
         edit_tensors(&mut files, WEIGHTS, spoil);
         files
@@ -687,7 +687,7 @@ fn with_header(header: &str, data: usize) -> Vec<u8> {
 }
 
 #[test]
-fn damaged_headers_are_refused() {
+fn safetensors_file_refuses_damaged_headers() {
     let f32s = |name: &str, shape: &str, from: usize, to: usize| {
         format!(r#""{name}":{{"dtype":"F32","shape":{shape},"data_offsets":[{from},{to}]}}"#)
     };
@@ -745,7 +745,7 @@ fn damaged_headers_are_refused() {
 }
 
 #[test]
-fn the_four_kinds_of_numbers_are_read() {
+fn values_reads_the_four_kinds_of_numbers() {
     let numbers = [1.5f32, -2.0, 0.0, 65504.0, 0.25, 3.0];
     let bytes = |dtype: Dtype| -> Vec<u8> {
         let of = |n: &f32| match dtype {
@@ -770,7 +770,7 @@ fn the_four_kinds_of_numbers_are_read() {
 }
 
 #[test]
-fn an_index_that_lies_is_refused() {
+fn open_sharded_refuses_an_index_that_lies() {
     let index = "model.safetensors.index.json";
     let point = |file: &str| {
         let mut files = copy("layouts/sharded");
@@ -866,7 +866,7 @@ fn program(value: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn tensors_of_pytorch_lie_as_their_strides_say() {
+fn torch_file_reads_tensors_by_their_strides() {
     for (shape, strides, offset, wanted) in [
         (
             &[2, 3][..],
@@ -898,7 +898,7 @@ fn tensors_of_pytorch_lie_as_their_strides_say() {
 }
 
 #[test]
-fn a_pickle_that_is_no_state_dict_is_refused() {
+fn torch_file_refuses_a_pickle_that_is_no_state_dict() {
     let past = |offset, shape: &[u8], strides: &[u8]| {
         program(&dict_of("a", &pickled(offset, shape, strides)))
     };
@@ -950,7 +950,7 @@ fn a_pickle_that_is_no_state_dict_is_refused() {
 
 /// What would nest without end, were it kept.
 #[test]
-fn a_pickle_cannot_grow_out_of_hand() {
+fn torch_file_bounds_what_a_pickle_makes() {
     // Tuples of tuples, a dict that holds itself, a tuple that holds the last one twice.
     let deep = [b"\x80\x02)".as_slice(), &b"\x85".repeat(1 << 20), b"."].concat();
     let own = b"\x80\x02}q\0X\x01\0\0\0ah\0s.".to_vec();
@@ -967,7 +967,7 @@ fn a_pickle_cannot_grow_out_of_hand() {
 }
 
 #[test]
-fn an_archive_that_is_damaged_is_refused() {
+fn torch_file_refuses_a_damaged_archive() {
     let pickle = program(&dict_of("a", &pickled(0, &[6], &[1])));
     let numbers = [0; 24];
     let whole = archive(&[("x/data.pkl", &pickle), ("x/data/0", &numbers)]);
@@ -994,12 +994,12 @@ fn an_archive_that_is_damaged_is_refused() {
 
 /// A checkpoint of a training run has its weights deeper down.
 #[test]
-fn weights_are_found_behind_a_prefix() {
+fn rooted_at_finds_weights_behind_a_prefix() {
     let file = fixture("layouts/openai/ViT-tiny.pt");
     let tensors = open_torch(std::fs::read(file).unwrap()).unwrap();
     let count = tensors.names().count();
     assert!(tensors.is_scripted());
-    let stored: Vec<Stored> = tensors
+    let stored: Vec<StoredTensor> = tensors
         .names()
         .map(|name| {
             let shape = tensors.shape(name).unwrap().to_vec();
@@ -1029,7 +1029,7 @@ proptest! {
 
     /// Whatever a header says, it is an error or tensors that can be read.
     #[test]
-    fn headers_of_any_kind_do_no_harm(
+    fn safetensors_file_never_panics(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in any::<prop::sample::Index>(),
     ) {
@@ -1051,7 +1051,7 @@ proptest! {
     }
 
     #[test]
-    fn pickles_of_any_kind_do_no_harm(
+    fn torch_file_never_panics(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         random in prop::collection::vec(any::<u8>(), 0..64),
     ) {
@@ -1075,7 +1075,7 @@ proptest! {
     }
 
     #[test]
-    fn descriptions_of_any_kind_do_no_harm(
+    fn open_never_panics(
         file in prop::sample::select(vec![
             ("gelu-clip", "config.json"),
             ("gelu-clip", "preprocessor_config.json"),

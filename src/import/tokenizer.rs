@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::files::{Files, read_whole};
 use super::parse;
-use crate::clip::Tokenizer;
+use crate::clip::{Tokenizer, byte_letters};
 use crate::error::{Error, Result};
 
 const START: &str = "<|startoftext|>";
@@ -78,15 +78,8 @@ fn merges<'a>(name: &str, text: &'a [u8]) -> Result<Vec<(&'a str, &'a str)>> {
         .collect()
 }
 
-/// The letters that stand for the 256 bytes, in the order of CLIP's vocabulary.
-fn byte_letters() -> impl Iterator<Item = char> {
-    let printable = ('!'..='~').chain('¡'..='¬').chain('®'..='ÿ');
-    let others = 256 - printable.clone().count() as u32;
-    printable.chain((256..256 + others).filter_map(char::from_u32))
-}
-
 /// CLIP's vocabulary is its letters, the same at the end of a word, what each merge makes, and
-/// the two marks; the model's size tells where the merges stop.
+/// the two special tokens; the size of the model's vocabulary determines where the merges stop.
 fn from_merges(name: &str, text: &[u8], vocabulary: usize) -> Result<Vec<u8>> {
     let mut merges = merges(name, text)?;
     let wanted = vocabulary.checked_sub(2 * 256 + 2);
@@ -97,11 +90,14 @@ fn from_merges(name: &str, text: &[u8], vocabulary: usize) -> Result<Vec<u8>> {
         )));
     };
     merges.truncate(wanted);
-    let letters = byte_letters().map(String::from);
-    let endings = byte_letters().map(|c| format!("{c}</w>"));
+    // The vocabulary has visible bytes first: the order of the characters, not of the bytes.
+    let mut letters = byte_letters();
+    letters.sort_unstable();
+    let endings = letters.map(|c| format!("{c}</w>"));
     let merged = merges.iter().map(|(a, b)| format!("{a}{b}"));
-    let marks = [START, END].map(String::from);
-    let tokens = letters.chain(endings).chain(merged).chain(marks);
+    let special = [START, END].map(String::from);
+    let letters = letters.map(String::from).into_iter();
+    let tokens = letters.chain(endings).chain(merged).chain(special);
     // Two merges may make the same token; as in CLIP, the later id holds.
     let vocab = tokens.zip(0..).collect();
     assemble(&vocab, &merges)

@@ -1,8 +1,8 @@
 //! PyTorch's own files: what `torch.save` writes of a state dict since version 1.6, and
 //! `TorchScript` archives.
 //!
-//! Both are archives with the raw numbers in files of their own and a pickle that says which
-//! tensor is where. A pickle is a program for a small stack machine. The one here knows what state
+//! Both are archives with the raw numbers in files of their own and a pickle that lists which
+//! tensor is where. A pickle is a program for a small stack machine. The one here executes what state
 //! dicts are made of and refuses everything else; it runs nothing and looks nothing up.
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::archive::Archive;
 use super::files::{ReadAt, read_range};
-use super::tensors::{Entry, Number, Tensors};
+use super::tensors::{Number, TensorEntry, Tensors};
 use crate::error::{Error, Result};
 
 /// The longest pickle that is read. That of a large model has 500 kB.
@@ -31,10 +31,10 @@ pub(crate) fn open(name: &str, file: Box<dyn ReadAt>) -> Result<Tensors> {
         )));
     }
     let (entries, scripted) = read_archive(&*file).map_err(named)?;
-    Ok(Tensors::of_file(name, file, entries).scripted(scripted))
+    Ok(Tensors::from_file(name, file, entries).scripted(scripted))
 }
 
-fn read_archive(file: &dyn ReadAt) -> Result<(BTreeMap<String, Entry>, bool)> {
+fn read_archive(file: &dyn ReadAt) -> Result<(BTreeMap<String, TensorEntry>, bool)> {
     let archive = Archive::open(file)?;
     let pickle = |name: &&str| name.ends_with("/data.pkl") && name.matches('/').count() == 1;
     let pickle = archive
@@ -76,7 +76,7 @@ fn bad(what: &str) -> Error {
     Error::model(what)
 }
 
-type Named = BTreeMap<String, Rc<Entry>>;
+type TensorsByName = BTreeMap<String, Rc<TensorEntry>>;
 
 /// What can be on the stack. Tuples hold no tuples, and dicts hold tensors only, so that no value
 /// nests however a pickle is made.
@@ -90,9 +90,9 @@ enum Value {
     Ints(Rc<[i64]>),
     Tuple(Rc<[Value]>),
     Storage(Rc<Storage>),
-    Tensor(Rc<Entry>),
+    Tensor(Rc<TensorEntry>),
     /// A dict or a module: its tensors and those of the dicts and modules in it.
-    Dict(Named),
+    Dict(TensorsByName),
 }
 
 #[derive(Debug)]
@@ -122,7 +122,7 @@ impl<'a> Machine<'a> {
                 b'.' => return self.pop(),
                 b'(' => self.marks.push(self.stack.len()),
                 b'N' | 0x88 | 0x89 | b']' => self.stack.push(Value::Other),
-                b'}' => self.stack.push(Value::Dict(Named::new())),
+                b'}' => self.stack.push(Value::Dict(TensorsByName::new())),
                 // BINFLOAT
                 b'G' => {
                     self.take(8)?;
@@ -357,7 +357,7 @@ impl<'a> Machine<'a> {
             _ => &[],
         };
         let value = match &*function {
-            "collections.OrderedDict" => Value::Dict(Named::new()),
+            "collections.OrderedDict" => Value::Dict(TensorsByName::new()),
             "torch._utils._rebuild_tensor_v2" => tensor(arguments)?,
             "torch._utils._rebuild_parameter" => arguments.first().cloned().unwrap_or(Value::Other),
             // The lists of numbers of a TorchScript module.
@@ -373,7 +373,7 @@ impl<'a> Machine<'a> {
         self.pop()?;
         match self.pop()? {
             Value::Global(class) if class.starts_with("__torch__.") => {
-                self.stack.push(Value::Dict(Named::new()));
+                self.stack.push(Value::Dict(TensorsByName::new()));
                 Ok(())
             }
             Value::Global(class) => Err(unknown(&class)),
@@ -400,7 +400,7 @@ fn unknown(what: &str) -> Error {
     ))
 }
 
-fn insert(into: &mut Named, name: &str, inner: &str, entry: Rc<Entry>) -> Result<()> {
+fn insert(into: &mut TensorsByName, name: &str, inner: &str, entry: Rc<TensorEntry>) -> Result<()> {
     if name.len() + inner.len() >= LONGEST_NAME {
         return Err(bad("a tensor's name is too long"));
     }
@@ -433,7 +433,7 @@ fn tensor(arguments: &[Value]) -> Result<Value> {
     let (Some(shape), Some(strides)) = (sizes(shape), sizes(strides)) else {
         return Err(outside());
     };
-    let mut entry = Entry {
+    let mut entry = TensorEntry {
         number: storage.number.clone(),
         shape,
         strides: None,

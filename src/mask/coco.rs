@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// It has what readers of COCO's own files rely on: `info` and `licenses`, ids that begin at 1
 /// (category ids are the class index plus one), and one annotation for each class that has pixels
 /// in a picture. A class without holes is written as polygons; one with holes, which COCO's
-/// polygons cannot say, as run lengths, uncompressed as in COCO's own files. `iscrowd` is 0 in
+/// polygons cannot express, as run lengths, uncompressed as in COCO's own files. `iscrowd` is 0 in
 /// both: evaluation leaves out what is 1. Area and box are those of the pixels.
 #[derive(Debug, Clone)]
 pub struct CocoDataset {
@@ -20,8 +20,8 @@ pub struct CocoDataset {
 }
 
 #[derive(Serialize)]
-struct File<'a> {
-    info: Info,
+struct CocoFile<'a> {
+    info: CocoInfo,
     licenses: [(); 0],
     images: &'a [Image],
     annotations: &'a [Annotation],
@@ -29,7 +29,7 @@ struct File<'a> {
 }
 
 #[derive(Serialize)]
-struct Info {
+struct CocoInfo {
     description: &'static str,
     version: &'static str,
     contributor: &'static str,
@@ -48,7 +48,7 @@ struct Annotation {
     id: usize,
     image_id: usize,
     category_id: u32,
-    segmentation: Segmentation,
+    segmentation: CocoSegmentation,
     area: u64,
     bbox: [u32; 4],
     iscrowd: u8,
@@ -56,7 +56,7 @@ struct Annotation {
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
-enum Segmentation {
+enum CocoSegmentation {
     /// One flat list `x, y, x, y, ...` for each region.
     Polygons(Vec<Vec<u32>>),
     Runs {
@@ -88,6 +88,7 @@ impl CocoDataset {
     /// or its path below the folder of all pictures, with `/` between folders.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if the name is empty, if the map uses a class that the legend lacks or has
     /// 2³² pixels or more; [`Error::OutOfMemory`].
     pub fn add(&mut self, map: &LabelMap, file_name: &str) -> Result<()> {
@@ -117,11 +118,12 @@ impl CocoDataset {
     /// The text of the file.
     ///
     /// # Errors
+    ///
     /// [`Error::Internal`] if it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         let categories = (1u32..).zip(self.legend.entries());
-        let file = File {
-            info: Info {
+        let file = CocoFile {
+            info: CocoInfo {
                 description: "Masks for words",
                 version: env!("CARGO_PKG_VERSION"),
                 contributor: "wordmask",
@@ -144,6 +146,7 @@ impl CocoDataset {
 /// The label map as the text of a COCO object-detection file with one image; see [`CocoDataset`].
 ///
 /// # Errors
+///
 /// Those of [`CocoDataset::add`].
 pub fn to_coco(map: &LabelMap, legend: &Legend, file_name: &str) -> Result<String> {
     let mut dataset = CocoDataset::new(legend.clone());
@@ -157,16 +160,16 @@ fn annotate(
     [id, image_id]: [usize; 2],
     regions: &[Polygon],
 ) -> Result<Annotation> {
-    let runs = Rle::of_class(map, class)?;
+    let runs = Rle::from_class(map, class)?;
     let has_holes = regions.iter().any(|region| !region.holes.is_empty());
     let segmentation = if has_holes {
-        Segmentation::Runs {
+        CocoSegmentation::Runs {
             size: [map.height, map.width],
             counts: runs.counts().to_vec(),
         }
     } else {
         let flat = |region: &Polygon| region.exterior.iter().flatten().copied().collect();
-        Segmentation::Polygons(regions.iter().map(flat).collect())
+        CocoSegmentation::Polygons(regions.iter().map(flat).collect())
     };
     Ok(Annotation {
         id,

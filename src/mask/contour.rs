@@ -38,29 +38,15 @@ impl Polygon {
     pub fn rings(&self) -> impl Iterator<Item = &Ring> {
         std::iter::once(&self.exterior).chain(&self.holes)
     }
-
-    /// The polygon with fewer points, none of the dropped ones farther than `tolerance` pixels
-    /// from the new line (Douglas and Peucker 1973).
-    ///
-    /// Holes that collapse are dropped; an exterior that would collapse stays as it is. A
-    /// tolerance of zero or less changes nothing. With a positive one, rings may cross themselves
-    /// or one another, and regions that shared an edge may part or overlap by up to `tolerance`.
-    #[must_use]
-    pub fn simplify(&self, tolerance: f64) -> Self {
-        let simpler = |ring: &Ring| simplify_ring(ring, tolerance);
-        Self {
-            exterior: simpler(&self.exterior).unwrap_or_else(|| self.exterior.clone()),
-            holes: self.holes.iter().filter_map(simpler).collect(),
-        }
-    }
 }
 
 /// The polygons of every class in the map, regions in the order of their first pixel.
 ///
 /// # Errors
+///
 /// [`crate::Error::OutOfMemory`].
 pub fn polygons(map: &LabelMap) -> Result<BTreeMap<u8, Vec<Polygon>>> {
-    let regions = Regions::of(map);
+    let regions = Regions::new(map);
     let mut tracer = Tracer::new(map)?;
     let mut parts: BTreeMap<usize, (u8, Polygon)> = BTreeMap::new();
     for run in &regions.runs {
@@ -89,7 +75,7 @@ pub fn polygons(map: &LabelMap) -> Result<BTreeMap<u8, Vec<Polygon>>> {
 }
 
 /// Pixels `start..end` of one row with one label.
-struct Run {
+struct LabelRun {
     row: u32,
     start: u32,
     end: u32,
@@ -101,11 +87,11 @@ struct Run {
 
 /// The labelled runs of a map in reading order, joined into 4-connected regions (union-find).
 struct Regions {
-    runs: Vec<Run>,
+    runs: Vec<LabelRun>,
 }
 
 impl Regions {
-    fn of(map: &LabelMap) -> Self {
+    fn new(map: &LabelMap) -> Self {
         let mut regions = Self { runs: Vec::new() };
         let mut above = 0..0;
         for (row, labels) in (0u32..).zip(map.rows()) {
@@ -115,7 +101,7 @@ impl Regions {
                 let end = start + same.len() as u32;
                 if same[0] != UNLABELLED {
                     let parent = regions.runs.len();
-                    regions.runs.push(Run {
+                    regions.runs.push(LabelRun {
                         row,
                         start,
                         end,
@@ -215,7 +201,7 @@ impl Around {
         left != right && self.bottom == [right, left]
     }
 
-    /// How the line goes on that came to this corner, with the class on its right hand. At a
+    /// The direction in which the line leaves this corner, with the class on its right hand. At a
     /// saddle it stays with its own pixel, which makes regions 4-connected.
     fn turn(&self, heading: Heading) -> Heading {
         let ([top_left, top_right], [bottom_left, bottom_right]) = (self.top, self.bottom);
@@ -292,7 +278,7 @@ impl<'a> Tracer<'a> {
         rings
     }
 
-    /// Marks the edge above a pixel and says whether it had been marked.
+    /// Marks the edge above a pixel and returns whether it had been marked.
     fn mark(&mut self, [x, y]: Point) -> bool {
         let pixel = y as usize * self.map.width as usize + x as usize;
         let (byte, bit) = (&mut self.followed[pixel / 8], 1 << (pixel % 8));
@@ -324,65 +310,4 @@ fn doubled_area(ring: &Ring) -> i64 {
         .zip(next)
         .map(|(a, b)| i64::from(a[0]) * i64::from(b[1]) - i64::from(b[0]) * i64::from(a[1]))
         .sum()
-}
-
-/// The simplified ring, or `None` if fewer than three points or no area would be left.
-fn simplify_ring(ring: &Ring, tolerance: f64) -> Option<Ring> {
-    if tolerance.is_nan() || tolerance <= 0.0 {
-        return Some(ring.clone());
-    }
-    // A closed line needs two fixed points: the first one and the one farthest from it.
-    let first = *ring.first()?;
-    let (middle, _) = ring
-        .iter()
-        .enumerate()
-        .max_by_key(|(_, point)| squared_distance(**point, first))?;
-    let mut closed = ring.clone();
-    closed.push(first);
-    let mut keep = vec![false; closed.len()];
-    keep[0] = true;
-    keep[middle] = true;
-    let mut open = vec![(0, middle), (middle, ring.len())];
-    while let Some((start, end)) = open.pop() {
-        let inner = (start + 1..end)
-            .map(|index| {
-                (
-                    index,
-                    distance_to_segment(closed[index], closed[start], closed[end]),
-                )
-            })
-            .max_by(|a, b| a.1.total_cmp(&b.1));
-        if let Some((index, distance)) = inner
-            && distance > tolerance
-        {
-            keep[index] = true;
-            open.extend([(start, index), (index, end)]);
-        }
-    }
-    let simpler: Ring = ring
-        .iter()
-        .zip(keep)
-        .filter_map(|(point, kept)| kept.then_some(*point))
-        .collect();
-    let keeps_side = doubled_area(&simpler).signum() == doubled_area(ring).signum();
-    (simpler.len() > 2 && keeps_side).then_some(simpler)
-}
-
-fn squared_distance(a: Point, b: Point) -> u64 {
-    let square = |axis: usize| u64::from(a[axis].abs_diff(b[axis])).pow(2);
-    square(0) + square(1)
-}
-
-fn distance_to_segment(point: Point, start: Point, end: Point) -> f64 {
-    let [px, py] = point.map(f64::from);
-    let [sx, sy] = start.map(f64::from);
-    let [ex, ey] = end.map(f64::from);
-    let (dx, dy) = (ex - sx, ey - sy);
-    let length = dx * dx + dy * dy;
-    let along = if length > 0.0 {
-        (((px - sx) * dx + (py - sy) * dy) / length).clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
-    (px - sx - along * dx).hypot(py - sy - along * dy)
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{LabelMap, Legend, Point, Polygon, Ring};
+use super::{LabelMap, Legend, Point, Polygon, Ring, polygons};
 use crate::{Error, Result};
 
 #[derive(Serialize)]
@@ -41,13 +41,13 @@ enum Geometry {
 /// Coordinates are pixels from the top left corner with y pointing down, not degrees; `bbox` is
 /// the whole picture. Rings are closed, and wound as RFC 7946 asks, exteriors counterclockwise
 /// and holes clockwise, when the numbers are read on axes with y pointing up, as map software
-/// does (which then shows the picture upside down). With `tolerance` above zero, see
-/// [`Polygon::simplify`].
+/// does (which then shows the picture upside down).
 ///
 /// # Errors
+///
 /// [`Error::Input`] if the map uses a class that the legend lacks; [`Error::OutOfMemory`].
-pub fn to_geojson(map: &LabelMap, legend: &Legend, tolerance: f64) -> Result<String> {
-    let mut by_class = map.polygons(tolerance)?;
+pub fn to_geojson(map: &LabelMap, legend: &Legend) -> Result<String> {
+    let mut by_class = polygons(map)?;
     let features = map
         .present_in(legend)?
         .into_iter()

@@ -5,14 +5,14 @@ use crate::{Error, Result};
 
 /// What a class is called and how it is painted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct LegendEntry {
     /// The name as people typed it; any text.
     pub name: String,
     /// sRGB.
     pub color: [u8; 3],
 }
 
-impl Entry {
+impl LegendEntry {
     /// The colour as `#rrggbb`.
     #[must_use]
     pub fn hex(&self) -> String {
@@ -24,15 +24,16 @@ impl Entry {
 /// The entries of all classes; the index is the label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Legend {
-    entries: Vec<Entry>,
+    entries: Vec<LegendEntry>,
 }
 
 impl Legend {
     /// A legend with the given entries.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] for more than 255 entries, since label 255 means unlabelled.
-    pub fn new(entries: Vec<Entry>) -> Result<Self> {
+    pub fn new(entries: Vec<LegendEntry>) -> Result<Self> {
         if entries.len() > usize::from(UNLABELLED) {
             return Err(Error::input(format!(
                 "a legend of {} classes is too long; at most {UNLABELLED} fit in a label map",
@@ -45,18 +46,22 @@ impl Legend {
     /// A legend whose colours come from [`color`] in order.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] for more than 255 names.
-    pub fn of_names(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
-        let entries = names.into_iter().enumerate().map(|(index, name)| Entry {
-            name: name.into(),
-            color: color(index),
-        });
+    pub fn from_names(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+        let entries = names
+            .into_iter()
+            .enumerate()
+            .map(|(index, name)| LegendEntry {
+                name: name.into(),
+                color: color(index),
+            });
         Self::new(entries.collect())
     }
 
     /// The entries, by label.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[LegendEntry] {
         &self.entries
     }
 }
@@ -173,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_eight_keep_apart_in_every_vision() {
+    fn color_keeps_the_first_eight_apart_in_every_vision() {
         for (name, vision, least) in [
             ("normal", NORMAL, 0.10),
             ("protanopia", PROTANOPIA, 0.06),
@@ -192,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_never_look_alike_and_all_differ() {
+    fn color_of_neighbours_never_looks_alike() {
         for i in 1..255 {
             let distance = apart(color(i - 1), color(i), &NORMAL);
             assert!(distance > 0.2, "{} and {i}: {distance:.3}", i - 1);
@@ -204,16 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn the_sequence_repeats_after_the_last_label() {
+    fn color_repeats_after_the_last_label() {
         assert_eq!(color(usize::from(UNLABELLED)), color(0));
         assert_eq!(color(0), [0xE6, 0x9F, 0x00]);
     }
 
     #[test]
-    fn label_255_cannot_be_named() {
-        assert!(Legend::of_names(vec!["x"; 255]).is_ok());
+    fn from_names_refuses_a_name_for_label_255() {
+        assert!(Legend::from_names(vec!["x"; 255]).is_ok());
         assert_eq!(
-            Legend::of_names(vec!["x"; 256]).unwrap_err().code(),
+            Legend::from_names(vec!["x"; 256]).unwrap_err().code(),
             "input"
         );
     }

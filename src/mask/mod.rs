@@ -1,7 +1,7 @@
-//! Label maps and their ways out: PNG, COCO, polygons, `GeoJSON`, SVG. Knows nothing of models.
+//! Label maps and their exports: PNG, COCO, polygons, `GeoJSON`, SVG. Independent of models.
 //!
 //! Everything here is exact: polygons follow the edges between pixels, and every format gives
-//! back the same pixels when it is read again, unless a tolerance for simplification is asked for.
+//! back the same pixels when it is read again.
 
 mod coco;
 mod contour;
@@ -14,12 +14,10 @@ mod svg;
 pub use coco::{CocoDataset, to_coco};
 pub use contour::{Point, Polygon, Ring, polygons};
 pub use geojson::to_geojson;
-pub use legend::{Entry, Legend, color};
+pub use legend::{Legend, LegendEntry, color};
 pub use png::{cutout_png, label_png, overlay_png, read_label_png};
 pub use rle::Rle;
 pub use svg::to_svg;
-
-use std::collections::BTreeMap;
 
 use crate::{Error, Result};
 
@@ -47,6 +45,7 @@ impl LabelMap {
     /// A label map from `[height, width]` class indices.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if a side is zero or longer than `i32::MAX`, or if `labels` is not
     /// `width * height` long.
     pub fn new(width: u32, height: u32, labels: Vec<u8>) -> Result<Self> {
@@ -105,23 +104,12 @@ impl LabelMap {
             .filter(|&(_, pixels)| pixels > 0)
     }
 
-    /// The polygons of every class in the map, simplified by `tolerance` pixels.
-    fn polygons(&self, tolerance: f64) -> Result<BTreeMap<u8, Vec<Polygon>>> {
-        let mut by_class = polygons(self)?;
-        if tolerance > 0.0 {
-            for polygon in by_class.values_mut().flatten() {
-                *polygon = polygon.simplify(tolerance);
-            }
-        }
-        Ok(by_class)
-    }
-
     fn rows(&self) -> impl Iterator<Item = &[u8]> {
         self.labels.chunks_exact(self.width as usize)
     }
 
     /// The classes that own at least one pixel, with their legend entries and pixels.
-    fn present_in<'a>(&self, legend: &'a Legend) -> Result<Vec<(u8, &'a Entry, u64)>> {
+    fn present_in<'a>(&self, legend: &'a Legend) -> Result<Vec<(u8, &'a LegendEntry, u64)>> {
         self.present()
             .map(|(class, pixels)| {
                 let entry = legend.entries().get(usize::from(class)).ok_or_else(|| {

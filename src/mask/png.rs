@@ -14,6 +14,7 @@ use crate::{Error, Result};
 /// 255 transparent. Reading the indices back gives the labels.
 ///
 /// # Errors
+///
 /// [`Error::Input`] if the map uses a class that the legend lacks.
 pub fn label_png(map: &LabelMap, legend: &Legend) -> Result<Vec<u8>> {
     map.present_in(legend)?;
@@ -37,6 +38,7 @@ pub fn label_png(map: &LabelMap, legend: &Legend) -> Result<Vec<u8>> {
 /// colours, are the labels. What [`label_png`] writes gives back the same map.
 ///
 /// # Errors
+///
 /// [`Error::Input`] if it is no such PNG, is broken, or has more pixels than a picture may have;
 /// [`Error::OutOfMemory`].
 pub fn read_label_png(bytes: &[u8]) -> Result<LabelMap> {
@@ -89,6 +91,7 @@ fn unpack(packed: &[u8], bits: usize, samples: &mut [u8]) {
 /// size. `opacity` is 0 (the picture alone) to 1 (the colours alone).
 ///
 /// # Errors
+///
 /// [`Error::Input`] if picture and map differ in size, if `opacity` is not in 0 to 1, or if the
 /// map uses a class that the legend lacks; [`Error::OutOfMemory`].
 pub fn overlay_png(
@@ -121,6 +124,7 @@ pub fn overlay_png(
 /// Pixels of other classes are erased, not only hidden.
 ///
 /// # Errors
+///
 /// [`Error::Input`] if picture and map differ in size; [`Error::OutOfMemory`].
 pub fn cutout_png(map: &LabelMap, picture: &Picture, class: u8) -> Result<Vec<u8>> {
     same_size(map, picture)?;

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// use wordmask::mask::{LabelMap, Rle};
 ///
 /// let map = LabelMap::new(2, 2, vec![1, 0, 1, 1])?;
-/// let mask = Rle::of_class(&map, 1)?;
+/// let mask = Rle::from_class(&map, 1)?;
 /// assert_eq!(mask.counts(), [0, 2, 1, 1]);
 /// assert_eq!(Rle::from_coco_string(2, 2, &mask.to_coco_string())?, mask);
 /// # Ok::<(), wordmask::Error>(())
@@ -26,8 +26,9 @@ impl Rle {
     /// The pixels of one class.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if the map has 2³² pixels or more.
-    pub fn of_class(map: &LabelMap, class: u8) -> Result<Self> {
+    pub fn from_class(map: &LabelMap, class: u8) -> Result<Self> {
         let (width, height) = (map.width as usize, map.height as usize);
         check_pixels(map.width, map.height)?;
         let mut counts = Vec::new();
@@ -110,6 +111,7 @@ impl Rle {
     /// The mask as `[height, width]` booleans, row-major.
     ///
     /// # Errors
+    ///
     /// [`Error::OutOfMemory`].
     pub fn to_mask(&self) -> Result<Vec<bool>> {
         let (width, height) = (self.width as usize, self.height as usize);
@@ -161,6 +163,7 @@ impl Rle {
     /// Reads the compressed string of COCO files (`rleFrString`).
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if the text is not such a string, or if its runs do not add up to
     /// `width * height`.
     pub fn from_coco_string(width: u32, height: u32, text: &str) -> Result<Self> {

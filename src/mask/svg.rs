@@ -2,18 +2,17 @@
 
 use std::fmt::{Error as FormatError, Write};
 
-use super::{LabelMap, Legend, Polygon, Ring};
+use super::{LabelMap, Legend, Polygon, Ring, polygons};
 use crate::{Error, Result};
 
 /// The label map as an SVG document of the picture's size: one `path` for each class that has
 /// pixels, filled by the even-odd rule in the class's colour, its name as title and label.
 ///
-/// With `tolerance` above zero, see [`Polygon::simplify`].
-///
 /// # Errors
+///
 /// [`Error::Input`] if the map uses a class that the legend lacks; [`Error::OutOfMemory`].
-pub fn to_svg(map: &LabelMap, legend: &Legend, tolerance: f64) -> Result<String> {
-    let by_class = map.polygons(tolerance)?;
+pub fn to_svg(map: &LabelMap, legend: &Legend) -> Result<String> {
+    let by_class = polygons(map)?;
     let present = map.present_in(legend)?;
     let mut svg = String::new();
     let mut write = || -> Result<(), FormatError> {
@@ -99,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn escaping_loses_only_what_xml_forbids(text in any::<String>()) {
+        fn escape_loses_only_what_xml_forbids(text in any::<String>()) {
             let escaped = escape(&text);
             prop_assert!(!escaped.contains(['<', '>', '"', '\'']));
             prop_assert!(!escaped.chars().any(char::is_control));

@@ -26,7 +26,7 @@ fn map_of(rows: &[&str]) -> LabelMap {
 }
 
 fn legend() -> Legend {
-    Legend::of_names(["cat", "</svg><script>\u{7}\"'&", "__proto__ 🐈"]).unwrap()
+    Legend::from_names(["cat", "</svg><script>\u{7}\"'&", "__proto__ 🐈"]).unwrap()
 }
 
 /// Even-odd rule at a pixel's centre.
@@ -56,15 +56,15 @@ fn assert_is_simple(ring: &Ring) {
 }
 
 #[test]
-fn sizes_and_classes_are_checked() {
+fn label_map_checks_sizes_and_classes() {
     assert!(LabelMap::new(2, 2, vec![0; 3]).is_err());
     assert!(LabelMap::new(0, 2, vec![]).is_err());
     let map = map_of(&["07"]);
     for error in [
         label_png(&map, &legend()).unwrap_err(),
         to_coco(&map, &legend(), "a.jpg").unwrap_err(),
-        to_geojson(&map, &legend(), 0.0).unwrap_err(),
-        to_svg(&map, &legend(), 0.0).unwrap_err(),
+        to_geojson(&map, &legend()).unwrap_err(),
+        to_svg(&map, &legend()).unwrap_err(),
     ] {
         assert!(error.to_string().contains("class 7"), "{error}");
     }
@@ -81,7 +81,7 @@ fn counts_are_per_class() {
 }
 
 #[test]
-fn a_ring_has_one_hole_and_its_inside_is_another_region() {
+fn polygons_have_a_hole_where_another_region_is() {
     let map = map_of(&["0000", "0110", "0.10", "0000"]);
     let polygons = polygons(&map).unwrap();
     assert_eq!(
@@ -99,7 +99,7 @@ fn a_ring_has_one_hole_and_its_inside_is_another_region() {
 }
 
 #[test]
-fn a_line_that_meets_itself_becomes_an_exterior_and_a_hole() {
+fn polygons_split_a_line_that_meets_itself() {
     // The hole at (1, 1) reaches the outside only through the corner (2, 2).
     let polygons = polygons(&map_of(&["000", "0.0", "00."])).unwrap();
     assert_eq!(polygons[&0].len(), 1);
@@ -108,33 +108,17 @@ fn a_line_that_meets_itself_becomes_an_exterior_and_a_hole() {
 }
 
 #[test]
-fn simplification_straightens_stairs_and_keeps_boxes() {
-    let stairs = map_of(&["0...", "00..", "000.", "0000"]);
-    let polygon = &polygons(&stairs).unwrap()[&0][0];
-    let simple = polygon.simplify(1.0);
-    assert!(simple.exterior.len() < polygon.exterior.len());
-    assert_eq!(polygon.simplify(0.0), *polygon);
-    assert_eq!(polygon.simplify(f64::NAN), *polygon);
-    let square = &polygons(&map_of(&["00", "00"])).unwrap()[&0][0];
-    assert_eq!(square.simplify(0.5), *square);
-    // Never less than the exterior itself, however coarse.
-    assert_eq!(square.simplify(100.0), *square);
-    let ring = &polygons(&map_of(&["000", "0.0", "000"])).unwrap()[&0][0];
-    assert!(ring.simplify(2.0).holes.is_empty());
-}
-
-#[test]
-fn run_lengths_match_pycocotools() {
+fn rle_matches_pycocotools() {
     // Strings by pycocotools 2.0 `mask.encode` of the same masks.
     let map = map_of(&["0.0", "000", ".00"]);
-    let rle = Rle::of_class(&map, 0).unwrap();
+    let rle = Rle::from_class(&map, 0).unwrap();
     assert_eq!(rle.counts(), [0, 2, 2, 5]);
     assert_eq!(rle.to_coco_string(), "0223");
     assert_eq!(rle.bounding_box(), [0, 0, 3, 3]);
     let labels = (0..60 * 50).map(|i| u8::from((i % 60) / 7 % 2 == (i / 60) / 9 % 2));
     let map = LabelMap::new(60, 50, labels.collect()).unwrap();
     assert_eq!(
-        Rle::of_class(&map, 1).unwrap().to_coco_string(),
+        Rle::from_class(&map, 1).unwrap().to_coco_string(),
         PYCOCOTOOLS_CHESS
     );
 }
@@ -142,7 +126,7 @@ fn run_lengths_match_pycocotools() {
 const PYCOCOTOOLS_CHESS: &str = "099000L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L04000L04000L0400050K00L04000L04000L04000L";
 
 #[test]
-fn damaged_run_lengths_are_refused() {
+fn rle_refuses_damaged_strings() {
     for text in [
         "", "0", "1", "o", "oooooooo", "0é", "02230", "022", "O", "~", "P",
     ] {
@@ -154,7 +138,7 @@ fn damaged_run_lengths_are_refused() {
 }
 
 #[test]
-fn coco_says_polygons_where_it_can_and_runs_where_it_must() {
+fn to_coco_has_polygons_where_it_can_and_runs_where_it_must() {
     let map = map_of(&["000.2", "0.0.2", "000.2"]);
     let coco: Value = serde_json::from_str(&to_coco(&map, &legend(), "ä\"b.jpg").unwrap()).unwrap();
     assert_eq!(coco["images"][0]["file_name"], "ä\"b.jpg");
@@ -182,7 +166,7 @@ fn coco_says_polygons_where_it_can_and_runs_where_it_must() {
 /// The keys that pycocotools 2.0.10 reads without asking whether they are there (`coco.py`:
 /// `createIndex`, `info`, `loadRes`, `getCatIds`, `annToRLE`) and that `cocoeval.py` matches by.
 #[test]
-fn coco_has_what_pycocotools_reads() {
+fn to_coco_has_what_pycocotools_reads() {
     let mut dataset = CocoDataset::new(legend());
     dataset.add(&map_of(&["01", "11"]), "a/x.jpg").unwrap();
     dataset.add(&map_of(&["..", ".."]), "b.jpg").unwrap();
@@ -210,9 +194,9 @@ fn coco_has_what_pycocotools_reads() {
 }
 
 #[test]
-fn geojson_closes_its_rings_and_names_its_classes() {
+fn to_geojson_closes_its_rings_and_names_its_classes() {
     let map = map_of(&["000.2", "0.0..", "000.2"]);
-    let text = to_geojson(&map, &legend(), 0.0).unwrap();
+    let text = to_geojson(&map, &legend()).unwrap();
     let json: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["type"], "FeatureCollection");
     assert_eq!(json["bbox"], serde_json::json!([0, 0, 5, 3]));
@@ -239,9 +223,9 @@ fn geojson_closes_its_rings_and_names_its_classes() {
 }
 
 #[test]
-fn svg_draws_one_path_for_each_class_and_escapes_names() {
+fn to_svg_draws_one_path_for_each_class_and_escapes_names() {
     let map = map_of(&["000", "0.0", "001"]);
-    let svg = to_svg(&map, &legend(), 0.0).unwrap();
+    let svg = to_svg(&map, &legend()).unwrap();
     let name = "&lt;/svg&gt;&lt;script&gt;&quot;&#39;&amp;";
     assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"3\" height=\"3\""));
     assert!(svg.contains(&format!("aria-label=\"{name}\"")), "{svg}");
@@ -252,7 +236,7 @@ fn svg_draws_one_path_for_each_class_and_escapes_names() {
 }
 
 #[test]
-fn an_overlay_mixes_by_opacity_and_leaves_the_unlabelled() {
+fn overlay_png_mixes_by_opacity_and_leaves_the_unlabelled() {
     let map = map_of(&["0."]);
     let picture = Picture::from_rgb(2, 1, vec![100, 100, 100, 1, 2, 3]).unwrap();
     let shown = |opacity| {
@@ -268,7 +252,7 @@ fn an_overlay_mixes_by_opacity_and_leaves_the_unlabelled() {
 }
 
 #[test]
-fn a_cutout_erases_what_is_not_of_the_class() {
+fn cutout_png_erases_what_is_not_of_the_class() {
     let map = map_of(&["01."]);
     let picture = Picture::from_rgb(3, 1, (1..=9).collect()).unwrap();
     let (data, _) = read_png(&cutout_png(&map, &picture, 1).unwrap());
@@ -294,7 +278,7 @@ fn read_png(file: &[u8]) -> (Vec<u8>, Option<Colors>) {
 }
 
 #[test]
-fn a_label_png_carries_the_colors_and_hides_the_unlabelled() {
+fn label_png_has_the_colors_and_hides_the_unlabelled() {
     let map = map_of(&["02", ".1"]);
     let (labels, colors) = read_png(&label_png(&map, &legend()).unwrap());
     assert_eq!(labels, map.labels());
@@ -304,7 +288,7 @@ fn a_label_png_carries_the_colors_and_hides_the_unlabelled() {
 }
 
 #[test]
-fn a_label_png_is_small() {
+fn label_png_is_small() {
     // Discs of three classes on unlabelled ground: what masks are like, at the size of a photograph.
     let (width, height) = (640u32, 480u32);
     let label = |x: u32, y: u32| {
@@ -327,7 +311,7 @@ fn a_label_png_is_small() {
 
 /// Optimisers of PNG files store few colours in fewer bits.
 #[test]
-fn label_pngs_of_fewer_bits_are_read() {
+fn read_label_png_reads_fewer_bits() {
     let rows = [[0u8, 1, 1, 0, 1], [1, 0, 0, 1, 1]];
     for (depth, bits) in [
         (::png::BitDepth::One, 1),
@@ -377,7 +361,7 @@ proptest! {
     }
 
     #[test]
-    fn rings_are_simple_and_wound_by_role(map in maps()) {
+    fn polygons_have_simple_rings_wound_by_role(map in maps()) {
         for polygon in polygons(&map).unwrap().values().flatten() {
             polygon.rings().for_each(assert_is_simple);
             let area = |ring: &Ring| Polygon { exterior: ring.clone(), holes: vec![] }.area();
@@ -387,18 +371,9 @@ proptest! {
     }
 
     #[test]
-    fn simplified_points_come_from_the_ring(map in maps(), tolerance in 0.0f64..4.0) {
-        for polygon in polygons(&map).unwrap().values().flatten() {
-            let simple = polygon.simplify(tolerance);
-            prop_assert!(simple.exterior.iter().all(|point| polygon.exterior.contains(point)));
-            prop_assert!(simple.rings().all(|ring| ring.len() >= 3));
-        }
-    }
-
-    #[test]
-    fn run_lengths_come_back(map in maps()) {
+    fn rle_comes_back(map in maps()) {
         for class in 0..3 {
-            let rle = Rle::of_class(&map, class).unwrap();
+            let rle = Rle::from_class(&map, class).unwrap();
             let naive: Vec<bool> = map.labels().iter().map(|&label| label == class).collect();
             prop_assert_eq!(&rle.to_mask().unwrap(), &naive);
             let (width, height) = (map.width(), map.height());
@@ -420,7 +395,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_run_lengths_never_panics(text in any::<String>(), width in 0u32..50, height in 0u32..50) {
+    fn rle_never_panics(text in any::<String>(), width in 0u32..50, height in 0u32..50) {
         if let Ok(rle) = Rle::from_coco_string(width, height, &text) {
             prop_assert_eq!(rle.to_mask().unwrap().len(), (width * height) as usize);
             prop_assert!(rle.bounding_box()[2] <= width);

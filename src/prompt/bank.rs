@@ -80,7 +80,7 @@ impl TextBank {
 
 /// The unit vector of each name by these templates: each filled with the name, embedded,
 /// normalised; their mean, normalised again.
-pub(crate) async fn embed_with(
+pub(super) async fn embed_with(
     templates: &[&str],
     names: impl IntoIterator<Item = impl AsRef<str>>,
     tokenizer: &Tokenizer,

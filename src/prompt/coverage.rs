@@ -4,6 +4,8 @@
 //! those are taken that stand for the others best. That is the facility location problem, whose
 //! greedy answer is at least 63 % as good as the best (Nemhauser, Wolsey and Fisher, 1978).
 
+use crate::vector::dot;
+
 /// Picks up to `limit` words from a lexicon to name the background with, and returns their
 /// indices in the order of picking, the most telling word first.
 ///
@@ -19,7 +21,7 @@
 /// - `lexicon`, `classes`: unit vectors of one length
 #[must_use]
 pub fn choose(lexicon: &[&[f32]], classes: &[&[f32]], nearest: f32, limit: usize) -> Vec<usize> {
-    let far = |word: &[f32]| classes.iter().all(|class| cosine(word, class) < nearest);
+    let far = |word: &[f32]| classes.iter().all(|class| dot(word, class) < nearest);
     let kept: Vec<usize> = (0..lexicon.len())
         .filter(|&word| far(lexicon[word]))
         .collect();
@@ -27,7 +29,7 @@ pub fn choose(lexicon: &[&[f32]], classes: &[&[f32]], nearest: f32, limit: usize
         .iter()
         .map(|&word| {
             kept.iter()
-                .map(|&other| cosine(lexicon[word], lexicon[other]))
+                .map(|&other| dot(lexicon[word], lexicon[other]))
                 .collect()
         })
         .collect();
@@ -61,20 +63,6 @@ fn largest(values: impl Iterator<Item = f64>) -> Option<usize> {
         .enumerate()
         .reduce(|best, next| if next.1 > best.1 { next } else { best });
     best.map(|(place, _)| place)
-}
-
-/// The inner product of two unit vectors.
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    // Several sums at once, which the compiler may not make of one by itself.
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    let mut sums = [0.0; 8];
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..sums.len() {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    rest + sums.iter().sum::<f32>()
 }
 
 #[cfg(test)]

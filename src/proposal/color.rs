@@ -19,7 +19,7 @@ pub(super) struct Lab {
 
 impl Lab {
     /// The picture's colours, smoothed.
-    pub(super) fn of(picture: &Picture) -> Self {
+    pub(super) fn from_picture(picture: &Picture) -> Self {
         let linear: [f32; 256] = std::array::from_fn(|value| srgb_to_linear(value as f32 / 255.0));
         let pixels: Vec<_> = picture
             .rgb()
@@ -103,11 +103,11 @@ mod tests {
     use super::*;
 
     fn lab(rgb: [u8; 3]) -> [f32; 3] {
-        Lab::of(&Picture::from_rgb(1, 1, rgb.to_vec()).unwrap()).pixels[0]
+        Lab::from_picture(&Picture::from_rgb(1, 1, rgb.to_vec()).unwrap()).pixels[0]
     }
 
     #[test]
-    fn known_colors() {
+    fn lab_of_known_colors() {
         // From Bruce Lindbloom's calculator, D65.
         for (rgb, wanted) in [
             ([255, 255, 255], [100.0, 0.0, 0.0]),
@@ -123,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn smoothing_blurs_an_edge_and_leaves_what_is_flat() {
+    fn smooth_blurs_an_edge_and_leaves_what_is_flat() {
         let rgb = (0..20 * 2).flat_map(|i| [if i % 20 < 10 { 0 } else { 255 }; 3]);
-        let lab = Lab::of(&Picture::from_rgb(20, 2, rgb.collect()).unwrap());
+        let lab = Lab::from_picture(&Picture::from_rgb(20, 2, rgb.collect()).unwrap());
         let row: Vec<f32> = lab.pixels[..20].iter().map(|pixel| pixel[0]).collect();
         assert!(
             row[0].abs() < 1e-3 && (row[19] - 100.0).abs() < 1e-3,

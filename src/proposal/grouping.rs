@@ -138,7 +138,7 @@ impl Outline {
     }
 }
 
-/// What the border between two nodes says on whether they belong together.
+/// How strongly the border between two nodes suggests that they belong together.
 ///
 /// The paper diversifies its regions by grouping several times with different similarities; these
 /// are the two that we group with.
@@ -197,14 +197,14 @@ impl PartialOrd for Pair {
 struct Grouping {
     pixels: f32,
     nodes: Vec<Node>,
-    looks: Vec<Look>,
+    looks: Vec<Histograms>,
     /// The border to each neighbour of a node that is not merged yet.
     neighbours: Vec<BTreeMap<usize, Outline>>,
 }
 
 /// Histograms of a node, each summing to one.
 #[derive(Clone)]
-struct Look {
+struct Histograms {
     color: [f32; COLORS],
     texture: [f32; TEXTURES],
 }
@@ -317,7 +317,7 @@ impl Grouping {
     }
 }
 
-impl Look {
+impl Histograms {
     fn mixed(&self, other: &Self, share: f32) -> Self {
         let mix = |a: f32, b: f32| a * share + b * (1.0 - share);
         Self {
@@ -382,16 +382,16 @@ fn neighbours(lab: &Lab, segments: &Segments) -> Vec<BTreeMap<usize, Outline>> {
 }
 
 /// The histograms of each segment.
-fn looks(lab: &Lab, segments: &Segments, nodes: &[Node]) -> Vec<Look> {
+fn looks(lab: &Lab, segments: &Segments, nodes: &[Node]) -> Vec<Histograms> {
     let directions: [[f32; 2]; DIRECTIONS] = std::array::from_fn(|direction| {
         let angle = direction as f32 * std::f32::consts::TAU / DIRECTIONS as f32;
         [angle.cos(), angle.sin()]
     });
-    let empty = || Look {
+    let empty = || Histograms {
         color: [0.0; COLORS],
         texture: [0.0; TEXTURES],
     };
-    let mut looks: Vec<Look> = (0..segments.count).map(|_| empty()).collect();
+    let mut looks: Vec<Histograms> = (0..segments.count).map(|_| empty()).collect();
     for (pixel, &segment) in segments.labels.iter().enumerate() {
         let area = nodes[segment].area as f32;
         let look = &mut looks[segment];

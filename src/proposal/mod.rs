@@ -48,6 +48,7 @@ pub struct Proposals {
 /// gives the first of the regions that a larger one gives.
 ///
 /// # Errors
+///
 /// [`Error::Input`] for a budget of zero; those of [`Picture::resize`].
 pub fn propose(picture: &Picture, budget: usize) -> Result<Proposals> {
     if budget == 0 {
@@ -56,7 +57,7 @@ pub fn propose(picture: &Picture, budget: usize) -> Result<Proposals> {
         ));
     }
     let (width, height) = working_size(picture.width(), picture.height());
-    let lab = Lab::of(&picture.resize(width, height)?);
+    let lab = Lab::from_picture(&picture.resize(width, height)?);
     let segments = graph::segment(&lab);
     let hierarchies = grouping::group(&lab, &segments);
     let members = segments.members();
@@ -72,9 +73,10 @@ pub fn propose(picture: &Picture, budget: usize) -> Result<Proposals> {
 }
 
 impl Proposals {
-    /// A region at the size of the picture: each pixel asks the nearest one at the working size.
+    /// A region at the size of the picture: each pixel has the value of the nearest one at the working size.
     ///
     /// # Errors
+    ///
     /// [`Error::OutOfMemory`].
     pub fn mask(&self, region: &Region, picture: &Picture) -> Result<Rle> {
         let (width, height) = (picture.width(), picture.height());
@@ -90,10 +92,10 @@ impl Proposals {
                 };
             }
         }
-        Rle::of_class(&LabelMap::new(width, height, labels)?, INSIDE)
+        Rle::from_class(&LabelMap::new(width, height, labels)?, INSIDE)
     }
 
-    /// The region that a person means who points at a pixel of the picture.
+    /// The region that is most likely meant by a click on a pixel of the picture.
     ///
     /// Of the regions that hold it, the one with the largest `salience · ⁴√area`, salience being
     /// the mean difference in Lab across its outline, less for what the picture's frame cuts off,
@@ -101,6 +103,7 @@ impl Proposals {
     /// is the answer nor, unless there is nothing else, the whole picture.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if the pixel is outside the picture.
     pub fn region_at(&self, x: u32, y: u32, picture: &Picture) -> Result<&Region> {
         let (width, height) = (picture.width(), picture.height());

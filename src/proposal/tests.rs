@@ -46,7 +46,7 @@ fn agreement(region: &Region, width: u32, truth: impl Fn(u32, u32) -> bool, area
 }
 
 #[test]
-fn one_color_is_one_region() {
+fn propose_finds_one_region_in_one_color() {
     for (width, height) in [
         (1, 1),
         (1, 40),
@@ -66,7 +66,7 @@ fn one_color_is_one_region() {
 }
 
 #[test]
-fn the_working_size_keeps_the_shape_and_never_grows() {
+fn working_size_keeps_the_shape_and_never_grows() {
     assert_eq!(working_size(640, 480), (256, 192));
     assert_eq!(working_size(480, 640), (192, 256));
     assert_eq!(working_size(10_000, 3), (256, 1));
@@ -74,7 +74,7 @@ fn the_working_size_keeps_the_shape_and_never_grows() {
 }
 
 #[test]
-fn no_budget_and_points_outside_are_refused() {
+fn propose_refuses_no_budget_and_points_outside() {
     let plain = picture(4, 3, |_, _| [0; 3]);
     assert_eq!(propose(&plain, 0).unwrap_err().code(), "input");
     let found = propose(&plain, 1).unwrap();
@@ -84,7 +84,7 @@ fn no_budget_and_points_outside_are_refused() {
 }
 
 #[test]
-fn two_halves_are_found_and_pointed_at() {
+fn propose_finds_two_halves() {
     let halves = picture(
         60,
         40,
@@ -105,7 +105,7 @@ fn two_halves_are_found_and_pointed_at() {
 }
 
 #[test]
-fn a_striped_ball_on_a_chequered_ground_is_one_thing() {
+fn propose_finds_a_striped_ball_on_a_chequered_ground() {
     let inside = |x: u32, y: u32| x.abs_diff(70).pow(2) + y.abs_diff(60).pow(2) < 40 * 40;
     let scene = picture(160, 120, |x, y| {
         match (inside(x, y), x / 8 % 2 == 0, y / 8 % 2 == 0) {
@@ -127,7 +127,7 @@ fn a_striped_ball_on_a_chequered_ground_is_one_thing() {
 }
 
 #[test]
-fn a_sky_is_had_without_what_flies_in_it() {
+fn propose_finds_a_sky_without_what_flies_in_it() {
     let speck = |x: u32, y: u32| (50..62).contains(&x) && (40..50).contains(&y);
     let sky = picture(120, 90, |x, y| {
         if speck(x, y) {
@@ -149,7 +149,7 @@ fn a_sky_is_had_without_what_flies_in_it() {
 }
 
 #[test]
-fn a_mask_at_picture_size_is_the_nearest_pixels() {
+fn mask_at_picture_size_is_the_nearest_pixels() {
     let halves = picture(512, 384, |x, _| {
         if x < 200 {
             [200, 30, 30]
@@ -177,7 +177,7 @@ fn a_mask_at_picture_size_is_the_nearest_pixels() {
 /// the best intersection over union with any region.
 #[cfg(feature = "scenes")]
 #[test]
-fn things_of_procedural_scenes_are_among_the_regions() {
+fn propose_finds_things_of_procedural_scenes() {
     let (mut sum, mut things) = (0.0, 0);
     for seed in 0..8 {
         let scene = crate::scene::generate(seed);
@@ -208,7 +208,7 @@ proptest! {
 
     #[test]
     fn segments_are_a_partition_into_connected_parts(picture in patchwork()) {
-        let lab = Lab::of(&picture);
+        let lab = Lab::from_picture(&picture);
         let segments = graph::segment(&lab);
         prop_assert_eq!(segments.labels.len(), lab.pixels.len());
         let members = segments.members();
@@ -229,8 +229,8 @@ proptest! {
     }
 
     #[test]
-    fn nodes_know_their_pixels_and_outlines(picture in patchwork()) {
-        let lab = Lab::of(&picture);
+    fn nodes_have_their_pixels_and_outlines(picture in patchwork()) {
+        let lab = Lab::from_picture(&picture);
         let segments = graph::segment(&lab);
         for hierarchy in group(&lab, &segments) {
             prop_assert_eq!(hierarchy.nodes.len(), 2 * segments.count - 1);
@@ -267,7 +267,7 @@ proptest! {
     }
 
     #[test]
-    fn regions_keep_their_promises(picture in patchwork(), budget in 1usize..30) {
+    fn regions_are_connected_and_in_order(picture in patchwork(), budget in 1usize..30) {
         let found = propose(&picture, budget).unwrap();
         prop_assert!((1..=budget).contains(&found.regions.len()));
         prop_assert_eq!(found.regions[0].area(), found.width * found.height);
@@ -289,7 +289,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_picture_gives_the_same_regions_and_a_larger_budget_more(picture in patchwork()) {
+    fn propose_gives_the_same_again_and_more_for_a_larger_budget(picture in patchwork()) {
         let few = propose(&picture, 5).unwrap();
         prop_assert_eq!(&few, &propose(&picture, 5).unwrap());
         let many = propose(&picture, 20).unwrap();
@@ -297,7 +297,7 @@ proptest! {
     }
 
     #[test]
-    fn every_pixel_can_be_pointed_at(picture in patchwork(), x in 0.0f64..1.0, y in 0.0f64..1.0) {
+    fn region_at_finds_one_for_every_pixel(picture in patchwork(), x in 0.0f64..1.0, y in 0.0f64..1.0) {
         let found = propose(&picture, 20).unwrap();
         let x = (x * f64::from(picture.width())) as u32;
         let y = (y * f64::from(picture.height())) as u32;

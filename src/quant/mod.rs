@@ -68,7 +68,7 @@ impl std::fmt::Display for Scheme {
     }
 }
 
-/// What a tensor does, which decides how few bits it bears.
+/// What a tensor is for, which decides how few bits suffice for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Added or multiplied elementwise: floating point.
@@ -140,9 +140,9 @@ pub enum Stored {
     /// 16-bit floating point.
     F16(Vec<f16>),
     /// 8-bit integers.
-    Q8(q8::Matrix),
+    Q8(q8::Q8Matrix),
     /// 4-bit integers.
-    Q4(q4::Matrix),
+    Q4(q4::Q4Matrix),
 }
 
 impl Stored {
@@ -165,10 +165,10 @@ impl Stored {
                     Self::F32(values.to_vec())
                 }
             }
-            StorageFormat::Q8 => Self::Q8(q8::Matrix::encode(values, cols)),
-            StorageFormat::Q4 => match q4::Matrix::encode(values, cols) {
+            StorageFormat::Q8 => Self::Q8(q8::Q8Matrix::encode(values, cols)),
+            StorageFormat::Q4 => match q4::Q4Matrix::encode(values, cols) {
                 Some(rows) => Self::Q4(rows),
-                None => Self::Q8(q8::Matrix::encode(values, cols)),
+                None => Self::Q8(q8::Q8Matrix::encode(values, cols)),
             },
         }
     }
@@ -204,10 +204,10 @@ impl Stored {
     }
 
     /// The matrix in 8 bits, as it is if it is stored so.
-    pub(crate) fn into_q8(self, cols: usize) -> q8::Matrix {
+    pub(crate) fn into_q8(self, cols: usize) -> q8::Q8Matrix {
         match self {
             Self::Q8(rows) => rows,
-            other => q8::Matrix::encode(&other.decoded(), cols),
+            other => q8::Q8Matrix::encode(&other.decoded(), cols),
         }
     }
 
@@ -271,21 +271,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_f16_cannot_hold_stays_f32() {
+    fn encode_keeps_f32_what_f16_cannot_hold() {
         let stored = Stored::encode(&[1.0, 70_000.0], 2, StorageFormat::F16);
         assert_eq!(stored, Stored::F32(vec![1.0, 70_000.0]));
     }
 
     #[test]
-    fn unsound_numbers_are_refused() {
+    fn check_refuses_unsound_numbers() {
         assert!(Stored::F32(vec![f32::NAN]).check("x").is_err());
         for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            let q8 = q8::Matrix {
+            let q8 = q8::Q8Matrix {
                 values: vec![1],
                 scales: vec![scale],
             };
             assert!(Stored::Q8(q8).check("x").is_err(), "{scale}");
-            let q4 = q4::Matrix {
+            let q4 = q4::Q4Matrix {
                 cols: 2,
                 nibbles: vec![0x88],
                 scales: vec![f16::from_f32(scale)],
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_those_of_the_whole() {
+    fn decode_row_is_that_of_the_whole() {
         let values: Vec<f32> = (0..3 * 45).map(|i| (i as f32 * 0.7).sin()).collect();
         for format in [
             StorageFormat::F32,
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_several_forms_are_one_matrix() {
+    fn join_makes_one_matrix_of_several_formats() {
         let values: Vec<f32> = (0..3 * 40).map(|i| (i as f32 * 0.7).sin()).collect();
         for formats in [
             [StorageFormat::Q8, StorageFormat::Q4, StorageFormat::Q8],

@@ -14,8 +14,8 @@ const STEPS: usize = 12;
 
 /// Rows of integers −8..=7, a scale for each block: `w ≈ scale · q`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Matrix {
-    /// Numbers in a row.
+pub struct Q4Matrix {
+    /// The length of a row.
     pub(crate) cols: usize,
     /// `[rows, ⌈cols / 2⌉]`: two numbers a byte, the earlier one in the low half, each plus 8.
     pub(crate) nibbles: Vec<u8>,
@@ -33,7 +33,7 @@ pub(crate) fn row_bytes(cols: usize) -> usize {
     cols.div_ceil(2)
 }
 
-impl Matrix {
+impl Q4Matrix {
     /// `None` if a scale would be beyond the range of f16.
     pub(crate) fn encode(values: &[f32], cols: usize) -> Option<Self> {
         let count = values.len() / cols.max(1);
@@ -162,7 +162,9 @@ mod tests {
 
     fn back(values: &[f32], cols: usize) -> Vec<f32> {
         let mut out = Vec::new();
-        Matrix::encode(values, cols).unwrap().decode_into(&mut out);
+        Q4Matrix::encode(values, cols)
+            .unwrap()
+            .decode_into(&mut out);
         out
     }
 
@@ -172,7 +174,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_worse_than_the_plain_scale(values in prop::collection::vec(-3.0f32..3.0, 1..100)) {
+        fn encode_is_never_worse_than_the_plain_scale(values in prop::collection::vec(-3.0f32..3.0, 1..100)) {
             let decoded = back(&values, values.len());
             for (block, decoded) in values.chunks(BLOCK).zip(decoded.chunks(BLOCK)) {
                 let largest = block.iter().fold(0.0f32, |m, v| m.max(v.abs()));
@@ -182,7 +184,7 @@ mod tests {
         }
 
         #[test]
-        fn what_fits_exactly_comes_back(integers in prop::collection::vec(-7i32..=7, 1..70)) {
+        fn encode_keeps_what_fits_exactly(integers in prop::collection::vec(-7i32..=7, 1..70)) {
             // A scale that f16 holds exactly, and in each block a number that needs all levels.
             let values: Vec<f32> = integers
                 .iter()
@@ -194,20 +196,20 @@ mod tests {
     }
 
     #[test]
-    fn zeros_and_tiny_blocks_come_back_as_zeros_or_as_small() {
+    fn encode_keeps_zeros_and_tiny_blocks_small() {
         assert_eq!(back(&[0.0; 40], 40), [0.0; 40]);
         assert!(back(&[1e-30; 32], 32).iter().all(|v| v.abs() <= 1e-4));
     }
 
     #[test]
-    fn a_block_beyond_f16_is_refused() {
-        assert_eq!(Matrix::encode(&[3e6; 32], 32), None);
+    fn encode_refuses_a_block_beyond_f16() {
+        assert_eq!(Q4Matrix::encode(&[3e6; 32], 32), None);
     }
 
     #[test]
-    fn an_odd_row_ends_with_half_a_byte() {
+    fn encode_ends_an_odd_row_with_half_a_byte() {
         let values: Vec<f32> = (0..2 * 33).map(|i| (i % 15) as f32 - 7.0).collect();
-        let rows = Matrix::encode(&values, 33).unwrap();
+        let rows = Q4Matrix::encode(&values, 33).unwrap();
         assert_eq!((rows.nibbles.len(), rows.scales.len()), (2 * 17, 2 * 2));
         let decoded = back(&values, 33);
         for (a, b) in values.iter().zip(decoded) {

@@ -2,14 +2,14 @@
 
 /// Rows of integers −127..=127 with a scale each: `w ≈ scale · q`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Matrix {
+pub struct Q8Matrix {
     /// `[rows, cols]`
     pub(crate) values: Vec<i8>,
     /// `[rows]`
     pub(crate) scales: Vec<f32>,
 }
 
-impl Matrix {
+impl Q8Matrix {
     /// The scale of a row is its largest magnitude over 127: among 255 levels a search for a
     /// better one gains nothing that can be measured.
     pub(crate) fn encode(values: &[f32], cols: usize) -> Self {
@@ -72,7 +72,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_number_is_within_half_a_step(rows in 1usize..5, cols in 1usize..40, seed in any::<u32>()) {
+        fn encode_is_within_half_a_step(rows in 1usize..5, cols in 1usize..40, seed in any::<u32>()) {
             let values: Vec<f32> = (0..rows * cols)
                 .map(|i| {
                     let x = (seed ^ i as u32).wrapping_mul(0x9E37_79B9);
@@ -80,7 +80,7 @@ mod tests {
                 })
                 .collect();
             let mut back = Vec::new();
-            Matrix::encode(&values, cols).decode_into(&mut back);
+            Q8Matrix::encode(&values, cols).decode_into(&mut back);
             for (row, back) in values.chunks(cols).zip(back.chunks(cols)) {
                 let largest = row.iter().fold(0.0f32, |m, v| m.max(v.abs()));
                 for (v, b) in row.iter().zip(back) {
@@ -91,9 +91,9 @@ mod tests {
     }
 
     #[test]
-    fn zeros_and_subnormals_keep_a_sound_scale() {
+    fn encode_keeps_a_sound_scale_for_zeros_and_subnormals() {
         for value in [0.0, 1e-44, -1e-40] {
-            let rows = Matrix::encode(&[value; 3], 3);
+            let rows = Q8Matrix::encode(&[value; 3], 3);
             assert!(rows.scales[0].is_normal(), "{value}");
         }
     }

@@ -9,7 +9,7 @@ use crate::error::Result;
 pub trait WeightSource {
     /// The weights of the tensor `name`, which must have exactly this shape, row-major as f32.
     ///
-    /// A source may give each tensor away and so keep none: ask once.
+    /// A source may return each tensor only once, so that it need not keep any.
     ///
     /// # Errors
     ///
@@ -20,7 +20,7 @@ pub trait WeightSource {
     ///
     /// # Errors
     ///
-    /// As [`WeightSource::values`].
+    /// Those of [`WeightSource::values`].
     fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Stored> {
         Ok(Stored::F32(self.values(name, &shape)?))
     }
@@ -29,7 +29,7 @@ pub trait WeightSource {
     ///
     /// # Errors
     ///
-    /// As [`WeightSource::values`].
+    /// Those of [`WeightSource::values`].
     fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Box<dyn RowTable>> {
         Ok(Box::new(self.values(name, &shape)?))
     }

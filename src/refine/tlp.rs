@@ -14,6 +14,7 @@
 
 use crate::error::{Error, Result};
 use crate::image::{CellAxis, Picture};
+use crate::vector::dot_f64;
 
 /// About how many cells each side of the picture is cut into.
 const CELLS: usize = 80;
@@ -211,18 +212,18 @@ impl System {
         self.multiply(0.0, &x, &mut product);
         let mut residual: Vec<f32> = product.iter().map(|flow| -flow).collect();
         let mut direction = residual.clone();
-        let mut squared = dot(&residual, &residual);
+        let mut squared = dot_f64(&residual, &residual);
         // No eigenvalue is below D: from here on what is left changes X by less than rounding.
-        let zero = f64::from(f32::EPSILON * DATA_WEIGHT).powi(2) * dot(&x, &x);
+        let zero = f64::from(f32::EPSILON * DATA_WEIGHT).powi(2) * dot_f64(&x, &x);
         for _ in 0..ITERATIONS {
             if squared <= zero {
                 break;
             }
             self.multiply(DATA_WEIGHT, &direction, &mut product);
-            let step = (squared / dot(&direction, &product)) as f32;
+            let step = (squared / dot_f64(&direction, &product)) as f32;
             add_scaled(&mut x, step, &direction);
             add_scaled(&mut residual, -step, &product);
-            let before = std::mem::replace(&mut squared, dot(&residual, &residual));
+            let before = std::mem::replace(&mut squared, dot_f64(&residual, &residual));
             let keep = (squared / before) as f32;
             for (direction, residual) in direction.iter_mut().zip(&residual) {
                 *direction = residual + keep * *direction;
@@ -284,21 +285,6 @@ fn add_scaled(out: &mut [f32], factor: f32, values: &[f32]) {
     for (out, value) in out.iter_mut().zip(values) {
         *out += factor * value;
     }
-}
-
-/// The inner product in f64.
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    // Several sums at once, which the compiler may not make of one by itself.
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    let mut sums = [0.0; 8];
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..sums.len() {
-            sums[lane] += f64::from(a[lane]) * f64::from(b[lane]);
-        }
-    }
-    let rest = a_rest.iter().zip(b_rest);
-    let rest: f64 = rest.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-    rest + sums.iter().sum::<f64>()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! What a person might say of a picture.
+//! Captions: what a person might say about a picture.
 
 use super::rng::Rng;
 use super::{THINGS, Thing};
 
 /// A sentence or a phrase about some of `things` (none of which may be hidden) and perhaps the
-/// grounds. With nothing to show it speaks of the grounds alone.
+/// grounds. With nothing to show it names the grounds alone.
 pub(super) fn write(things: &[&Thing], grounds: &[&str], rng: &mut Rng) -> String {
     if things.is_empty() {
         return of_grounds(grounds, rng);

@@ -25,7 +25,7 @@ use serde::Serialize;
 pub use ground::GROUNDS;
 pub use kinds::{Kind, THINGS};
 pub use palette::{COLORS, MATERIALS};
-pub use view::{Seen, Shown, Size, View, views};
+pub use view::{SceneView, Seen, Shown, Size, views};
 #[cfg(not(target_arch = "wasm32"))]
 pub use write::write_dataset;
 
@@ -66,7 +66,7 @@ pub struct Scene {
     pub things: Vec<Thing>,
     /// Names of the grounds, from above to below.
     pub grounds: Vec<&'static str>,
-    /// What a person might say of the picture, in several wordings.
+    /// Captions of the picture, in several wordings.
     pub captions: Vec<String>,
 }
 

@@ -9,7 +9,7 @@ fn fingerprint(bytes: impl Iterator<Item = u8>) -> u64 {
 
 /// The built-in model was trained on these very pictures: a change here needs a new model.
 #[test]
-fn scenes_are_the_same_on_every_platform() {
+fn generate_is_the_same_on_every_platform() {
     let expected: [(u64, u64); 6] = [
         (0, 98_021_566_059_758_154),
         (1, 4_354_265_321_840_158_376),
@@ -29,7 +29,7 @@ fn scenes_are_the_same_on_every_platform() {
 }
 
 #[test]
-fn planes_have_the_size_of_the_picture() {
+fn generate_has_planes_of_the_size_of_the_picture() {
     for seed in 0..60 {
         let scene = generate(seed);
         let pixels = scene.width * scene.height;
@@ -47,7 +47,7 @@ fn planes_have_the_size_of_the_picture() {
 }
 
 #[test]
-fn every_kind_color_material_and_ground_occurs() {
+fn generate_draws_every_kind_color_material_and_ground() {
     let scenes: Vec<Scene> = (0..250).map(generate).collect();
     let things = || scenes.iter().flat_map(|s| &s.things);
     for (index, kind) in THINGS.iter().enumerate() {
@@ -76,7 +76,7 @@ fn every_kind_color_material_and_ground_occurs() {
 }
 
 #[test]
-fn the_masks_and_the_list_of_things_agree() {
+fn generate_lists_the_things_of_its_masks() {
     for seed in 0..60 {
         let scene = generate(seed);
         let mut pixels = vec![0; scene.things.len()];
@@ -107,7 +107,7 @@ fn the_masks_and_the_list_of_things_agree() {
 
 /// A thing must differ from the ground where the truth says that it is.
 #[test]
-fn things_change_the_pixels_that_they_own() {
+fn generate_changes_the_pixels_that_things_own() {
     let mut form_rng = Rng::new(3);
     for kind in THINGS {
         let form = Form::new(0, &mut form_rng);
@@ -204,7 +204,7 @@ fn views_lie_inside_and_say_what_they_show() {
 }
 
 #[test]
-fn random_numbers_stay_in_range() {
+fn rng_stays_in_range() {
     let mut rng = Rng::new(9);
     let units: Vec<f32> = (0..10_000).map(|_| rng.unit()).collect();
     assert!(units.iter().all(|u| (0.0..1.0).contains(u)));
@@ -216,7 +216,7 @@ fn random_numbers_stay_in_range() {
 
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
-fn a_dataset_is_written_and_reads_back() {
+fn write_dataset_reads_back() {
     let out = std::env::temp_dir().join(format!("wordmask-scenes-{}", std::process::id()));
     let mut done = Vec::new();
     write_dataset(&out, 5, 2, 3, &mut |n| done.push(n)).expect("a temporary folder is writable");
@@ -243,7 +243,7 @@ fn a_dataset_is_written_and_reads_back() {
 
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
-fn an_unwritable_folder_is_an_io_error() {
+fn write_dataset_into_an_unwritable_folder_is_an_io_error() {
     let file = std::env::temp_dir().join(format!("wordmask-file-{}", std::process::id()));
     std::fs::write(&file, b"in the way").expect("a temporary folder is writable");
     let failed = write_dataset(&file, 0, 1, 0, &mut |_| ());

@@ -1,4 +1,4 @@
-//! Captioned windows of a scene: what somebody would say who saw only that window.
+//! Captioned windows of a scene: a caption names only what the window shows.
 //!
 //! A model trained on them reads pictures and words. Which things a window shows is counted from
 //! the masks here; the masks themselves stay behind.
@@ -22,7 +22,7 @@ pub enum Size {
 
 /// A square window of a scene and what it shows.
 #[derive(Debug, Clone, Serialize)]
-pub struct View {
+pub struct SceneView {
     /// How large it is.
     pub size: Size,
     /// Left edge in pixels.
@@ -35,7 +35,7 @@ pub struct View {
     pub things: Vec<Seen>,
     /// The grounds in it.
     pub grounds: Vec<Shown>,
-    /// What a person might say of it.
+    /// Captions of it, in several wordings.
     pub captions: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ pub struct Shown {
 /// Draws `count` windows of a scene, the same ones for the same scene. Of every 24, 3 are whole,
 /// 6 medium and 15 small.
 #[must_use]
-pub fn views(scene: &Scene, count: u32) -> Vec<View> {
+pub fn views(scene: &Scene, count: u32) -> Vec<SceneView> {
     let mut rng = Rng::new(scene.seed ^ 0x7669_6577);
     (0..count)
         .map(|i| {
@@ -76,7 +76,7 @@ pub fn views(scene: &Scene, count: u32) -> Vec<View> {
         .collect()
 }
 
-fn view(scene: &Scene, size: Size, rng: &mut Rng) -> View {
+fn view(scene: &Scene, size: Size, rng: &mut Rng) -> SceneView {
     let short = scene.width.min(scene.height);
     let share = match size {
         Size::Small => rng.range(0.19, 0.31),
@@ -102,7 +102,7 @@ fn view(scene: &Scene, size: Size, rng: &mut Rng) -> View {
         names
     };
     let captions = (0..2).map(|_| caption::write(&said, &names, rng)).collect();
-    View {
+    SceneView {
         size,
         x,
         y,

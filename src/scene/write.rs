@@ -7,7 +7,7 @@ use std::path::Path;
 use image::ColorType;
 use serde::Serialize;
 
-use super::{Scene, View, generate, views};
+use super::{Scene, SceneView, generate, views};
 use crate::{Error, Result};
 
 /// One line of `scenes.jsonl`.
@@ -17,7 +17,7 @@ struct Line<'a> {
     file: &'a str,
     #[serde(flatten)]
     scene: &'a Scene,
-    views: Vec<View>,
+    views: Vec<SceneView>,
 }
 
 /// Writes the scenes of the seeds `seed..seed + count` to `out`:
@@ -33,6 +33,7 @@ struct Line<'a> {
 /// `progress` is called with the number of scenes that are done.
 ///
 /// # Errors
+///
 /// [`Error::Input`] for more seeds than there are, [`Error::Io`] where a folder or file cannot be
 /// written.
 pub fn write_dataset(

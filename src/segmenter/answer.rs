@@ -39,7 +39,7 @@ pub struct Segmentation {
 
 impl Segmentation {
     /// Reads labels and shares off scores, whose first rows are these classes.
-    pub(super) fn of(
+    pub(super) fn new(
         scores: &ScoreMap,
         classes: &[Class],
         threshold: f32,
@@ -52,7 +52,7 @@ impl Segmentation {
             threshold,
         );
         let labels = LabelMap::new(picture.width(), picture.height(), labels)?;
-        let legend = Legend::of_names(classes.iter().map(|c| c.name.as_str()))?;
+        let legend = Legend::from_names(classes.iter().map(|c| c.name.as_str()))?;
         let probabilities = scores.probabilities();
         Ok(Self {
             classes: shares(&labels, &legend, &probabilities),
@@ -130,7 +130,7 @@ impl Segmentation {
     ///
     /// Those of [`to_geojson`].
     pub fn to_geojson(&self) -> Result<String> {
-        to_geojson(&self.labels, &self.legend, 0.0)
+        to_geojson(&self.labels, &self.legend)
     }
 
     /// One path a class, along pixel edges; see [`to_svg`].
@@ -139,7 +139,7 @@ impl Segmentation {
     ///
     /// Those of [`to_svg`].
     pub fn to_svg(&self) -> Result<String> {
-        to_svg(&self.labels, &self.legend, 0.0)
+        to_svg(&self.labels, &self.legend)
     }
 
     fn check_class(&self, class: usize) -> Result<()> {

@@ -3,44 +3,36 @@
 mod answer;
 mod encoded;
 mod options;
-mod pieces;
 mod pipeline;
 #[cfg(all(test, feature = "cli"))]
 #[allow(clippy::unwrap_used)]
 mod tests;
-mod windows;
-mod words;
 
-use std::sync::{Arc, OnceLock};
-
-use burn::tensor::{Tensor, TensorData};
+use std::sync::OnceLock;
 
 use crate::bundle::{Bundle, Manifest, Part};
-use crate::clip::{
-    Block, BlockShape, Grid, TextTower, Tokenizer, VisionConfig, VisionTower, patches,
-};
-use crate::dense::{CellFeatures, Method, ScoreKind, ScoreMap, clip_diy, features};
-use crate::device::{Compute, Kind, Preference};
+use crate::clip::{Block, BlockShape, TextTower, Tokenizer, VisionConfig, VisionTower};
+use crate::dense::{Guide, Method, Model, ScoreMap, Scores, View, two_stage, whole_features};
+use crate::device::{Compute, DeviceKind, Preference};
 use crate::error::{Error, Result};
 use crate::foreground::Found;
-use crate::image::{MAX_CELLS, Picture, fit};
-use crate::mask::{LabelMap, UNLABELLED};
-use crate::progress::{Progress, SubProgress};
-use crate::prompt::{Class, TextBank, check_classes, templates_id};
-#[cfg(feature = "cli")]
-use crate::prompt::{embed_with, imagenet_templates};
+use crate::image::Picture;
+use crate::mask::{LabelMap, Rle, UNLABELLED};
+use crate::progress::Progress;
+use crate::prompt::{Class, TextEncoder, check_classes, templates_id};
 use crate::quant::{Scheme, WeightSource};
 use crate::readback::read;
 use crate::refine::{Context, Refinement, refine, refine_for_labels};
 
+pub use crate::dense::two_stage::{MAX_REGIONS, REGIONS};
+pub use crate::dense::{Guidance, Parameters, Windows};
+pub use crate::prompt::Background;
 pub use answer::{ClassShare, Segmentation};
 pub use encoded::EncodedImage;
-pub use options::{Background, EncodeOptions, Guidance, MAX_REGIONS, Options, REGIONS, Windows};
+pub use options::{EncodeOptions, Options};
 pub use pipeline::Pipeline;
 
-use encoded::{HiddenStates, ModelId};
-use windows::Plan;
-use words::Words;
+use encoded::ModelId;
 
 /// A model on a device.
 ///
@@ -61,17 +53,9 @@ pub struct Segmenter {
     manifest: Manifest,
     compute: Compute,
     vision: VisionTower,
-    text: OnceLock<TextHalf>,
+    text: TextEncoder,
     guide: OnceLock<Found>,
-    bank: TextBank,
     pipeline: Pipeline,
-}
-
-/// What turns words into vectors.
-#[derive(Debug)]
-struct TextHalf {
-    tokenizer: Tokenizer,
-    tower: TextTower,
 }
 
 /// Opens the preferred device and has the kernels made that a vision tower needs there, so that
@@ -82,7 +66,7 @@ struct TextHalf {
 /// Those of [`Compute::choose`], which loading will meet again.
 pub async fn warm(vision: &VisionConfig, scheme: Scheme, device: Preference) -> Result<()> {
     let compute = Compute::choose(device).await?;
-    if compute.kind == Kind::WebGpu && scheme.is_quantised() {
+    if compute.kind == DeviceKind::WebGpu && scheme.is_quantised() {
         Block::warm(BlockShape::from(vision), scheme, &compute.device);
     }
     Ok(())
@@ -105,7 +89,9 @@ impl Segmenter {
         let segmenter = Self::build(manifest, bundle, compute)?;
         // Vectors of other templates would not compare with those made here.
         if bundle.words().templates == templates_id() {
-            segmenter.bank.insert(bundle.words().words.iter().cloned());
+            segmenter
+                .text
+                .insert_ready(bundle.words().words.iter().cloned());
         }
         segmenter.load_parts(bundle)?;
         Ok(segmenter)
@@ -124,11 +110,10 @@ impl Segmenter {
         let config = &manifest.architecture;
         Ok(Self {
             id: ModelId::unique(),
-            pipeline: Pipeline::of(&manifest)?,
+            pipeline: Pipeline::from_manifest(&manifest)?,
             vision: VisionTower::load(weights, &config.vision, config.projection, &compute.device)?,
-            text: OnceLock::new(),
+            text: TextEncoder::new(config.projection, manifest.background.clone()),
             guide: OnceLock::new(),
-            bank: TextBank::default(),
             manifest,
             compute,
         })
@@ -142,7 +127,7 @@ impl Segmenter {
     /// [`Error::Model`] if a file does not fit.
     pub fn load_parts(&self, bundle: &mut Bundle) -> Result<()> {
         let text = bundle.has(Part::Tokenizer) && bundle.has(Part::Text);
-        if text && self.text.get().is_none() {
+        if text && !self.text.has_tower() {
             let tokenizer = bundle.tokenizer()?;
             self.build_text(tokenizer, bundle)?;
         }
@@ -166,8 +151,7 @@ impl Segmenter {
         let config = &self.manifest.architecture;
         let device = &self.compute.device;
         let tower = TextTower::load(weights, &config.text, config.projection, device)?;
-        // Whoever came first has built the same.
-        let _ = self.text.set(TextHalf { tokenizer, tower });
+        self.text.set_tower(tokenizer, tower);
         Ok(())
     }
 
@@ -180,24 +164,17 @@ impl Segmenter {
     pub fn missing_parts(&self, classes: &[Class], options: &Options) -> Result<Vec<Part>> {
         check_classes(classes)?;
         let mut parts = Vec::new();
-        if self.text.get().is_none() && !self.knows(classes, &options.background)? {
+        if !self.text.has_tower() && !self.text.knows(classes, &options.background)? {
             parts.extend([Part::Tokenizer, Part::Text]);
         }
-        let guided = options.guidance == Guidance::FoundNetwork
-            && self.pipeline_for(options).method == Method::ClipDiy;
-        if guided && self.guide.get().is_none() && self.manifest.guide.is_some() {
+        let guided = self.pipeline_for(options).method;
+        if guided.needs_guide(&options.parameters)
+            && self.guide.get().is_none()
+            && self.manifest.guide.is_some()
+        {
             parts.push(Part::Guide);
         }
         Ok(parts)
-    }
-
-    /// Whether all these words have vectors already.
-    fn knows(&self, classes: &[Class], background: &Background) -> Result<bool> {
-        let asked = classes.iter().flat_map(|class| &class.names);
-        let asked: Vec<&str> = asked.map(String::as_str).collect();
-        let background_names = self.background_names(background, &asked)?;
-        let background_names = background_names.iter().map(String::as_str);
-        Ok(self.bank.knows(asked.into_iter().chain(background_names)))
     }
 
     /// What the model says of itself.
@@ -231,34 +208,15 @@ impl Segmenter {
         options: &EncodeOptions,
         progress: &mut impl Progress,
     ) -> Result<EncodedImage> {
-        let vision = &self.manifest.architecture.vision;
         let size = options.size.unwrap_or(self.manifest.picture_size);
-        if size == 0 {
-            return Err(Error::input("The picture size must be at least one pixel."));
-        }
-        let patch = vision.patch as u32;
-        let input_size = fit(picture.width(), picture.height(), size, patch, MAX_CELLS);
-        let grid = Grid {
-            rows: (input_size.1 / patch) as usize,
-            cols: (input_size.0 / patch) as usize,
-        };
-        let plan = Plan::new(options.windows, grid, vision)?;
-        let image = EncodedImage::new(self.id, picture, input_size, grid, plan);
-        match options.method.unwrap_or(self.pipeline.method) {
-            // The coarsest scale: an answer soon. The others come with the words.
-            Method::ClipDiy => {
-                self.crop_rows(&image, clip_diy::Budget::default().scales()[0], progress)
-                    .await?;
-            }
-            Method::TwoStage => {
-                self.region_rows(&image, REGIONS, progress).await?;
-            }
-            dense => {
-                self.hidden_states(&image, dense.needs_hidden_states(), progress)
-                    .await?;
-            }
-        }
-        Ok(image)
+        let config = &self.manifest.architecture;
+        let view = View::new(picture, size, options.windows, config)?;
+        let method = options.method.unwrap_or(self.pipeline.method);
+        method.encode(&view, &self.model(), progress).await?;
+        Ok(EncodedImage {
+            model: self.id,
+            view,
+        })
     }
 
     /// Does all of a method's work that does not depend on words.
@@ -274,69 +232,51 @@ impl Segmenter {
     ) -> Result<()> {
         options.check()?;
         self.check_image(image)?;
-        match options.method.unwrap_or(self.pipeline.method) {
-            Method::ClipDiy => {
-                for scale in options.crops.scales() {
-                    self.crop_rows(image, *scale, progress).await?;
-                }
-                if options.guidance != Guidance::None {
-                    self.foreground(image, options.guidance, progress).await?;
-                }
-            }
-            Method::TwoStage => {
-                self.region_rows(image, options.regions, progress).await?;
-            }
-            dense => {
-                let residual = self.pipeline_for(options).residual;
-                self.features(image, dense, residual, progress).await?;
-            }
-        }
-        Ok(())
+        let (pipeline, parameters) = self.chosen(options);
+        let (method, model) = (pipeline.method, self.model());
+        method
+            .prepare(&parameters, &image.view, &model, progress)
+            .await
     }
 
-    /// The unit vectors of names, `[names, projection]`; see [`TextBank::embed`].
+    /// The unit vectors of names, `[names, projection]`; see [`TextEncoder::embed`].
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a name needs the text tower and it is not there; those of
-    /// [`TextBank::embed`].
+    /// Those of [`TextEncoder::embed`].
     pub async fn embed_names(
         &self,
         names: &[&str],
         progress: &mut impl Progress,
     ) -> Result<Vec<Vec<f32>>> {
-        if !self.bank.knows(names.iter().copied()) {
-            let TextHalf { tokenizer, tower } = self.text_half()?;
-            self.bank.embed(names, tokenizer, tower, progress).await?;
-        }
-        self.bank.vectors(names)
+        self.text.embed(names, progress).await
     }
 
-    /// The unit vectors of names by CLIP's 80 `ImageNet` templates alone, as published evaluations
-    /// embed them; for each the text tower is asked, whether its vector by all templates is ready
-    /// or not.
-    ///
-    /// # Shapes
-    ///
-    /// - output: `[names, projection]`
+    /// The unit vectors of names as published evaluations embed them, `[names, projection]`; see
+    /// [`TextEncoder::embed_imagenet`].
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if the text tower is not there; those of [`TextBank::embed`].
+    /// Those of [`TextEncoder::embed_imagenet`].
     #[cfg(feature = "cli")]
     pub async fn embed_names_imagenet(
         &self,
         names: &[&str],
         progress: &mut impl Progress,
     ) -> Result<Vec<Vec<f32>>> {
-        let TextHalf { tokenizer, tower } = self.text_half()?;
-        embed_with(imagenet_templates(), names, tokenizer, tower, progress).await
+        self.text.embed_imagenet(names, progress).await
     }
 
-    fn text_half(&self) -> Result<&TextHalf> {
-        self.text.get().ok_or_else(|| {
-            Error::model("The text tower, which these words need, has not been loaded.")
-        })
+    /// Embeds the names of classes and background, so that no later call has to.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TextEncoder::classes`].
+    #[cfg(feature = "cli")]
+    pub async fn embed_words(&self, classes: &[Class], background: &Background) -> Result<()> {
+        let progress = &mut crate::progress::NoProgress;
+        self.text.classes(classes, background, progress).await?;
+        Ok(())
     }
 
     /// A direction for each cell by a dense method, as it is compared with words: unit vectors, or
@@ -349,8 +289,8 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a picture of another model or a method that has no cell features, [`Error::Cancelled`] from `progress`,
-    /// [`Error::Device`] if the device fails.
+    /// [`Error::Input`] for a picture of another model or a method that has no cell features,
+    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
     pub async fn cell_vectors(
         &self,
         image: &EncodedImage,
@@ -362,7 +302,7 @@ impl Segmenter {
             return Err(Error::input(format!("{method} has no cell features.")));
         }
         self.check_image(image)?;
-        let cells = self.features(image, method, residual, progress).await?;
+        let cells = whole_features(method, residual, &image.view, &self.model(), progress).await?;
         read(cells.features).await
     }
 
@@ -373,24 +313,7 @@ impl Segmenter {
     ///
     /// [`Error::Input`] for a vector that is not of the model's space, or has no direction.
     pub fn add_names(&self, vectors: Vec<(String, Vec<f32>)>) -> Result<()> {
-        let projection = self.manifest.architecture.projection;
-        for (name, vector) in &vectors {
-            if vector.len() != projection {
-                return Err(Error::input(format!(
-                    "the vector of {name:?} has {} numbers, but the model's have {projection}.",
-                    vector.len()
-                )));
-            }
-            // A direction of no length, or of none that is a number, would win nowhere or everywhere.
-            let length = vector.iter().map(|v| v * v).sum::<f32>();
-            if !(length.is_finite() && length > 0.0) {
-                return Err(Error::input(format!(
-                    "the vector of {name:?} is zero or not made of numbers."
-                )));
-            }
-        }
-        self.bank.insert(vectors);
-        Ok(())
+        self.text.insert(vectors)
     }
 
     /// A mask for each class.
@@ -426,10 +349,10 @@ impl Segmenter {
         partial: &mut impl FnMut(Segmentation),
     ) -> Result<Segmentation> {
         let answer = |scores: &ScoreMap| {
-            Segmentation::of(scores, classes, options.threshold, &image.picture)
+            Segmentation::new(scores, classes, options.threshold, image.view.picture())
         };
         let mut failed = None;
-        let unrefined = self
+        let (scores, refinements) = self
             .unrefined(
                 image,
                 classes,
@@ -444,13 +367,12 @@ impl Segmenter {
         if let Some(error) = failed {
             return Err(error);
         }
-        let Unrefined {
-            scores,
-            cells,
-            steps,
-        } = unrefined;
-        let context = context(image, cells.as_ref());
-        answer(&refine(&steps, scores, &context).await?)
+        let Scores { map, cells } = scores;
+        let context = Context {
+            cells: cells.as_ref(),
+            picture: image.picture(),
+        };
+        answer(&refine(&refinements, map, &context).await?)
     }
 
     /// The labels that [`Segmenter::segment`] gives, without the scores behind them. With many classes
@@ -471,17 +393,17 @@ impl Segmenter {
             let answer = self.segment(image, classes, options, progress).await?;
             return Ok(answer.labels().clone());
         }
-        let Unrefined {
-            scores,
-            cells,
-            steps,
-        } = self
+        let (scores, refinements) = self
             .unrefined(image, classes, options, progress, &mut |_| ())
             .await?;
-        let context = context(image, cells.as_ref());
-        let (scores, kept) = refine_for_labels(&steps, scores, &context).await?;
+        let Scores { map, cells } = scores;
+        let context = Context {
+            cells: cells.as_ref(),
+            picture: image.picture(),
+        };
+        let (scores, kept) = refine_for_labels(&refinements, map, &context).await?;
         let asked = kept.iter().filter(|class| **class < classes.len()).count();
-        let (width, height) = (image.picture.width(), image.picture.height());
+        let (width, height) = (image.picture().width(), image.picture().height());
         let mut labels = scores.label(width as usize, height as usize, asked, 0.0);
         for label in labels.iter_mut().filter(|label| **label != UNLABELLED) {
             *label = kept[usize::from(*label)] as u8;
@@ -498,36 +420,76 @@ impl Segmenter {
         options: &Options,
         progress: &mut impl Progress,
         partial: &mut impl FnMut(&ScoreMap),
-    ) -> Result<Unrefined> {
+    ) -> Result<(Scores, Vec<Refinement>)> {
         options.check()?;
         self.check_image(image)?;
-        let Pipeline {
-            method,
-            residual,
-            refine,
-        } = self.pipeline_for(options);
+        let (Pipeline { method, refine, .. }, parameters) = self.chosen(options);
         Refinement::check(&refine, method)?;
-        let words = self.words(classes, &options.background, progress).await?;
-        let mut cells = None;
-        let scores = match method {
-            Method::ClipDiy => {
-                self.crop_scores(image, &words, options, progress, partial)
-                    .await?
-            }
-            Method::TwoStage => {
-                self.region_scores(image, &words, options.regions, progress)
-                    .await?
-            }
-            dense => {
-                let cells = cells.insert(self.features(image, dense, residual, progress).await?);
-                self.cell_scores(image, &words, cells).await?
-            }
+        let background = &options.background;
+        let classes = self.text.classes(classes, background, progress).await?;
+        let (view, model) = (&image.view, self.model());
+        let scores = method
+            .scores(&parameters, view, &model, &classes, progress, partial)
+            .await?;
+        Ok((scores, refine))
+    }
+
+    /// What each mask shows: for each mask the probability of each class; see
+    /// [`two_stage::classify`].
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[masks, classes]`, each row sums to one
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a picture of another model, classes that [`check_classes`] refuses, or a
+    /// mask of another size than the picture or without pixels,
+    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
+    pub async fn classify(
+        &self,
+        image: &EncodedImage,
+        masks: &[Rle],
+        classes: &[Class],
+        progress: &mut impl Progress,
+    ) -> Result<Vec<Vec<f32>>> {
+        self.check_image(image)?;
+        check_classes(classes)?;
+        // Before words are embedded, which may take the text tower.
+        for (index, mask) in masks.iter().enumerate() {
+            two_stage::check_mask(mask, image.picture())
+                .map_err(|e| Error::input(format!("Mask {}: {e}", index + 1)))?;
+        }
+        if masks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let background = Background::None;
+        let classes = self.text.classes(classes, &background, progress).await?;
+        two_stage::classify(masks, &image.view, &self.model(), &classes, progress).await
+    }
+
+    /// The region that a person means who points at a pixel; no network is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a picture of another model or a pixel outside it.
+    pub fn region_at(&self, image: &EncodedImage, x: u32, y: u32) -> Result<Rle> {
+        self.check_image(image)?;
+        two_stage::region_at(&image.view, x, y)
+    }
+
+    /// What methods work with.
+    fn model(&self) -> Model<'_> {
+        let guide = |config| Guide {
+            config,
+            network: self.guide.get(),
         };
-        Ok(Unrefined {
-            scores,
-            cells,
-            steps: refine,
-        })
+        Model {
+            tower: &self.vision,
+            config: &self.manifest.architecture,
+            device: &self.compute.device,
+            guide: self.manifest.guide.as_ref().map(guide),
+        }
     }
 
     /// Refuses a picture that another model has encoded: its features mean nothing to this one.
@@ -540,7 +502,7 @@ impl Segmenter {
         ))
     }
 
-    /// What the options ask for, the bundle's own setting where they leave it open.
+    /// What the options ask for, the bundle's own pipeline where they leave it open.
     #[must_use]
     pub fn pipeline_for(&self, options: &Options) -> Pipeline {
         let own = &self.pipeline;
@@ -553,122 +515,25 @@ impl Segmenter {
         };
         Pipeline {
             method,
-            residual: options.residual || (options.method.is_none() && own.residual),
+            residual: options.parameters.residual || (options.method.is_none() && own.residual),
+            multi_scale: options
+                .parameters
+                .multi_scale
+                .unwrap_or(options.method.is_none() && own.multi_scale)
+                && method.is_dense(),
             refine,
         }
     }
 
-    fn cosine(&self) -> ScoreKind {
-        ScoreKind::Cosine {
-            scale: self.manifest.architecture.logit_scale,
-        }
-    }
-
-    async fn cell_scores(
-        &self,
-        image: &EncodedImage,
-        words: &Words,
-        cells: &CellFeatures,
-    ) -> Result<ScoreMap> {
-        let shape = [words.vectors.len(), self.manifest.architecture.projection];
-        let vectors = TensorData::new(words.vectors.concat(), shape);
-        let vectors: Tensor<2> = Tensor::from_data(vectors, &self.compute.device);
-        let cosines = read(vectors.matmul(cells.features.clone().transpose())).await?;
-        let values = words.max_over_names(&cosines, image.grid.cells());
-        ScoreMap::new(words.classes(), image.grid, values, self.cosine())
-    }
-
-    /// Cell features of the whole grid; where windows overlap, their mean. Cosines with a word
-    /// being linear in them, that is the mean of the windows' scores.
-    async fn features(
-        &self,
-        image: &EncodedImage,
-        method: Method,
-        residual: bool,
-        progress: &mut impl Progress,
-    ) -> Result<CellFeatures> {
-        if let Some((cache, kept, features)) = &image.cache().features
-            && (*cache, *kept) == (method, residual)
-        {
-            return Ok(features.clone());
-        }
-        let hidden_states = self
-            .hidden_states(image, method.needs_hidden_states(), progress)
-            .await?;
-        let plan = &image.plan;
-        let mut windows = Vec::with_capacity(hidden_states.len());
-        for hidden_states in hidden_states.iter() {
-            let window =
-                features(method, residual, &self.vision, hidden_states, plan.window).await?;
-            windows.push(window);
-        }
-        let features = plan.stitch(windows, image.grid)?;
-        image.cache().features = Some((method, residual, features.clone()));
-        Ok(features)
-    }
-
-    /// What the blocks put out for each window, with all blocks if `all`.
-    async fn hidden_states(
-        &self,
-        image: &EncodedImage,
-        all: bool,
-        progress: &mut impl Progress,
-    ) -> Result<HiddenStates> {
-        let blocks = self.vision.backbone_blocks();
-        if let Some(hidden_states) = &image.cache().hidden_states
-            && (!all || hidden_states.iter().all(|s| s.len() > blocks))
-        {
-            return Ok(Arc::clone(hidden_states));
-        }
-        let config = &self.manifest.architecture;
-        let patch = config.vision.patch;
-        let input_size = image
-            .picture
-            .resize(image.input_size.0, image.input_size.1)?;
-        let Grid { rows, cols } = image.plan.window;
-        let origins = &image.plan.origins;
-        let mut hidden_states = Vec::with_capacity(origins.len());
-        for (index, (row, col)) in origins.iter().enumerate() {
-            let [x, y, width, height] =
-                [*col, *row, cols, rows].map(|cells| (cells * patch) as u32);
-            let planes = input_size
-                .crop(x, y, width, height)?
-                .to_planes(config.pixel_mean, config.pixel_std);
-            let (cut, grid) = patches(
-                &planes,
-                width as usize,
-                height as usize,
-                patch,
-                &self.compute.device,
-            )?;
-            let mut progress = SubProgress {
-                progress,
-                done: index * blocks,
-                total: origins.len() * blocks,
-            };
-            hidden_states.push(if all {
-                self.vision.hidden_states(cut, grid, &mut progress).await?
-            } else {
-                vec![self.vision.backbone(cut, grid, &mut progress).await?]
-            });
-        }
-        let hidden_states = Arc::new(hidden_states);
-        image.cache().hidden_states = Some(Arc::clone(&hidden_states));
-        Ok(hidden_states)
-    }
-}
-
-/// Scores with what refining them takes.
-struct Unrefined {
-    scores: ScoreMap,
-    cells: Option<CellFeatures>,
-    steps: Vec<Refinement>,
-}
-
-fn context<'a>(image: &'a EncodedImage, cells: Option<&'a CellFeatures>) -> Context<'a> {
-    Context {
-        cells,
-        picture: &image.picture,
+    /// What the options ask for, with the parameters that the pipeline implies.
+    fn chosen(&self, options: &Options) -> (Pipeline, Parameters) {
+        let pipeline = self.pipeline_for(options);
+        let parameters = Parameters {
+            residual: pipeline.residual,
+            multi_scale: Some(pipeline.multi_scale),
+            ..options.parameters
+        };
+        (pipeline, parameters)
     }
 }
 

@@ -7,7 +7,8 @@ use crate::dense::Method;
 use crate::error::{Error, Result};
 use crate::refine::Refinement;
 
-/// A method with its refinements, as people write it: `pearl+tlp+pamr`, `maskclip+residual`.
+/// A method with its refinements, as people write it: `pearl+tlp+pamr`, `maskclip+residual`,
+/// `maskclip+multi-scale+pamr`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Pipeline {
@@ -15,6 +16,8 @@ pub struct Pipeline {
     pub method: Method,
     /// Whether `maskclip` keeps the last block's residuals and feed-forward part.
     pub residual: bool,
+    /// Whether a dense method looks at the picture at finer scales, too.
+    pub multi_scale: bool,
     /// The refinements, in order.
     pub refine: Vec<Refinement>,
 }
@@ -27,6 +30,7 @@ impl Pipeline {
         Self {
             method: Method::Pearl,
             residual: false,
+            multi_scale: false,
             refine: vec![Refinement::Tlp],
         }
     }
@@ -36,7 +40,7 @@ impl Pipeline {
     /// # Errors
     ///
     /// [`Error::Model`] if its manifest asks for one that this version has not.
-    pub(super) fn of(manifest: &Manifest) -> Result<Self> {
+    pub(super) fn from_manifest(manifest: &Manifest) -> Result<Self> {
         let Some(text) = &manifest.pipeline else {
             return Ok(Self::published());
         };
@@ -60,13 +64,17 @@ impl Pipeline {
             &[Pamr],
             &[Tlp, Pamr],
         ];
-        let methods = Method::ALL.into_iter().map(|method| (method, false));
+        let methods = Method::ALL.into_iter();
+        let finer = methods.clone().filter(|method| method.is_dense());
         methods
-            .chain([(Method::MaskClip, true)])
-            .flat_map(|(method, residual)| {
+            .map(|method| (method, false, false))
+            .chain([(Method::MaskClip, true, false)])
+            .chain(finer.map(|method| (method, false, true)))
+            .flat_map(|(method, residual, multi_scale)| {
                 CHAINS.into_iter().map(move |chain| Self {
                     method,
                     residual,
+                    multi_scale,
                     refine: chain.to_vec(),
                 })
             })
@@ -80,6 +88,9 @@ impl std::fmt::Display for Pipeline {
         write!(f, "{}", self.method)?;
         if self.residual {
             write!(f, "+residual")?;
+        }
+        if self.multi_scale {
+            write!(f, "+multi-scale")?;
         }
         self.refine.iter().try_for_each(|step| write!(f, "+{step}"))
     }
@@ -108,11 +119,14 @@ impl std::str::FromStr for Pipeline {
         let mut pipeline = Self {
             method,
             residual: false,
+            multi_scale: false,
             refine: Vec::new(),
         };
         for part in parts {
             if part == "residual" && method == Method::MaskClip {
                 pipeline.residual = true;
+            } else if part == "multi-scale" && method.is_dense() {
+                pipeline.multi_scale = true;
             } else {
                 pipeline.refine.push(part.parse()?);
             }
@@ -142,6 +156,7 @@ mod tests {
             "",
             "maskclop",
             "pearl+residual",
+            "clip-diy+multi-scale",
             "clip-diy+key-smoothing",
             "pearl+tlp+key-smoothing",
         ] {

@@ -24,7 +24,7 @@ fn encode(segmenter: &Segmenter) -> EncodedImage {
 
 fn mask(width: u32, height: u32, inside: u8) -> Rle {
     let labels = vec![inside; (width * height) as usize];
-    Rle::of_class(&LabelMap::new(width, height, labels).unwrap(), 1).unwrap()
+    Rle::from_class(&LabelMap::new(width, height, labels).unwrap(), 1).unwrap()
 }
 
 /// That it is the caller's error, and its sentence.
@@ -136,7 +136,10 @@ fn numbers_out_of_range_are_refused() {
     }
     for regions in [0, MAX_REGIONS + 1, usize::MAX] {
         let options = Options {
-            regions,
+            parameters: Parameters {
+                regions,
+                ..Parameters::default()
+            },
             ..Options::default()
         };
         refusal(block_on(segmenter.prepare(&image, &options, progress)));

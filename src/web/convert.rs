@@ -8,12 +8,12 @@ use crate::dense::clip_diy::Budget;
 use crate::error::{Error, Result};
 use crate::mask::Rle;
 use crate::refine::Refinement;
-use crate::segmenter::{self, Background, Guidance, Options, Windows};
+use crate::segmenter::{self, Background, Guidance, Options, Parameters, Windows};
 
 /// Options of `encode`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct EncodeOptions {
+pub(super) struct EncodeOptionsJs {
     size: Option<u32>,
     method: Option<Method>,
     windows: Option<WindowsOption>,
@@ -26,10 +26,10 @@ enum WindowsOption {
     Slide { size: u32, stride: u32 },
 }
 
-impl TryFrom<EncodeOptions> for segmenter::EncodeOptions {
+impl TryFrom<EncodeOptionsJs> for segmenter::EncodeOptions {
     type Error = Error;
 
-    fn try_from(given: EncodeOptions) -> Result<Self> {
+    fn try_from(given: EncodeOptionsJs) -> Result<Self> {
         let windows = match given.windows {
             None => Windows::default(),
             Some(WindowsOption::Slide { size, stride }) => Windows::Slide { size, stride },
@@ -51,12 +51,18 @@ impl TryFrom<EncodeOptions> for segmenter::EncodeOptions {
     }
 }
 
+/// How long an answer may take for the sake of finer scales, unless the caller says otherwise: what
+/// people wait for who watch it become sharper.
+const DEFAULT_MAX_SECONDS: f32 = 10.0;
+
 /// Options of `segment`.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub(super) struct SegmentOptions {
     method: Option<Method>,
     residual: bool,
+    multi_scale: Option<bool>,
+    max_seconds: Option<f32>,
     background: Option<BackgroundOption>,
     refine: Option<Vec<Refinement>>,
     threshold: Option<f32>,
@@ -92,13 +98,17 @@ impl TryFrom<SegmentOptions> for Options {
         };
         Ok(Self {
             method: given.method,
-            residual: given.residual,
+            parameters: Parameters {
+                residual: given.residual,
+                multi_scale: given.multi_scale,
+                max_seconds: Some(given.max_seconds.unwrap_or(DEFAULT_MAX_SECONDS)),
+                crops: given.crops.unwrap_or(default.parameters.crops),
+                guidance: given.guidance.unwrap_or(default.parameters.guidance),
+                regions: given.regions.unwrap_or(default.parameters.regions),
+            },
             background,
             refine: given.refine,
             threshold: given.threshold.unwrap_or(default.threshold),
-            crops: given.crops.unwrap_or(default.crops),
-            guidance: given.guidance.unwrap_or(default.guidance),
-            regions: given.regions.unwrap_or(default.regions),
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::prompt::parse_words;
 use crate::quant::Scheme;
 use crate::refine::Refinement;
 use crate::segmenter::{self, EncodedImage, Segmenter};
-use convert::{EncodeOptions, MaskGiven, RegionFound, SegmentOptions, from_js, throw, to_js};
+use convert::{EncodeOptionsJs, MaskGiven, RegionFound, SegmentOptions, from_js, throw, to_js};
 use progress::Checkpoint;
 
 #[wasm_bindgen(start)]
@@ -52,7 +52,7 @@ struct FileInfo<'a> {
     part: Part,
 }
 
-/// What a model says of itself.
+/// What the page shows about a model.
 #[derive(Serialize)]
 struct ModelInfo<'a> {
     name: &'a str,
@@ -63,7 +63,7 @@ struct ModelInfo<'a> {
 }
 
 impl<'a> ModelInfo<'a> {
-    fn of(manifest: &'a Manifest) -> Self {
+    fn new(manifest: &'a Manifest) -> Self {
         Self {
             name: &manifest.name,
             license: &manifest.license,
@@ -77,22 +77,24 @@ impl<'a> ModelInfo<'a> {
 /// Where the engine runs.
 #[derive(Serialize)]
 struct DeviceInfo<'a> {
-    kind: crate::device::Kind,
+    kind: crate::device::DeviceKind,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
 }
 
-/// What `segment` does when it is not told.
+/// What `segment` does by default.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Methods<'a> {
     default: Method,
+    multi_scale: bool,
     refine: &'a [Refinement],
 }
 
 /// What a mask may show.
 #[derive(Serialize)]
-struct Name<'a> {
+struct NameScore<'a> {
     name: &'a str,
     score: f32,
 }
@@ -128,9 +130,9 @@ impl BundleLoader {
         to_js(&files)
     }
 
-    /// What the model says of itself.
+    /// Name, description, licence and size of the model.
     pub fn info(&self) -> Result<JsValue, JsValue> {
-        to_js(&ModelInfo::of(self.bundle.manifest()))
+        to_js(&ModelInfo::new(self.bundle.manifest()))
     }
 
     /// Takes a file, and its SHA-256 if the browser has computed it.
@@ -148,7 +150,7 @@ impl BundleLoader {
         let manifest = self.bundle.manifest();
         let (vision, scheme) = (manifest.architecture.vision.clone(), manifest.scheme);
         Ok(future_to_promise(async move {
-            // `finish` runs into the same and says so.
+            // `finish` fails in the same way and reports it.
             let _ = segmenter::warm(&vision, scheme, preference).await;
             Ok(JsValue::UNDEFINED)
         }))
@@ -188,9 +190,9 @@ impl Engine {
         })
     }
 
-    /// What the model says of itself.
+    /// Name, description, licence and size of the model.
     pub fn info(&self) -> Result<JsValue, JsValue> {
-        to_js(&ModelInfo::of(self.segmenter.manifest()))
+        to_js(&ModelInfo::new(self.segmenter.manifest()))
     }
 
     /// The parts of the bundle that these words and options need and that have not come.
@@ -249,16 +251,17 @@ impl Engine {
         self.encode_picture(picture, options, checkpoint).await
     }
 
-    /// What `segment` does when it is not told.
+    /// What `segment` does by default.
     pub fn methods(&self) -> Result<JsValue, JsValue> {
         let setting = self.segmenter.default_pipeline();
         to_js(&Methods {
             default: setting.method,
+            multi_scale: setting.multi_scale,
             refine: &setting.refine,
         })
     }
 
-    /// A mask for each word. `on_partial` is handed each coarser answer that comes first, and
+    /// A mask for each word. `on_partial` receives each coarser answer that comes first, and
     /// frees it.
     pub async fn segment(
         &self,
@@ -313,9 +316,9 @@ impl Engine {
         let (classes, scores) = classify.await.map_err(throw)?;
         let named = |scores: Vec<f32>| {
             let names = classes.iter().map(|class| class.name.as_str());
-            let mut names: Vec<Name<'_>> = names
+            let mut names: Vec<NameScore<'_>> = names
                 .zip(scores)
-                .map(|(name, score)| Name { name, score })
+                .map(|(name, score)| NameScore { name, score })
                 .collect();
             names.sort_by(|a, b| b.score.total_cmp(&a.score));
             names
@@ -323,7 +326,7 @@ impl Engine {
         to_js(&scores.into_iter().map(named).collect::<Vec<_>>())
     }
 
-    /// The region that a person means who points at a pixel.
+    /// The region that is most likely meant by a click on a pixel.
     #[wasm_bindgen(js_name = regionAt)]
     pub fn region_at(&self, picture: &EncodedPicture, x: u32, y: u32) -> Result<JsValue, JsValue> {
         let region = self
@@ -339,7 +342,7 @@ impl Engine {
         options: JsValue,
         checkpoint: Function,
     ) -> Result<EncodedPicture, JsValue> {
-        let options: EncodeOptions = from_js(options)?;
+        let options: EncodeOptionsJs = from_js(options)?;
         let options = options.try_into().map_err(throw)?;
         let image = self
             .segmenter

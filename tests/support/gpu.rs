@@ -18,7 +18,7 @@ const TOLERANCE: f32 = 2e-5;
 /// difference of weights out of the rounding of a score, which is as much larger.
 const TOLERANCE_OF_LARGE_SCORES: f32 = 3e-4;
 
-/// The same where kernels hand each other f16, a number of which is off by 2⁻¹¹ of itself at most if
+/// The tolerance where activations between kernels are f16, a number of which is off by 2⁻¹¹ of itself at most if
 /// it is rounded to the nearest: a few such steps follow each other, and attention has the exponential
 /// of one.
 const TOLERANCE_OF_HALVES: f32 = 2e-3;

@@ -22,13 +22,16 @@ pub(crate) const CHECKS: &[Check] = &[
     ("layer norm", layer_norm),
     ("attention", attention),
     ("attention of large scores", attention_of_large_scores),
-    ("attention in codes", attention_in_codes),
-    ("attention in codes, not finite", coded_attention_not_finite),
+    ("quantised attention", quantised_attention),
+    (
+        "quantised attention, not finite",
+        quantised_attention_not_finite,
+    ),
     ("block", block),
     ("blocks in batches", blocks_in_batches),
 ];
 
-/// Runs all checks, which panic where they fail; the way that the kernels compute here, then the
+/// Runs all checks, which panic where they fail; how the kernels compute here, then the
 /// names of the checks.
 pub(crate) fn run() -> Vec<String> {
     let names = CHECKS.iter().map(|(name, check)| {
@@ -59,11 +62,11 @@ impl Linear {
         PackedLinear::pack(&self.weight, &self.bias, bits)
     }
 
-    /// Exact sums, `[rows, output]`, each with how far codes of this precision may stray from it.
+    /// Exact sums, `[rows, output]`, each with how far quantised values of this precision may stray from it.
     fn exact(&self, x: &[f32], bits: ActivationBits) -> Vec<(f64, f64)> {
         // In 8 bits every channel keeps at least 126 steps for the heaviest four weights, so a step
         // is at most four times the largest weight over 126.
-        let (codes, steps) = match bits {
+        let (largest, steps) = match bits {
             ActivationBits::B8 => (255.0, 126.0 / 4.0),
             ActivationBits::B14 => (16_383.0, 127.0),
         };
@@ -72,7 +75,7 @@ impl Linear {
             .flat_map(|x| {
                 let least = x.iter().fold(0.0f64, |m, &x| m.min(f64::from(x)));
                 let most = x.iter().fold(0.0f64, |m, &x| m.max(f64::from(x)));
-                let x_step = (most - least) / codes;
+                let x_step = (most - least) / largest;
                 self.weight
                     .chunks_exact(self.input)
                     .zip(&self.bias)
@@ -87,7 +90,8 @@ impl Linear {
                             slack += 0.51 * x_step * weight.abs()
                                 + 0.51 * weight_step * (x.abs() + x_step);
                             // Steps that f32 cannot hold in full precision count as zero.
-                            tiny += codes * f64::from(f32::MIN_POSITIVE) * (x.abs() + weight.abs());
+                            tiny +=
+                                largest * f64::from(f32::MIN_POSITIVE) * (x.abs() + weight.abs());
                         }
                         (sum, slack + tiny + 1e-5 * size)
                     })
@@ -126,7 +130,7 @@ pub(crate) fn check_linear(rows: usize, input: usize, output: usize, sizes: [f32
     }
 }
 
-/// Activations and weights that codes hold exactly give exact sums, also where a sum of 16 bits is
+/// Activations and weights that quantised values hold exactly give exact sums, also where a sum of 16 bits is
 /// as full as it can be.
 fn exact_integers() {
     for (bits, largest) in ACTIVATION_BITS.into_iter().zip([255, 16_383]) {
@@ -149,7 +153,7 @@ fn check_exact_integers(bits: ActivationBits, largest: usize) {
             // The four weights of a group are pairs of two neighbouring steps.
             let group = groups[(channel + place / 8) % groups.len()];
             let weight = group[place % 8 / 4 * 2 + place % 2];
-            // Of full scale somewhere, so that a weight is its own code.
+            // Of full scale somewhere, so that a weight is its own quantised value.
             (if channel % 2 == 0 { weight } else { -weight }) as f32
         })
         .collect();
@@ -465,9 +469,9 @@ fn attention_of_large_scores() {
     }
 }
 
-/// Attention in codes over random numbers against the exact one: never further from it than the codes may
+/// Quantised attention over random numbers against the exact one: never further from it than rounding may
 /// stray.
-pub(crate) fn check_coded_attention(shape: AttentionShape, size: f32, seed: u64) {
+pub(crate) fn check_quantised_attention(shape: AttentionShape, size: f32, seed: u64) {
     let mut projected = Numbers::new(seed).take(3 * shape.tokens * shape.width, size);
     // Numbers have means of their own, as those of networks do.
     for (i, x) in projected.iter_mut().enumerate() {
@@ -535,7 +539,7 @@ fn check_coded_head(projected: &[f32], shape: AttentionShape, head: usize, out: 
                     (0..weights.len()).map(|key| weight(key) * (value(key) - expected).abs());
                 parts.sum::<f64>() / sum
             };
-            // Weights that each are off by a factor, and by half a code of the largest, whose score may be off.
+            // Weights that each are off by a factor, and by half a step of the largest, whose score may be off.
             let slack = ((2.0 * stray).exp() - 1.0) * spread(&|key| weights[key])
                 + (2.0 * stray).exp() * spread(&|_| 0.51 / 16_383.0)
                 + 0.51 * largest / 127.0
@@ -549,8 +553,8 @@ fn check_coded_head(projected: &[f32], shape: AttentionShape, head: usize, out: 
     }
 }
 
-fn attention_in_codes() {
-    on_many_shapes(check_coded_attention);
+fn quantised_attention() {
+    on_many_shapes(check_quantised_attention);
     // A key that outshines the others by far, and small weights that add up to as much as the largest.
     let tokens = 400;
     let shape = AttentionShape {
@@ -579,7 +583,7 @@ fn attention_in_codes() {
 }
 
 /// A query that is not finite spoils what it gets, a key what all get, a value one number of what all get.
-fn coded_attention_not_finite() {
+fn quantised_attention_not_finite() {
     let shape = AttentionShape {
         tokens: 5,
         width: 6,
@@ -710,7 +714,7 @@ fn check_block(numbers: &mut Numbers, block: &Block, bits: ActivationBits, least
         (1, 1, false),
         (2, 17, false),
         (3, 10, true),
-        // Attention in codes, where it pays.
+        // Quantised attention, where it pays.
         (1, 300, false),
         (1, 300, true),
     ] {

@@ -72,7 +72,7 @@ impl Network {
         }
     }
 
-    pub fn of(mut model: Published, device: &Device) -> Self {
+    pub fn new(mut model: Published, device: &Device) -> Self {
         let config = model.config().clone();
         let tokenizer = Tokenizer::from_bytes(model.tokenizer(), &config.text);
         let tokenizer = tokenizer.expect("the tokenizer fits");
@@ -125,7 +125,7 @@ struct Bench<'a> {
 
 /// Runs everything that the fixture has an answer for.
 pub async fn compare(fixture: &Fixture<'_>, device: &Device) -> Vec<Compared> {
-    let network = Network::of(fixture.model(), device);
+    let network = Network::new(fixture.model(), device);
     let answers =
         Answers::new(fixture.expected, fixture.index).with_methods(fixture.name, fixture.methods);
     compare_network(&network, &answers, device).await

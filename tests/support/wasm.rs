@@ -125,15 +125,12 @@ pub async fn agreement(
     );
     let mut compared = Vec::new();
     for setting in settings() {
-        let options = Options {
-            method: Some(setting.method),
-            residual: setting.residual,
-            refine: Some(setting.refine.clone()),
+        let mut options = Options {
             background: Background::Words(background.clone()),
-            crops: Budget::Ten,
-            regions: 6,
-            ..Options::default()
+            ..Options::from(setting.clone())
         };
+        options.parameters.crops = Budget::Ten;
+        options.parameters.regions = 6;
         let a = here
             .segment(&a, &classes, &options, &mut NoProgress)
             .await
@@ -170,6 +167,7 @@ fn settings() -> Vec<Pipeline> {
     let of = |method, residual, refine| Pipeline {
         method,
         residual,
+        multi_scale: false,
         refine,
     };
     let alone = Method::ALL.map(|method| of(method, false, Vec::new()));

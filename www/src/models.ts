@@ -18,10 +18,11 @@ import {
   readIndex,
   servedOffer,
 } from './catalogue.js';
-import { element, make } from './dom.js';
+import { element, english, make } from './dom.js';
 import { listenForChoice } from './sources.js';
 import { type Store, shorten } from './state.js';
 import { progressText, type Status } from './status.js';
+import { t } from './texts.js';
 
 const REMEMBERED = 'wordmask-model';
 const schemes: readonly Scheme[] = ['q8', 'q4', 'f16', 'f32'];
@@ -121,9 +122,13 @@ export function createModels(
     const about = make('div', 'quiet');
     about.id = `model-about-${at}`;
     input.setAttribute('aria-describedby', about.id);
-    const kind = { 'built-in': 'built in', served: 'beside the page', imported: 'imported' };
+    const kind = {
+      'built-in': t.models.builtIn,
+      served: t.models.served,
+      imported: t.models.imported,
+    };
     about.append(make('p', '', [kind[offer.kind], facts(offer)].filter(Boolean).join(' · ')));
-    if (offer.description !== '') about.append(make('p', '', shorten(offer.description, 300)));
+    if (offer.description !== '') about.append(description(offer));
     item.append(label, about);
     if (offer.kind === 'imported') item.append(deleteButton(offer));
     return item;
@@ -131,13 +136,13 @@ export function createModels(
 
   /** Asks once more: an import takes longer than a click. */
   const deleteButton = (offer: Offer): HTMLButtonElement => {
-    const button = make('button', 'button small', 'Delete');
+    const button = make('button', 'button small');
     button.type = 'button';
     const name = shorten(offer.name);
     const arm = (armed: boolean): void => {
       button.dataset.armed = String(armed);
-      button.textContent = armed ? 'Delete for good' : 'Delete';
-      button.setAttribute('aria-label', `${button.textContent}: ${name}`);
+      button.textContent = armed ? t.models.deleteForGood : t.models.delete;
+      button.setAttribute('aria-label', t.models.deleteOf(button.textContent, name));
     };
     arm(false);
     button.addEventListener('blur', () => arm(false));
@@ -145,7 +150,7 @@ export function createModels(
       if (button.dataset.armed === 'true') void remove(offer);
       else {
         arm(true);
-        status.say(`Press again to delete ${name} for good.`);
+        status.say(t.models.pressAgain(name));
       }
     });
     return button;
@@ -156,9 +161,9 @@ export function createModels(
     try {
       await deleteModel(key);
       await refresh();
-      status.say(`${shorten(name)} was deleted.`);
+      status.say(t.models.deleted(shorten(name)));
     } catch (error) {
-      status.alert(error instanceof Error ? error.message : String(error));
+      status.fail(error);
     }
     menu.querySelector('summary')?.focus();
   };
@@ -191,7 +196,8 @@ export function createModels(
 
   listenForChoice(element('model-files', HTMLInputElement), choose);
   menu.addEventListener('toggle', () => void lookAround(), { once: true });
-  store.subscribe(({ model }, before) => {
+  store.subscribe(({ model, language }, before) => {
+    if (language !== before.language) render(offers());
     if (model === before.model) return;
     remember(model);
     show();
@@ -212,6 +218,12 @@ export function createModels(
       show();
     },
   };
+}
+
+/** What a bundle says of itself is English; of the built-in one, the page says it before that. */
+function description(offer: Offer): HTMLElement {
+  const text = make('p', '', shorten(offer.description, 300));
+  return offer.description === t.models.doodle ? text : english(text);
 }
 
 /** What a file of this site says; `null` if it is not there or not JSON. */
@@ -236,7 +248,7 @@ function createImporting(status: Status) {
   const tell = (progress: Progress): void => {
     const { text, spoken, part } =
       progress.phase === 'prepare'
-        ? { text: 'Starting the import', spoken: 'Importing the model', part: null }
+        ? { text: t.progress.importStarts, spoken: t.progress.importing, part: null }
         : progressText(progress);
     phase.textContent = text;
     if (part === null) bar.removeAttribute('value');
@@ -248,7 +260,7 @@ function createImporting(status: Status) {
     /** The model, or `null` if none was made; it has been said why. */
     async run(files: readonly File[], scheme: Scheme): Promise<{ id: string } | null> {
       if (running !== null) {
-        status.alert('A model is being imported already. Wait for it, or cancel it first.');
+        status.alert(t.models.busy);
         return null;
       }
       running = new AbortController();
@@ -261,11 +273,11 @@ function createImporting(status: Status) {
           if (!signal.aborted) tell(progress);
         };
         const model = await importModel(files, { scheme, signal, onProgress });
-        status.say(`${shorten(model.name)} was imported.`);
+        status.say(t.models.importedNow(shorten(model.name)));
         return model;
       } catch (error) {
-        if (signal.aborted) status.say('The import was cancelled. Nothing of it was kept.');
-        else status.alert(shorten(error instanceof Error ? error.message : String(error), 400));
+        if (signal.aborted) status.say(t.models.cancelled);
+        else status.fail(error);
         return null;
       } finally {
         running = null;

@@ -1,12 +1,7 @@
 /** Keeps the page for visits without the network, and offers its new versions. */
 import { make } from './dom.js';
 import { appFolder, versionName } from './kept-page.js';
-
-const texts = {
-  ready: 'A new version of this page is ready. It starts with a reload.',
-  reload: 'Reload',
-  later: 'Later',
-} as const;
+import { applyTexts } from './labels.js';
 
 export interface Offline {
   /** Starts to keep the page. Called once it works, since that comes first. */
@@ -49,8 +44,8 @@ function showOffer(registration: ServiceWorkerRegistration, workers: ServiceWork
   const box = make('div', 'update');
   box.setAttribute('role', 'status');
   document.body.append(box);
-  const reload = make('button', 'button small', texts.reload);
-  const later = make('button', 'button small', texts.later);
+  const reload = make('button', 'button small');
+  const later = make('button', 'button small');
   for (const button of [reload, later]) button.type = 'button';
   reload.addEventListener('click', () => {
     const { waiting } = registration;
@@ -60,7 +55,12 @@ function showOffer(registration: ServiceWorkerRegistration, workers: ServiceWork
     waiting.postMessage({ type: 'activate' });
   });
   later.addEventListener('click', () => box.remove());
-  box.append(make('p', '', texts.ready), reload, later);
+  const text = make('p');
+  text.dataset.text = 'update.ready';
+  reload.dataset.text = 'update.reload';
+  later.dataset.text = 'update.later';
+  box.append(text, reload, later);
+  applyTexts();
 }
 
 /** The files of this version stay as long as the page is open, whatever other tabs do. */

@@ -134,7 +134,7 @@ export class Segmenter {
   readonly info: BundleInfo;
   readonly engineUrl = new URL('engine.wasm', location.href).href;
 
-  readonly methods: Methods = { default: 'clip-diy', refine: ['tlp'] };
+  readonly methods: Methods = { default: 'clip-diy', multiScale: false, refine: ['tlp'] };
 
   private constructor(info: BundleInfo, kind: 'webgpu' | 'cpu', note?: string) {
     this.info = info;

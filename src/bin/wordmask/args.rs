@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand, value_parser};
+use wordmask::convert::ReadyNames;
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
 use wordmask::device::Preference;
@@ -39,7 +40,7 @@ pub(crate) enum Command {
     Scenes(Scenes),
     /// Turn a CLIP in the Hugging Face layout into a bundle.
     Import(Import),
-    /// Say what a bundle is.
+    /// Describe a bundle.
     Info(Info),
 }
 
@@ -60,7 +61,7 @@ impl Command {
 
 /// Which model, where, and how it sees.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Model {
+pub(crate) struct ModelArgs {
     /// A bundle's directory; the built-in one if left out.
     #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
@@ -96,9 +97,9 @@ fn windows(text: &str) -> Result<Windows> {
 
 /// Refinements between commas, or `none`.
 #[derive(Debug, Clone)]
-pub(crate) struct Steps(pub(crate) Vec<Refinement>);
+pub(crate) struct Refinements(pub(crate) Vec<Refinement>);
 
-impl FromStr for Steps {
+impl FromStr for Refinements {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -150,7 +151,7 @@ impl Words {
             return parse_line(self.words.as_deref().unwrap_or_default());
         };
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-        // Some editors begin a file with a mark of its encoding.
+        // Some editors begin a file with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         parse_line(text).map_err(|e| Error::input(format!("{}: {e}", path.display())))
     }
@@ -186,17 +187,21 @@ pub(crate) struct Segment {
     /// Keep the last block's residuals and feed-forward part in maskclip.
     #[arg(long)]
     pub(crate) residual: bool,
+    /// Whether a dense method looks at the picture at finer scales, too; as the model's own pipeline
+    /// does if left out.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) multi_scale: Option<bool>,
     /// Refinements in order, prompt-denoising, key-smoothing, tlp, pamr, or none; the default ones
     /// if left out.
     #[arg(long, value_name = "STEPS")]
-    pub(crate) refine: Option<Steps>,
+    pub(crate) refine: Option<Refinements>,
     /// auto, none, or words between commas.
     #[arg(long, default_value = "auto")]
     pub(crate) background: String,
     #[command(flatten)]
     pub(crate) how: How,
     #[command(flatten)]
-    pub(crate) model: Model,
+    pub(crate) model: ModelArgs,
     /// One JSON object a picture on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -212,7 +217,7 @@ pub(crate) struct Classify {
     #[arg(long, value_name = "PNG")]
     pub(crate) masks: PathBuf,
     #[command(flatten)]
-    pub(crate) model: Model,
+    pub(crate) model: ModelArgs,
     /// One JSON object a mask on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -270,7 +275,7 @@ pub(crate) struct Import {
     /// Words to embed now, so that they cost nothing later: common, for 1 500 things and grounds
     /// that photographs show, none, or words between commas.
     #[arg(long, default_value = "common")]
-    pub(crate) words: String,
+    pub(crate) words: ReadyNames,
     /// The method and refinements that suit the model best, such as maskclip+pamr.
     #[arg(long, alias = "setting")]
     pub(crate) pipeline: Option<Pipeline>,

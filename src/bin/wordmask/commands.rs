@@ -10,27 +10,27 @@ use wordmask::mask::{LabelMap, Rle, read_label_png};
 use wordmask::progress::NoProgress;
 use wordmask::prompt::parse_line;
 use wordmask::scene::write_dataset;
-use wordmask::segmenter::{Background, EncodeOptions, Options};
+use wordmask::segmenter::{Background, EncodeOptions, Options, Parameters};
 use wordmask::{Error, Result, Segmenter};
 
-use crate::args::{Classify, How, Info, Model, Scenes};
+use crate::args::{Classify, How, Info, ModelArgs, Scenes};
 use crate::progress::bar;
 
 /// The names of one mask, most likely first.
 #[derive(Serialize)]
-struct Named<'a> {
+struct NamedMask<'a> {
     mask: u8,
     pixels: u64,
-    names: Vec<Name<'a>>,
+    names: Vec<NameScore<'a>>,
 }
 
 #[derive(Serialize)]
-struct Name<'a> {
+struct NameScore<'a> {
     name: &'a str,
     score: f32,
 }
 
-impl std::fmt::Display for Named<'_> {
+impl std::fmt::Display for NamedMask<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "mask {} ({} pixels):", self.mask, self.pixels)?;
         self.names
@@ -46,23 +46,23 @@ pub(crate) fn classify(args: &Classify) -> Result<()> {
     let present: Vec<(u8, u64)> = map.present().collect();
     let masks = present
         .iter()
-        .map(|(label, _)| Rle::of_class(&map, *label))
+        .map(|(label, _)| Rle::from_class(&map, *label))
         .collect::<Result<Vec<_>>>()?;
     let picture = read_picture(&args.picture)?;
     let segmenter = load(&args.model)?;
     let image = block_on(segmenter.encode(picture, &encode_options(&args.model), &mut NoProgress))?;
     let scores = block_on(segmenter.classify(&image, &masks, &classes, &mut NoProgress))?;
     for ((mask, pixels), scores) in present.into_iter().zip(scores) {
-        let mut names: Vec<Name<'_>> = classes
+        let mut names: Vec<NameScore<'_>> = classes
             .iter()
             .zip(scores)
-            .map(|(class, score)| Name {
+            .map(|(class, score)| NameScore {
                 name: &class.name,
                 score,
             })
             .collect();
         names.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let named = Named {
+        let named = NamedMask {
             mask,
             pixels,
             names,
@@ -123,7 +123,7 @@ fn bundle(directory: Option<&Path>) -> Result<Bundle> {
     }
 }
 
-pub(crate) fn load(model: &Model) -> Result<Segmenter> {
+pub(crate) fn load(model: &ModelArgs) -> Result<Segmenter> {
     let mut bundle = bundle(model.model.as_deref())?;
     let segmenter = block_on(Segmenter::load(&mut bundle, model.device))?;
     if let Some(note) = &segmenter.compute().note {
@@ -135,14 +135,17 @@ pub(crate) fn load(model: &Model) -> Result<Segmenter> {
 pub(crate) fn options(how: &How) -> Options {
     Options {
         threshold: how.threshold,
-        crops: how.crops,
-        guidance: how.guidance,
-        regions: how.regions,
+        parameters: Parameters {
+            crops: how.crops,
+            guidance: how.guidance,
+            regions: how.regions,
+            ..Parameters::default()
+        },
         ..Options::default()
     }
 }
 
-pub(crate) fn encode_options(model: &Model) -> EncodeOptions {
+pub(crate) fn encode_options(model: &ModelArgs) -> EncodeOptions {
     EncodeOptions {
         size: model.size,
         method: None,

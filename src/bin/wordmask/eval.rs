@@ -11,7 +11,7 @@ use std::path::Path;
 use pollster::block_on;
 use wordmask::eval::datasets::{ClassNames, Dataset, parse_classes};
 use wordmask::eval::{Evaluation, Own, Protocol, Report, Save, Sclip, TestSet};
-use wordmask::segmenter::{Options, Pipeline, Windows};
+use wordmask::segmenter::{Options, Parameters, Pipeline, Windows};
 use wordmask::{Error, Result, Segmenter};
 
 use crate::commands::{background, encode_options, json, load};
@@ -144,9 +144,12 @@ fn own(args: &Eval, set: &TestSet) -> Result<Own> {
         },
         options: Options {
             threshold: args.threshold.unwrap_or(default.threshold),
-            crops: args.crops.unwrap_or(default.crops),
-            guidance: args.guidance.unwrap_or(default.guidance),
-            regions: args.regions.unwrap_or(default.regions),
+            parameters: Parameters {
+                crops: args.crops.unwrap_or(default.parameters.crops),
+                guidance: args.guidance.unwrap_or(default.parameters.guidance),
+                regions: args.regions.unwrap_or(default.parameters.regions),
+                ..default.parameters
+            },
             ..default
         },
         encode: encode_options(&args.model),

@@ -27,7 +27,7 @@ pub(crate) struct Input {
 
 /// A picture, or something to find pictures in, that could not be used.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct BadInput {
     pub(crate) path: PathBuf,
     pub(crate) error: Error,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Failure {
 pub(crate) struct Inputs {
     pub(crate) pictures: Vec<Input>,
     /// What could not be searched. The rest can go on without.
-    pub(crate) failures: Vec<Failure>,
+    pub(crate) failures: Vec<BadInput>,
 }
 
 impl Inputs {
@@ -73,7 +73,7 @@ impl Inputs {
     }
 }
 
-struct Found {
+struct FoundFile {
     path: PathBuf,
     real: PathBuf,
 }
@@ -84,8 +84,8 @@ struct Search {
     out: Option<PathBuf>,
     /// The folders that were searched, or that hold what was named.
     roots: Vec<PathBuf>,
-    found: Vec<Found>,
-    failures: Vec<Failure>,
+    found: Vec<FoundFile>,
+    failures: Vec<BadInput>,
 }
 
 impl Search {
@@ -102,7 +102,7 @@ impl Search {
                     Ok(())
                 }
             },
-            // Whatever is wrong with it, reading it says what.
+            // Whatever is wrong with it is reported when it is read.
             _ => {
                 self.file(given);
                 Ok(())
@@ -117,7 +117,7 @@ impl Search {
         };
         match (given.file_name(), folder.canonicalize()) {
             (Some(name), Ok(folder)) => {
-                self.found.push(Found {
+                self.found.push(FoundFile {
                     path: given.to_owned(),
                     real: folder.join(name),
                 });
@@ -163,7 +163,7 @@ impl Search {
     }
 
     /// Takes the pictures below a folder whose path there is wanted, in the order of their names.
-    /// Says whether there were any, or anything went wrong.
+    /// Returns whether there were any, or anything went wrong.
     fn walk(&mut self, folder: &Path, depth: usize, wanted: impl Fn(&Path) -> bool) -> bool {
         let here = if folder == Path::new("") {
             Path::new(".")
@@ -195,7 +195,7 @@ impl Search {
                 Ok(entry) => {
                     let below = entry.path().strip_prefix(here).unwrap_or(entry.path());
                     if entry.file_type().is_file() && is_picture(below) && wanted(below) {
-                        self.found.push(Found {
+                        self.found.push(FoundFile {
                             path: folder.join(below),
                             real: real.join(below),
                         });
@@ -223,7 +223,7 @@ impl Search {
     }
 
     fn fail(&mut self, path: &Path, error: Error) {
-        self.failures.push(Failure {
+        self.failures.push(BadInput {
             path: path.to_owned(),
             error,
         });
@@ -300,10 +300,10 @@ fn common_folder(folders: &[PathBuf]) -> PathBuf {
 }
 
 /// Gives each picture a name of its own.
-fn named(found: Vec<Found>, base: &Path, reserved: Option<&str>) -> Vec<Input> {
+fn named(found: Vec<FoundFile>, base: &Path, reserved: Option<&str>) -> Vec<Input> {
     let mut pictures: Vec<Input> = found
         .into_iter()
-        .map(|Found { path, real }| {
+        .map(|FoundFile { path, real }| {
             let below = real.strip_prefix(base).unwrap_or(&real).components();
             // On Windows pictures may lie on several drives.
             let below: PathBuf = below
@@ -317,7 +317,7 @@ fn named(found: Vec<Found>, base: &Path, reserved: Option<&str>) -> Vec<Input> {
             }
         })
         .collect();
-    // As file systems see names that do not tell upper from lower case.
+    // As file systems compare names that ignore case.
     let key = |name: &Path| name.to_string_lossy().to_lowercase();
     loop {
         let mut owners: HashMap<String, usize> = HashMap::new();
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn results_lie_as_the_pictures_do() {
+    fn find_names_results_as_the_pictures_lie() {
         assert_eq!(names(&["a.jpg"], &["a.jpg"]), ["a"]);
         let files = ["a/frame.png", "b/frame.png", "b/c/frame.png"];
         assert_eq!(names(&files, &files), ["a/frame", "b/frame", "b/c/frame"]);
@@ -375,20 +375,20 @@ mod tests {
     }
 
     #[test]
-    fn names_that_would_collide_keep_their_endings() {
+    fn find_keeps_endings_where_names_would_collide() {
         let files = ["x.jpg", "x.png", "y.png"];
         assert_eq!(names(&files, &files), ["x.jpg", "x.png", "y"]);
         // A name with its ending may be another's without.
         let files = ["x.jpg", "x.png", "x.jpg.webp"];
         assert_eq!(names(&files, &files), files);
-        // Not every file system tells these apart.
+        // Not every file system distinguishes these.
         assert_eq!(names(&["X.jpg", "x.png"], &["."]), ["X.jpg", "x.png"]);
         let files = ["annotations.png", "a/annotations.png"];
         assert_eq!(names(&files, &files), ["annotations.png", "a/annotations"]);
     }
 
     #[test]
-    fn folders_give_pictures_once_and_nothing_else() {
+    fn find_takes_each_picture_of_a_folder_once() {
         let files = [
             "A.JPG",
             "b.webp",
@@ -406,13 +406,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_wildcards_in_its_name_is_a_file() {
+    fn find_takes_a_file_with_wildcards_in_its_name() {
         assert_eq!(names(&["[1].jpg", "1.jpg"], &["[1].jpg"]), ["[1]"]);
         assert_eq!(names(&["1.jpg", "2.jpg"], &["[1].jpg"]), ["1"]);
     }
 
     #[test]
-    fn what_finds_nothing_is_told() {
+    fn find_reports_what_finds_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         std::fs::create_dir(at("empty")).unwrap();

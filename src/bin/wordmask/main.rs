@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tells of an error: a sentence for people, an object for machines.
+/// Prints an error: a sentence for people, an object for machines.
 fn report(error: &wordmask::Error, json: bool) {
     if json {
         let object =

@@ -49,7 +49,7 @@ pub(crate) struct Outputs<'a> {
 
 impl<'a> Outputs<'a> {
     pub(crate) fn new(folder: &'a Path, kinds: &'a [Output], classes: &'a [Class]) -> Result<Self> {
-        let legend = Legend::of_names(classes.iter().map(|class| class.name.as_str()))?;
+        let legend = Legend::from_names(classes.iter().map(|class| class.name.as_str()))?;
         Ok(Self {
             folder,
             kinds,
@@ -145,7 +145,7 @@ impl<'a> Outputs<'a> {
         Ok(())
     }
 
-    /// Writes the JSON file, if it is wanted. It comes last, and so tells that the others are there.
+    /// Writes the JSON file, if it is wanted. It comes last, and so shows that the others are there.
     pub(crate) fn save_record(&self, picture: &Input, json: &str) -> Result<()> {
         if !self.has(Output::Json) {
             return Ok(());
@@ -219,7 +219,7 @@ fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
     let part = folder.join(format!(".wordmask-{}.part", std::process::id()));
     let written = std::fs::write(&part, contents).and_then(|()| std::fs::rename(&part, path));
     written.map_err(|error| {
-        // There may be nothing to remove, and the error to tell is the first one.
+        // There may be nothing to remove, and the error to report is the first one.
         let _ = std::fs::remove_file(&part);
         Error::io(path, error)
     })

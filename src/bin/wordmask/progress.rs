@@ -1,9 +1,7 @@
 //! Progress bars, on a terminal only.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use wordmask::Result;
 use wordmask::hub::DownloadProgress;
-use wordmask::progress::Progress;
 
 /// A bar over `total` things, hidden by `indicatif` itself where standard error is no terminal.
 pub(crate) fn bar(total: u64, what: &str) -> ProgressBar {
@@ -22,13 +20,10 @@ impl Bar {
     pub(crate) fn new(what: &str) -> Self {
         Self(bar(0, what))
     }
-}
 
-impl Progress for Bar {
-    async fn step(&mut self, done: usize, total: usize) -> Result<()> {
+    pub(crate) fn show(&self, done: usize, total: usize) {
         self.0.set_length(total as u64);
         self.0.set_position(done as u64);
-        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! `wordmask segment`: pictures one after the other; what fails is told at the end.
+//! `wordmask segment`: pictures one after the other; what fails is reported at the end.
 
 use std::path::Path;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use pollster::block_on;
 use serde::Serialize;
 use serde_json::{Value, json};
 use wordmask::bundle::{FileEntry, manifest_json};
-use wordmask::device::Kind;
+use wordmask::device::DeviceKind;
 use wordmask::progress::NoProgress;
 use wordmask::prompt::Class;
 use wordmask::segmenter::{ClassShare, EncodeOptions, Options, Windows};
@@ -18,19 +18,20 @@ use crate::args::Segment;
 use crate::commands::{
     background, encode_options, json, load, make_directory, options, read_picture,
 };
-use crate::inputs::{Failure, Input, Inputs};
+use crate::inputs::{BadInput, Input, Inputs};
 use crate::outputs::{Output, Outputs};
 use crate::progress::bar;
 
 pub(crate) fn segment(args: &Segment) -> Result<()> {
     let classes = args.words.classes()?;
-    let options = Options {
+    let mut options = Options {
         method: args.method,
-        residual: args.residual,
         refine: args.refine.as_ref().map(|steps| steps.0.clone()),
         background: background(&args.background)?,
         ..options(&args.how)
     };
+    options.parameters.residual = args.residual;
+    options.parameters.multi_scale = args.multi_scale;
     let encode = EncodeOptions {
         method: args.method,
         ..encode_options(&args.model)
@@ -59,7 +60,7 @@ pub(crate) fn segment(args: &Segment) -> Result<()> {
     batch.finish(total)
 }
 
-/// The JSON file is what tells that a picture is done, and how; COCO's annotations come from labels.
+/// The JSON file shows that a picture is done, and how; COCO's annotations come from labels.
 fn check_skipping(args: &Segment, outputs: &Outputs<'_>) -> Result<()> {
     let lacks = |kind| args.skip_existing && !outputs.has(kind);
     if lacks(Output::Json) {
@@ -93,14 +94,14 @@ fn settings(
     let pipeline = segmenter.pipeline_for(options);
     let settings = json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "model": { "name": manifest.name, "sha256": FileEntry::of("", bytes.as_bytes()).sha256 },
+        "model": { "name": manifest.name, "sha256": FileEntry::new("", bytes.as_bytes()).sha256 },
         "words": words,
         "method": pipeline.to_string(),
         "background": options.background.to_string(),
         "threshold": options.threshold,
-        "crops": u32::from(options.crops),
-        "guidance": options.guidance,
-        "regions": options.regions,
+        "crops": u32::from(options.parameters.crops),
+        "guidance": options.parameters.guidance,
+        "regions": options.parameters.regions,
         "size": encode.size.unwrap_or(manifest.picture_size),
         "windows": windows,
     });
@@ -109,20 +110,20 @@ fn settings(
     read.map_err(|e| Error::internal(format!("settings: {e}")))
 }
 
-/// What is told of a picture, on standard output and in its JSON file.
+/// The record of a picture, on standard output and in its JSON file.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct PictureRecord<'a> {
     /// Lossy where the path is not UTF-8, which JSON has to be.
     picture: String,
     width: u32,
     height: u32,
-    device: Kind,
+    device: DeviceKind,
     seconds: f64,
     classes: Vec<ClassShare>,
     settings: &'a Value,
 }
 
-impl std::fmt::Display for Answer<'_> {
+impl std::fmt::Display for PictureRecord<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:", self.picture)?;
         for class in &self.classes {
@@ -140,7 +141,7 @@ struct Batch<'a> {
     settings: Value,
     args: &'a Segment,
     outputs: Outputs<'a>,
-    failures: Vec<Failure>,
+    failures: Vec<BadInput>,
     bar: ProgressBar,
 }
 
@@ -152,7 +153,7 @@ impl Batch<'_> {
             taken = self.reload().and_then(|()| self.skip_or_segment(picture));
         }
         if let Err(error) = taken {
-            self.failures.push(Failure {
+            self.failures.push(BadInput {
                 path: picture.path.clone(),
                 error,
             });
@@ -200,7 +201,7 @@ impl Batch<'_> {
         let image = block_on(segmenter.encode(pixels, &self.encode, &mut NoProgress))?;
         let result =
             block_on(segmenter.segment(&image, self.classes, &self.options, &mut NoProgress))?;
-        let answer = Answer {
+        let answer = PictureRecord {
             picture: picture.path.to_string_lossy().into_owned(),
             width: result.labels().width(),
             height: result.labels().height(),
@@ -218,7 +219,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Tells of a picture: an object for machines, a line for people.
+    /// Prints the record of a picture: an object for machines, a line for people.
     fn tell(&self, record: &str, line: std::fmt::Arguments<'_>) {
         if self.args.json {
             println!("{record}");
@@ -227,7 +228,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Writes what is of all pictures together, and tells what failed of so many.
+    /// Writes what belongs to all pictures together, and fails if any of them did.
     fn finish(self, total: usize) -> Result<()> {
         self.bar.finish_and_clear();
         self.outputs.finish()?;
@@ -243,9 +244,9 @@ impl Batch<'_> {
     }
 }
 
-/// Tells of a failure: a sentence for people, an object for machines.
-fn report(failure: &Failure, as_json: bool) {
-    let Failure { path, error } = failure;
+/// Prints a failure: a sentence for people, an object for machines.
+fn report(failure: &BadInput, as_json: bool) {
+    let BadInput { path, error } = failure;
     let message = about(path, error);
     if as_json {
         let picture = path.to_string_lossy();

@@ -30,7 +30,7 @@ pub(crate) fn print(text: Arguments<'_>) {
     }
 }
 
-/// Writes a line to standard error. If that cannot be done there is nobody to tell, and the work goes
+/// Writes a line to standard error. If that fails there is nowhere to report it, and the work goes
 /// on.
 pub(crate) fn print_error(text: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");

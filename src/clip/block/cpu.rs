@@ -18,7 +18,8 @@ thread_local! {
     static SCRATCH: RefCell<BlockScratch> = RefCell::default();
 }
 
-/// What [`Block`](super::Block) is on the CPU when its matrices are quantised and there are kernels for its shape.
+/// What [`Block`](super::Block) is on the CPU when its matrices are quantised and there are kernels
+/// for its shape.
 #[derive(Module, Debug)]
 pub struct CpuBlock {
     #[module(skip)]
@@ -56,7 +57,7 @@ impl CpuBlock {
             let mut packer = LinearPacker::new(input, &layer.bias, bits);
             for matrix in layer.matrices {
                 match matrix {
-                    Stored::Q8(rows) => packer.codes(&rows.values, &rows.scales),
+                    Stored::Q8(rows) => packer.quantised(&rows.values, &rows.scales),
                     // One after the other, so that no more than one is in memory as f32.
                     other => packer.weights(&other.decoded()),
                 }

@@ -114,7 +114,7 @@ impl Block {
         })
     }
 
-    /// Has the kernels made, on a GPU, that such blocks will need for whole pictures if they are
+    /// Compiles, on a GPU, the kernels that such blocks will need for whole pictures if they are
     /// loaded from a bundle of this scheme.
     pub fn warm(shape: BlockShape, scheme: Scheme, device: &Device) {
         if GpuBlock::fits(shape) {
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_too_wide_for_the_kernels_is_plain_burn() {
+    fn block_too_wide_for_the_kernels_is_plain_burn() {
         let device = Device::flex();
         for (mlp, on_kernels) in [(65_536, true), (65_537, false)] {
             let shape = BlockShape {

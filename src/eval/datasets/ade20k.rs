@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::labels::LabelTable;
-use super::{Item, Source, Truth, files};
+use super::{FoundFiles, Item, Truth, files};
 use crate::error::Result;
 
 const CLASSES: u8 = 150;
@@ -11,7 +11,7 @@ const ROOTS: [&str; 2] = ["", "ADEChallengeData2016"];
 const PICTURES: &str = "images/validation";
 const MASKS: &str = "annotations/validation";
 
-pub(super) fn find(dir: &Path) -> Result<Source> {
+pub(super) fn find(dir: &Path) -> Result<FoundFiles> {
     for root in ROOTS.map(|root| dir.join(root)) {
         let ids = files::stems(&root.join(PICTURES), ".jpg")?;
         if ids.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn find(dir: &Path) -> Result<Source> {
             truth: root.join(MASKS).join(format!("{id}.png")),
             id,
         };
-        return Ok(Source {
+        return Ok(FoundFiles {
             items: ids.into_iter().map(item).collect(),
             truth: Truth::Labels(LabelTable::zero_ignored(CLASSES)),
         });

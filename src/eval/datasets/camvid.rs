@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::labels::{ColorTable, LabelTable};
-use super::{IGNORED, Item, Source, Truth, files};
+use super::{FoundFiles, IGNORED, Item, Truth, files};
 use crate::error::Result;
 
 const ROOTS: [&str; 2] = ["", "CamVid"];
 const UNLABELLED: u8 = 11;
 
-struct Layout {
+struct Folders {
     /// The folder of the pictures.
     pictures: &'static str,
     /// The folder of the masks.
@@ -22,22 +22,22 @@ struct Layout {
     all_splits: bool,
 }
 
-const LAYOUTS: [Layout; 3] = [
-    Layout {
+const LAYOUTS: [Folders; 3] = [
+    Folders {
         pictures: "test",
         masks: "testannot",
         mask: ".png",
         colored: false,
         all_splits: false,
     },
-    Layout {
+    Folders {
         pictures: "test",
         masks: "test_labels",
         mask: "_L.png",
         colored: true,
         all_splits: false,
     },
-    Layout {
+    Folders {
         pictures: "701_StillsRaw_full",
         masks: "LabeledApproved_full",
         mask: "_L.png",
@@ -96,7 +96,7 @@ pub(super) const COLORS: &[([u8; 3], u8)] = &[
     ([0, 0, 0], IGNORED),
 ];
 
-pub(super) fn find(dir: &Path) -> Result<Source> {
+pub(super) fn find(dir: &Path) -> Result<FoundFiles> {
     for root in ROOTS.map(|root| dir.join(root)) {
         for layout in &LAYOUTS {
             if let Some(source) = layout.find(&root)? {
@@ -117,9 +117,9 @@ pub(super) fn find(dir: &Path) -> Result<Source> {
     ))
 }
 
-impl Layout {
+impl Folders {
     /// The data set in this layout, if it is there.
-    fn find(&self, root: &Path) -> Result<Option<Source>> {
+    fn find(&self, root: &Path) -> Result<Option<FoundFiles>> {
         let (pictures, masks) = (root.join(self.pictures), root.join(self.masks));
         if !masks.is_dir() {
             return Ok(None);
@@ -140,7 +140,7 @@ impl Layout {
             let labels = (0..UNLABELLED).zip(0..).chain([(UNLABELLED, IGNORED)]);
             Truth::Labels(LabelTable::new(labels))
         };
-        Ok(Some(Source {
+        Ok(Some(FoundFiles {
             items: ids.into_iter().map(item).collect(),
             truth,
         }))

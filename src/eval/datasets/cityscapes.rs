@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::labels::LabelTable;
-use super::{IGNORED, Item, Source, Truth, files};
+use super::{FoundFiles, IGNORED, Item, Truth, files};
 use crate::error::Result;
 
 const PICTURES: &str = "leftImg8bit/val";
@@ -19,7 +19,7 @@ const LABELS: [u8; 19] = [
 ];
 const LAST_LABEL: u8 = 33;
 
-pub(super) fn find(dir: &Path) -> Result<Source> {
+pub(super) fn find(dir: &Path) -> Result<FoundFiles> {
     let mut pictures = Vec::new();
     for city in files::names(&dir.join(PICTURES))? {
         for id in files::stems(&dir.join(PICTURES).join(&city), PICTURE)? {
@@ -46,7 +46,7 @@ pub(super) fn find(dir: &Path) -> Result<Source> {
             .join(format!("{}{PICTURE}", picture.1)),
         truth: mask(picture, suffix),
     });
-    Ok(Source {
+    Ok(FoundFiles {
         items: items.collect(),
         truth: Truth::Labels(table),
     })

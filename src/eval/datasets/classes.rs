@@ -32,6 +32,7 @@ impl ClassNames {
     /// This project's own names.
     ///
     /// # Errors
+    ///
     /// [`Error::Internal`] for a list that is broken.
     pub fn own(kind: DatasetKind) -> Result<Self> {
         let text = match kind {
@@ -50,6 +51,7 @@ impl ClassNames {
     /// measure.
     ///
     /// # Errors
+    ///
     /// [`Error::Internal`] for a list that is broken.
     pub fn sclip(kind: DatasetKind) -> Result<Option<Self>> {
         let text = match kind {
@@ -76,8 +78,9 @@ impl ClassNames {
     /// such a name may be a class's too, as `bed` is in SCLIP's list for COCO.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if the number of lines is not the data set's, or a name is that of two
-    /// classes, upper and lower case not being told apart.
+    /// classes, whatever the case of their letters.
     pub fn from_lines(kind: DatasetKind, mut lines: Vec<Vec<String>>) -> Result<Self> {
         let wanted = kind.class_count();
         let background =
@@ -107,8 +110,9 @@ impl ClassNames {
 /// a class may have as many names as a line of [`parse_words`] has words.
 ///
 /// # Errors
+///
 /// [`Error::Input`] if there is no class or an empty name, and as [`parse_words`] for the names of
-/// each line: above all if a line has a name twice, upper and lower case not being told apart.
+/// each line: above all if a line has a name twice, whatever the case of their letters.
 pub fn parse_classes(text: &str) -> Result<Vec<Vec<String>>> {
     let mut lists = Vec::new();
     let lines = text.trim_start_matches('\u{feff}').lines();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{IGNORED, Item, Source, Truth, coco, files, polygon};
+use super::{FoundFiles, IGNORED, Item, Truth, coco, files, polygon};
 use crate::error::{Error, Result};
 use crate::image::allocate;
 use crate::mask::Rle;
@@ -42,12 +42,12 @@ enum Shape {
     /// Polygons as `x, y, x, y, ...` in pixels.
     Polygons(Vec<Vec<f64>>),
     /// Runs in a mask of `[height, width]`.
-    Runs { size: [u32; 2], counts: Counts },
+    Runs { size: [u32; 2], counts: RunLengths },
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Counts {
+enum RunLengths {
     Compressed(String),
     Plain(Vec<u32>),
 }
@@ -68,7 +68,7 @@ struct Object {
 }
 
 /// The pictures that the file lists, by name, with their objects.
-pub(super) fn find(pictures: &Path, json: &Path) -> Result<Source> {
+pub(super) fn find(pictures: &Path, json: &Path) -> Result<FoundFiles> {
     let bytes = files::read(json)?;
     let file: InstancesFile = serde_json::from_slice(&bytes)
         .map_err(|error| files::broken(json, &format!("it is no COCO instance file ({error})")))?;
@@ -93,7 +93,7 @@ pub(super) fn find(pictures: &Path, json: &Path) -> Result<Source> {
     if items.is_empty() {
         return Err(files::broken(json, "it lists no picture"));
     }
-    Ok(Source {
+    Ok(FoundFiles {
         items,
         truth: Truth::Instances(instances),
     })
@@ -189,11 +189,11 @@ impl Shape {
                 size[1], size[0]
             ))),
             Self::Runs { counts, .. } => match counts {
-                Counts::Compressed(text) => {
+                RunLengths::Compressed(text) => {
                     let rle = Rle::from_coco_string(width, height, text)?;
                     paint_runs(rle.counts(), width, value, truth)
                 }
-                Counts::Plain(counts) => paint_runs(counts, width, value, truth),
+                RunLengths::Plain(counts) => paint_runs(counts, width, value, truth),
             },
         }
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::labels::LabelTable;
-use super::{Source, Truth, coco, files};
+use super::{FoundFiles, Truth, coco, files};
 use crate::error::Result;
 
 const TITLE: &str = "COCO-Stuff";
@@ -11,7 +11,7 @@ const CLASSES: u8 = 171;
 const CONVERTED: &str = "_labelTrainIds.png";
 const ORIGINAL: &str = ".png";
 
-pub(super) fn find(dir: &Path) -> Result<Source> {
+pub(super) fn find(dir: &Path) -> Result<FoundFiles> {
     let (pictures, ids) = coco::pictures(TITLE, dir)?;
     let first = ids.first().map_or("", String::as_str);
     let folder = |suffix: &str| coco::mask_folder(dir, first, suffix);
@@ -28,7 +28,7 @@ pub(super) fn find(dir: &Path) -> Result<Source> {
         let looked_for = looked_for.each_ref().map(String::as_str);
         return Err(files::not_found(TITLE, dir, &looked_for));
     };
-    Ok(Source {
+    Ok(FoundFiles {
         items: coco::items(&pictures, ids, &masks, suffix),
         truth: Truth::Labels(table),
     })

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::labels::LabelTable;
-use super::{IGNORED, Source, Truth, files, voc};
+use super::{FoundFiles, IGNORED, Truth, files, voc};
 use crate::error::Result;
 
 const ROOTS: [&str; 3] = ["", "VOC2010", "VOCdevkit/VOC2010"];
@@ -28,7 +28,7 @@ pub(super) const ORIGINAL_ORDER: [&str; 59] = [
     "snow", "bedclothes", "track", "tree", "truck", "wall", "water", "window", "wood",
 ];
 
-pub(super) fn find(dir: &Path, background: bool) -> Result<Source> {
+pub(super) fn find(dir: &Path, background: bool) -> Result<FoundFiles> {
     let missing = |looked_for: &[&str]| files::not_found("PASCAL Context", dir, looked_for);
     let (root, list) = ROOTS
         .iter()
@@ -47,7 +47,7 @@ pub(super) fn find(dir: &Path, background: bool) -> Result<Source> {
     let (zero, first) = if background { (0, 1) } else { (IGNORED, 0) };
     let classes = order.into_iter().map(|rank| first + rank);
     let table = LabelTable::new((1..).zip(classes).chain([(0, zero)]));
-    Ok(Source {
+    Ok(FoundFiles {
         items: voc::items(&root, &list, &masks)?,
         truth: Truth::Labels(table),
     })

@@ -105,6 +105,7 @@ impl FromStr for DatasetKind {
     type Err = Error;
 
     /// # Errors
+    ///
     /// [`Error::Input`] for any other word, listing the names.
     fn from_str(word: &str) -> Result<Self> {
         Self::ALL

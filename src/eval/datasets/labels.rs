@@ -109,7 +109,7 @@ impl ColorTable {
 }
 
 /// A decoded PNG file, its samples as they are stored.
-struct Stored {
+struct DecodedPng {
     color: ColorType,
     depth: BitDepth,
     line_bytes: usize,
@@ -117,7 +117,7 @@ struct Stored {
 }
 
 /// Decodes a PNG file, if it has the size of its picture.
-fn decode(path: &Path, size: (u32, u32), transformations: Transformations) -> Result<Stored> {
+fn decode(path: &Path, size: (u32, u32), transformations: Transformations) -> Result<DecodedPng> {
     let bytes = files::read(path)?;
     let explain = |error: ::png::DecodingError| {
         files::broken(path, &format!("this PNG file is broken ({error})"))
@@ -142,7 +142,7 @@ fn decode(path: &Path, size: (u32, u32), transformations: Transformations) -> Re
     let mut data = allocate(length).map_err(|error| files::in_file(path, error))?;
     let frame = reader.next_frame(&mut data).map_err(explain)?;
     reader.finish().map_err(explain)?;
-    Ok(Stored {
+    Ok(DecodedPng {
         color: frame.color_type,
         depth: frame.bit_depth,
         line_bytes: frame.line_size,

@@ -125,7 +125,7 @@ enum Truth {
 }
 
 /// What was found in a folder.
-struct Source {
+struct FoundFiles {
     items: Vec<Item>,
     truth: Truth,
 }
@@ -135,6 +135,7 @@ impl Dataset {
     /// module's page lists. Reads lists and folders, and the JSON file of COCO, but no picture.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if the folder has none of the layouts, saying what was looked for; if it
     /// has no picture; if a picture or mask that belongs to it is missing; and if a list is
     /// broken. [`Error::Io`] if something that is there cannot be read.
@@ -221,6 +222,7 @@ impl Dataset {
     /// sets with the same lines have, as far as can be known without reading them, the same files.
     ///
     /// # Errors
+    ///
     /// [`Error::Io`] or [`Error::Input`] if a file is gone.
     pub fn listing(&self) -> Result<Vec<String>> {
         let entry = |path: &Path| -> Result<String> {
@@ -262,9 +264,10 @@ impl Dataset {
     }
 
     /// Reads a picture and its truth. The picture keeps the orientation in which it is stored,
-    /// whatever its EXIF data say: masks are drawn over the stored pixels.
+    /// whatever its EXIF data: masks are drawn over the stored pixels.
     ///
     /// # Errors
+    ///
     /// [`Error::Input`] if there is no picture of that index; and, naming the file, if picture or
     /// mask is gone, broken or cut short, if the two differ in size, and if the mask has labels
     /// that are not the data set's. [`Error::Io`] and [`Error::OutOfMemory`].

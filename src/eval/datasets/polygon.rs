@@ -12,6 +12,7 @@ const FURTHEST: f64 = 1e9;
 /// right and bottom ones do not, so that polygons side by side share no pixel and leave none out.
 ///
 /// # Errors
+///
 /// [`Error::Input`] if a coordinate has no partner or is further out than any picture reaches.
 pub(super) fn fill(ring: &[f64], size: (u32, u32), value: u8, target: &mut [u8]) -> Result<()> {
     let is_pixel = |coordinate: &f64| coordinate.abs() <= FURTHEST;
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_triangle_by_hand() {
+    fn fill_draws_a_triangle_computed_by_hand() {
         let mask = filled(&[0.0, 0.0, 4.0, 0.0, 0.0, 4.0], (4, 4));
         #[rustfmt::skip]
         assert_eq!(mask, [
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overlap_with_itself_is_outside() {
+    fn fill_leaves_out_an_overlap_with_itself() {
         // Twice around the same square.
         let square = [1.0, 1.0, 3.0, 1.0, 3.0, 3.0, 1.0, 3.0];
         assert_eq!(area(&filled(&square, (4, 4))), 4);
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_encloses_nothing_fills_nothing() {
+    fn fill_draws_nothing_where_nothing_is_enclosed() {
         for ring in [
             &[][..],
             &[1.0, 1.0],
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_polygon_is_refused() {
+    fn fill_refuses_what_is_no_polygon() {
         let mut target = [0; 4];
         for ring in [
             &[1.0][..],
@@ -113,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rectangles_on_the_grid_have_their_area(
+        fn fill_covers_the_area_of_rectangles_on_the_grid(
             x in 0u32..20, y in 0u32..20, w in 0u32..20, h in 0u32..20, backwards: bool,
         ) {
             let [l, t, r, b] = [x, y, x + w, y + h].map(f64::from);
@@ -125,7 +126,7 @@ mod tests {
         }
 
         #[test]
-        fn two_halves_make_the_whole(cut in 0.0f64..12.0, tilt in -3.0f64..3.0) {
+        fn fill_of_two_halves_is_the_whole(cut in 0.0f64..12.0, tilt in -3.0f64..3.0) {
             let (top, bottom) = (cut, cut + tilt);
             let left = filled(&[0.0, 0.0, top, 0.0, bottom, 10.0, 0.0, 10.0], (12, 10));
             let right = filled(&[top, 0.0, 12.0, 0.0, 12.0, 10.0, bottom, 10.0], (12, 10));
@@ -134,13 +135,13 @@ mod tests {
         }
 
         #[test]
-        fn far_corners_are_cut_off(far in 5.0f64..FURTHEST) {
+        fn fill_cuts_off_far_corners(far in 5.0f64..FURTHEST) {
             let ring = [-far, -far, far, -far, far, far, -far, far];
             prop_assert_eq!(area(&filled(&ring, (4, 3))), 12);
         }
 
         #[test]
-        fn any_numbers_are_filled_or_refused(ring in prop::collection::vec(any::<f64>(), 0..10)) {
+        fn fill_never_panics(ring in prop::collection::vec(any::<f64>(), 0..10)) {
             let mut target = [0; 12];
             let result = fill(&ring, (4, 3), 1, &mut target);
             prop_assert!(result.is_err() || target.iter().all(|&value| value < 2));

@@ -87,7 +87,7 @@ const VOC_MASK: &str = "VOCdevkit/VOC2012/SegmentationClass/2007_000033.png";
 const VOC_PICTURE: &str = "VOCdevkit/VOC2012/JPEGImages/2007_000033.jpg";
 
 #[test]
-fn names_lead_to_data_sets_and_back() {
+fn dataset_kind_comes_back_from_its_name() {
     for kind in DatasetKind::ALL {
         assert_eq!(kind.to_string().parse::<DatasetKind>().unwrap(), kind);
         assert_eq!(serde_json::to_value(kind).unwrap(), json!(kind.name()));
@@ -100,7 +100,7 @@ fn names_lead_to_data_sets_and_back() {
 }
 
 #[test]
-fn class_lists_are_complete() {
+fn own_is_complete_for_each_kind() {
     use DatasetKind::*;
     for (kind, count, first, last) in [
         (Voc20, 20, "aeroplane", "television"),
@@ -137,7 +137,7 @@ fn class_lists_are_complete() {
 }
 
 #[test]
-fn class_lists_of_ones_own_are_read() {
+fn parse_classes_reads_a_list_of_ones_own() {
     let classes = parse_classes("\u{feff}cat, kitten\r\n\n tv/monitor , flat  screen\n").unwrap();
     assert_eq!(
         classes,
@@ -160,7 +160,7 @@ fn twenty() -> Vec<Vec<String>> {
 }
 
 #[test]
-fn class_lists_fit_their_data_set() {
+fn from_lines_refuses_a_list_that_does_not_fit() {
     let words = twenty();
     let background = vec!["Wall".to_owned(), "class 3".to_owned()];
     let longer = [vec![background.clone()], words.clone()].concat();
@@ -186,7 +186,7 @@ fn class_lists_fit_their_data_set() {
 }
 
 #[test]
-fn class_lists_can_be_changed() {
+fn with_names_changes_the_list() {
     let dir = voc_folder();
     let names = ClassNames::from_lines(DatasetKind::Voc20, twenty()).unwrap();
     let data = Dataset::open(DatasetKind::Voc20, dir.path()).unwrap();
@@ -194,7 +194,7 @@ fn class_lists_can_be_changed() {
 }
 
 #[test]
-fn lists_of_sclip_load_as_published() {
+fn sclip_loads_as_published() {
     let lines = |text| parse_classes(text).unwrap();
     for (kind, text, background, last) in [
         (
@@ -236,7 +236,7 @@ fn lists_of_sclip_load_as_published() {
 
 /// What is measured with our own names is no number of SCLIP's protocol.
 #[test]
-fn own_names_differ_from_those_of_sclip() {
+fn own_differs_from_sclip() {
     for (kind, lines) in [
         (DatasetKind::Voc20, 9),
         (DatasetKind::Context59, 26),
@@ -253,7 +253,7 @@ fn own_names_differ_from_those_of_sclip() {
 }
 
 #[test]
-fn listings_tell_files_apart() {
+fn listing_tells_files_apart() {
     let dir = voc_folder();
     let open = || Dataset::open(DatasetKind::Voc21, dir.path()).unwrap();
     let listing = open().listing().unwrap();
@@ -289,7 +289,7 @@ fn truth_files_say_which_layout_was_read() {
 
 /// Masks are drawn over the stored pixels, whatever a camera wrote into the file.
 #[test]
-fn turned_pictures_keep_their_stored_orientation() {
+fn read_keeps_the_stored_orientation() {
     let dir = voc_folder();
     let plain = fs::read(dir.path().join(VOC_PICTURE)).unwrap();
     // The orientation "turn by 90 degrees" as the only entry of an EXIF block, after the start.
@@ -310,7 +310,7 @@ fn turned_pictures_keep_their_stored_orientation() {
 }
 
 #[test]
-fn voc() {
+fn voc_is_read() {
     let dir = voc_folder();
     let data = Dataset::open(DatasetKind::Voc21, dir.path()).unwrap();
     assert_eq!(
@@ -340,7 +340,7 @@ fn voc() {
 }
 
 #[test]
-fn labels_of_all_depths_are_read() {
+fn read_reads_labels_of_all_depths() {
     let dir = voc_folder();
     let four = [0x01, 0xF0, 0xF1, 0x00];
     let two = [0b0001_1000, 0b1100_0100];
@@ -382,7 +382,7 @@ fn labels_of_all_depths_are_read() {
 }
 
 #[test]
-fn labels_of_another_data_set_are_refused() {
+fn read_refuses_labels_of_another_data_set() {
     let dir = voc_folder();
     let read = || {
         Dataset::open(DatasetKind::Voc21, dir.path())
@@ -408,7 +408,7 @@ fn labels_of_another_data_set_are_refused() {
 }
 
 #[test]
-fn sizes_must_agree() {
+fn read_refuses_sizes_that_disagree() {
     let dir = voc_folder();
     write(dir.path(), VOC_MASK, &palette(2, 3, &[0; 6]));
     let result = Dataset::open(DatasetKind::Voc21, dir.path())
@@ -418,7 +418,7 @@ fn sizes_must_agree() {
 }
 
 #[test]
-fn files_cut_short_are_refused_at_every_length() {
+fn read_refuses_files_cut_at_any_length() {
     let dir = voc_folder();
     let data = Dataset::open(DatasetKind::Voc21, dir.path()).unwrap();
     for (path, name) in [
@@ -439,7 +439,7 @@ fn files_cut_short_are_refused_at_every_length() {
 }
 
 #[test]
-fn files_with_wrong_bytes_are_refused() {
+fn read_refuses_files_with_wrong_bytes() {
     let dir = voc_folder();
     let data = Dataset::open(DatasetKind::Voc21, dir.path()).unwrap();
     let whole = fs::read(dir.path().join(VOC_MASK)).unwrap();
@@ -452,7 +452,7 @@ fn files_with_wrong_bytes_are_refused() {
 }
 
 #[test]
-fn missing_files_are_named() {
+fn open_names_missing_files() {
     let dir = voc_folder();
     let data = Dataset::open(DatasetKind::Voc21, dir.path()).unwrap();
     for (path, name) in [
@@ -468,7 +468,7 @@ fn missing_files_are_named() {
 }
 
 #[test]
-fn there_is_no_picture_beyond_the_last() {
+fn read_refuses_an_index_beyond_the_last() {
     let dir = voc_folder();
     let data = Dataset::open(DatasetKind::Voc21, dir.path()).unwrap();
     for index in [2, usize::MAX] {
@@ -481,7 +481,7 @@ fn there_is_no_picture_beyond_the_last() {
 }
 
 #[test]
-fn lists_must_be_lists_of_names() {
+fn open_refuses_lists_of_anything_but_names() {
     let dir = voc_folder();
     let list = "VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt";
     for (text, says) in [
@@ -497,7 +497,7 @@ fn lists_must_be_lists_of_names() {
 }
 
 #[test]
-fn folders_without_a_layout_are_told_what_was_looked_for() {
+fn open_says_what_was_looked_for() {
     let dir = tempfile::tempdir().unwrap();
     for (kind, looked_for) in [
         (DatasetKind::Voc20, "ImageSets/Segmentation/val.txt"),
@@ -546,7 +546,7 @@ fn folders_without_a_layout_are_told_what_was_looked_for() {
 }
 
 #[test]
-fn context() {
+fn context_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let root = "VOCdevkit/VOC2010";
     picture(
@@ -582,7 +582,7 @@ fn context() {
 }
 
 #[test]
-fn the_orders_of_context_name_the_same_classes() {
+fn context_names_the_same_classes_in_either_order() {
     let mut sorted = context::ORIGINAL_ORDER;
     sorted.sort_unstable();
     let reworded = [
@@ -604,7 +604,7 @@ fn the_orders_of_context_name_the_same_classes() {
 }
 
 #[test]
-fn ade20k() {
+fn ade20k_is_read() {
     let dir = tempfile::tempdir().unwrap();
     for id in ["ADE_val_00000002", "ADE_val_00000001"] {
         picture(
@@ -636,7 +636,7 @@ fn ade20k() {
 }
 
 #[test]
-fn cityscapes() {
+fn cityscapes_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let id = "frankfurt_000000_000294";
     for city in ["munster", "frankfurt"] {
@@ -679,7 +679,7 @@ fn cityscapes() {
 }
 
 #[test]
-fn camvid_in_labels() {
+fn camvid_is_read_in_labels() {
     let dir = tempfile::tempdir().unwrap();
     picture(dir.path(), "CamVid/test/0001TP_008550.png", 3, 1);
     write(
@@ -693,7 +693,7 @@ fn camvid_in_labels() {
 }
 
 #[test]
-fn camvid_in_colors() {
+fn camvid_is_read_in_colors() {
     let dir = tempfile::tempdir().unwrap();
     picture(dir.path(), "test/a.png", 3, 1);
     // SUVPickupTruck, LaneMkgsDriv, Void.
@@ -717,7 +717,7 @@ fn camvid_in_colors() {
 }
 
 #[test]
-fn camvid_as_published() {
+fn camvid_is_read_as_published() {
     let dir = tempfile::tempdir().unwrap();
     let sky = [128; 200 * 3];
     for id in [
@@ -749,7 +749,7 @@ fn camvid_as_published() {
 }
 
 #[test]
-fn the_colors_of_camvid_are_its_32_and_reach_every_class() {
+fn camvid_colors_are_32_and_reach_every_class() {
     let colors: std::collections::HashSet<_> =
         camvid::COLORS.iter().map(|(color, _)| color).collect();
     assert_eq!(colors.len(), 32);
@@ -762,7 +762,7 @@ fn the_colors_of_camvid_are_its_32_and_reach_every_class() {
 }
 
 #[test]
-fn coco_stuff() {
+fn coco_stuff_is_read() {
     for (pictures, masks) in [
         ("images/val2017", "annotations/val2017"),
         ("val2017", "stuffthingmaps/val2017"),
@@ -841,7 +841,7 @@ fn in_rectangle(index: usize, x: usize, y: usize, width: usize, height: usize) -
 }
 
 #[test]
-fn coco_polygons() {
+fn coco_instances_fill_polygons() {
     let dir = coco_folder(&json!([
         // The small dog stands before the large person, though it is listed first.
         object(18, 4.0, &json!([[2, 2, 4, 2, 4, 4, 2, 4]])),
@@ -864,13 +864,13 @@ fn coco_polygons() {
 }
 
 #[test]
-fn coco_pictures_without_objects_are_background() {
+fn coco_instances_leave_pictures_without_objects_to_the_background() {
     let dir = coco_folder(&json!([]));
     assert_eq!(truth(DatasetKind::CocoObject, dir.path()), [0; 80]);
 }
 
 #[test]
-fn coco_crowds_are_not_counted() {
+fn coco_instances_do_not_count_crowds() {
     let mut crowd = object(1, 1.0, &json!({"size": [8, 10], "counts": [0, 40, 40]}));
     crowd["iscrowd"] = json!(1);
     let dog = object(18, 2.0, &json!([[0, 0, 1, 0, 1, 2, 0, 2]]));
@@ -889,7 +889,7 @@ fn coco_crowds_are_not_counted() {
 }
 
 #[test]
-fn coco_instance_files_that_cannot_be_used_are_refused() {
+fn coco_instances_refuse_files_that_cannot_be_used() {
     let square = json!([[0, 0, 1, 0, 1, 1]]);
     for (annotation, says) in [
         (object(12, 1.0, &square), "category 12"),
@@ -924,7 +924,7 @@ fn coco_instance_files_that_cannot_be_used_are_refused() {
 }
 
 #[test]
-fn coco_instance_files_must_agree_with_the_pictures() {
+fn coco_instances_refuse_files_of_other_pictures() {
     let dir = coco_folder(&json!([]));
     picture(dir.path(), "val2017/000000000139.jpg", 8, 10);
     let data = Dataset::open(DatasetKind::CocoObject, dir.path()).unwrap();
@@ -956,9 +956,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn coco_runs_give_their_mask(mask in prop::collection::vec(0u8..2, 80)) {
+    fn coco_instances_paint_runs(mask in prop::collection::vec(0u8..2, 80)) {
         let map = LabelMap::new(10, 8, mask.clone()).unwrap();
-        let rle = Rle::of_class(&map, 1).unwrap();
+        let rle = Rle::from_class(&map, 1).unwrap();
         for counts in [json!(rle.to_coco_string()), json!(rle.counts())] {
             let shape = json!({"size": [8, 10], "counts": counts});
             let dir = coco_folder(&json!([object(90, 1.0, &shape)]));
@@ -968,7 +968,7 @@ proptest! {
     }
 
     #[test]
-    fn masks_of_any_labels_are_read_back(
+    fn read_reads_back_masks_of_any_labels(
         (width, labels) in (1usize..9, 1usize..9)
             .prop_flat_map(|(w, h)| (Just(w), prop::collection::vec(0u8..=20, w * h))),
     ) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::labels::LabelTable;
-use super::{Item, Source, Truth, files};
+use super::{FoundFiles, Item, Truth, files};
 use crate::error::Result;
 
 const CLASSES: u8 = 20;
@@ -11,7 +11,7 @@ const LIST: &str = "ImageSets/Segmentation/val.txt";
 /// Where the data set may be in the folder given: itself, or as the archive unpacks.
 const ROOTS: [&str; 3] = ["", "VOC2012", "VOCdevkit/VOC2012"];
 
-pub(super) fn find(dir: &Path, background: bool) -> Result<Source> {
+pub(super) fn find(dir: &Path, background: bool) -> Result<FoundFiles> {
     let root = ROOTS
         .iter()
         .map(|root| dir.join(root))
@@ -30,7 +30,7 @@ pub(super) fn find(dir: &Path, background: bool) -> Result<Source> {
     } else {
         LabelTable::zero_ignored(CLASSES)
     };
-    Ok(Source {
+    Ok(FoundFiles {
         items,
         truth: Truth::Labels(table),
     })

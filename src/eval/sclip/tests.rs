@@ -79,7 +79,7 @@ fn protocol(names: &[usize]) -> Sclip {
 }
 
 #[test]
-fn labels_and_means_are_those_of_an_independent_program() {
+fn sclip_labels_and_means_match_an_independent_program() {
     let expected = expected();
     for case in &expected.cases {
         let sclip = Sclip {
@@ -115,7 +115,7 @@ fn labels_and_means_are_those_of_an_independent_program() {
 }
 
 #[test]
-fn windows_lie_where_an_independent_program_puts_them() {
+fn places_match_an_independent_program() {
     let Expected {
         window,
         stride,
@@ -133,7 +133,7 @@ fn windows_lie_where_an_independent_program_puts_them() {
 }
 
 #[test]
-fn pictures_are_resized_as_mmcv_rounds() {
+fn resized_rounds_as_mmcv() {
     // VOC's usual sizes, COCO's, and one whose long side is what counts.
     assert_eq!(resized(500, 375, 336), (448, 336));
     assert_eq!(resized(333, 500, 336), (336, 505));
@@ -145,7 +145,7 @@ fn pictures_are_resized_as_mmcv_rounds() {
 /// A fourth of the size, each pixel lies between two and reads those; an antialiased kernel reads
 /// all that it covers.
 #[test]
-fn pictures_are_resized_without_antialiasing() {
+fn resized_does_not_antialias() {
     let resized = |values: &[u8], width| {
         let rgb = values.iter().flat_map(|value| [*value; 3]).collect();
         let picture = Picture::from_rgb(values.len() as u32, 1, rgb).unwrap();
@@ -195,7 +195,7 @@ fn published_values_are_those_of_the_configurations() {
 }
 
 #[test]
-fn a_class_list_without_a_background_keeps_the_published_one() {
+fn published_keeps_its_background_beside_a_class_list() {
     let names = ClassNames::own(DatasetKind::Voc21).unwrap();
     let sclip = Sclip::published(DatasetKind::Voc21, names.clone()).unwrap();
     assert_eq!((sclip.names.len(), sclip.names[0].len()), (21, 26));
@@ -208,7 +208,7 @@ fn a_class_list_without_a_background_keeps_the_published_one() {
 }
 
 #[test]
-fn what_has_no_meaning_is_refused() {
+fn sclip_refuses_what_has_no_meaning() {
     let whole = protocol(&[1, 1]);
     whole.check().unwrap();
     let slide = |size, stride| Windows::Slide { size, stride };
@@ -298,7 +298,7 @@ fn what_has_no_meaning_is_refused() {
 }
 
 #[test]
-fn low_scores_at_a_large_scale_keep_their_probabilities() {
+fn probabilities_keep_low_scores_at_a_large_scale() {
     let kind = ScoreKind::Cosine { scale: 100.0 };
     let scores = Plane {
         names: 2,
@@ -316,7 +316,7 @@ fn low_scores_at_a_large_scale_keep_their_probabilities() {
 
 proptest! {
     #[test]
-    fn windows_cover_every_pixel_and_stay_inside(
+    fn places_cover_every_pixel_and_stay_inside(
         width in 1u32..90, height in 1u32..90, size in 1u32..40, stride in 1u32..40,
     ) {
         let stride = stride.min(size);

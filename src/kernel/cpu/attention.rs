@@ -93,7 +93,7 @@ impl Attention {
     pub fn forward(&mut self, projected: &[f32], shape: AttentionShape, out: &mut [f32]) {
         shape.check(projected, out);
         if !out.is_empty() {
-            run(Heads {
+            run(AttentionOp {
                 memory: self,
                 projected,
                 shape,
@@ -103,14 +103,14 @@ impl Attention {
     }
 }
 
-struct Heads<'a> {
+struct AttentionOp<'a> {
     memory: &'a mut Attention,
     projected: &'a [f32],
     shape: AttentionShape,
     out: &'a mut [f32],
 }
 
-impl SimdOp for Heads<'_> {
+impl SimdOp for AttentionOp<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -231,7 +231,7 @@ impl Attention {
         }
     }
 
-    /// Values by softmax weights, for `count` queries. `put` is handed up to four numbers of a query
+    /// Values by softmax weights, for `count` queries. `put` receives up to four numbers of a query
     /// at a time.
     #[inline(always)]
     fn attend<L: Simd>(

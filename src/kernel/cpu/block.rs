@@ -52,6 +52,8 @@ pub struct BlockScratch {
 }
 
 impl PackedBlock {
+    /// Puts a block together.
+    ///
     /// # Panics
     ///
     /// If the parts do not fit each other.
@@ -73,7 +75,7 @@ impl PackedBlock {
         Self { parts, width }
     }
 
-    /// Numbers of a token.
+    /// Hidden size: the numbers of a token.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
@@ -117,7 +119,7 @@ impl PackedBlock {
                 .chunks_exact(3 * sequence)
                 .zip(attended.chunks_exact_mut(sequence))
             {
-                // What codes lose is what a block of 14 bits is there for.
+                // A block of 14 bits is there to avoid what quantising keys and values loses.
                 let coarse = self.parts.qkv.bits() == ActivationBits::B8;
                 if coarse && QuantisedAttention::pays(tokens) {
                     scratch.quantised_attention.forward(qkv, shape, attended);

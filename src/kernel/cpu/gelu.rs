@@ -78,8 +78,8 @@ impl Functions {
         black_box(&FUNCTIONS)
     }
 
-    /// eˣ, to a relative error of 2·10⁻⁷. Below −87.7 it is 0, above 88.4 infinite; what comes of a NaN
-    /// is not said.
+    /// eˣ, to a relative error of 2·10⁻⁷. Below −87.7 it is 0, above 88.4 infinite; unspecified for
+    /// NaN.
     #[inline(always)]
     pub(crate) fn exp<L: Simd>(&self, x: L) -> L {
         // eˣ = 2ⁿ · eʳ with |r| ≤ ln 2 / 2. The clamps reach the exponents of 0 and infinity.
@@ -98,8 +98,8 @@ impl Functions {
         e.mul(rounded.power_of_two(one))
     }
 
-    /// 2ˣ for x ≤ 0, to a relative error of 4·10⁻⁶ down to 2⁻¹²⁰, and about that below. What comes of
-    /// a NaN is not said.
+    /// 2ˣ for x ≤ 0, to a relative error of 4·10⁻⁶ down to 2⁻¹²⁰, and about that below. Unspecified
+    /// for NaN.
     #[inline(always)]
     pub(super) fn exp2<L: Simd>(&self, x: L) -> L {
         let round = L::splat(self.round);

@@ -11,6 +11,8 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
+    /// A layer norm of rows of `gamma.len()` numbers.
+    ///
     /// # Shapes
     ///
     /// - `gamma` and `beta`: `[width]`
@@ -29,7 +31,7 @@ impl LayerNorm {
         Self { gamma, beta, eps }
     }
 
-    /// Numbers of a row.
+    /// The length of a row.
     #[must_use]
     pub fn width(&self) -> usize {
         self.gamma.len()

@@ -14,11 +14,11 @@ pub(super) const TILE: usize = 4;
 /// A digit of an activation as dot products read it: wasm without relaxed SIMD multiplies 16-bit
 /// numbers only, all others bytes.
 #[cfg(not(all(target_arch = "wasm32", not(target_feature = "relaxed-simd"))))]
-pub(super) type Code = u8;
+pub(super) type Digit = u8;
 /// A digit of an activation as dot products read it: wasm without relaxed SIMD multiplies 16-bit
 /// numbers only, all others bytes.
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
-pub(super) type Code = i16;
+pub(super) type Digit = i16;
 
 /// Eight outputs' weights for four inputs.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ pub(super) struct Step(pub(super) [i8; PANEL * STEP]);
 /// Four inputs of four rows of digits: `[row, input]`.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(16))]
-pub(super) struct Quad(pub(super) [Code; TILE * STEP]);
+pub(super) struct Quad(pub(super) [Digit; TILE * STEP]);
 
 /// How finely activations are quantised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +48,8 @@ impl ActivationBits {
         }
     }
 
-    /// The largest code.
-    pub(super) fn largest_code(self) -> f32 {
+    /// The largest quantised value.
+    pub(super) fn largest_value(self) -> f32 {
         match self {
             Self::B8 => 255.0,
             Self::B14 => 16_383.0,

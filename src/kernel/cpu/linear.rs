@@ -137,7 +137,7 @@ impl Forward<'_> {
     }
 }
 
-/// What a row's digits come to with the outputs of a panel.
+/// The sums of a row's digits with the outputs of a panel.
 struct Row<'a, const DIGITS: usize> {
     sums: &'a [[i32; PANEL]; DIGITS],
     scales: &'a [RowScale; DIGITS],

@@ -11,34 +11,34 @@
 //!
 //! Attention is [in f32](Attention) or, of many tokens where that is faster, [quantised](QuantisedAttention).
 //!
-//! Everything works on plain slices and knows nothing of Burn; [`PackedBlock`] puts the pieces
+//! Everything works on plain slices and does not use Burn; [`PackedBlock`] puts the pieces
 //! together.
 //!
 //! # What a number costs, and what it loses
 //!
-//! An activation is an unsigned code of 8 or 14 bits ([`ActivationBits`]) with a scale and a zero point
-//! for its row, a weight a signed one of 8 bits with a scale for its output channel. A code of 14 bits
-//! is two digits of 7, which are multiplied like two rows of 8 bits: every machine has that, and with
-//! it all scores agree with those of f32 to a hundredth (docs/methods.md). The dot product of two
-//! codes is exact, and the same on every machine; only the f32 arithmetic around it rounds
-//! differently here and there.
-//! A NaN or an infinity in a row makes the whole row NaN, never a number.
+//! An activation is an unsigned quantised value of 8 or 14 bits ([`ActivationBits`]) with a scale
+//! and a zero point for its row, a weight a signed one of 8 bits with a scale for its output
+//! channel. A quantised value of 14 bits is two digits of 7, which are multiplied like two rows of
+//! 8 bits: every machine has that, and with it all scores agree with those of f32 to a hundredth
+//! (docs/methods.md). The dot product of two quantised values is exact, and the same on every
+//! machine; only the f32 arithmetic around it rounds differently here and there. A NaN or an
+//! infinity in a row makes the whole row NaN, never a number.
 //!
 //! # Why weights do not use the whole of 8 bits
 //!
-//! Without VNNI, x86 multiplies 8-bit codes with `pmaddubsw`, which adds two products in 16 bits
+//! Without VNNI, x86 multiplies 8-bit quantised values with `pmaddubsw`, which adds two products in 16 bits
 //! and saturates. For activations of 8 bits [`LinearPacker`] scales every output channel such that the four
 //! products of a group, two neighbours twice, cannot leave 16 bits whatever the activations are. That
 //! costs a channel of normally distributed weights about one bit, and a channel with outliers
 //! nothing. In return the widening to 32 bits is needed half as often, and no machine computes
 //! anything else than the others. Digits of 7 bits are added up by pairs, which fit for any weights.
 //!
-//! # Ways to compute
+//! # Instruction sets
 //!
 //! | machine | integer dot product | f32 |
 //! | --- | --- | --- |
 //! | wasm with relaxed SIMD | `i16x8_relaxed_dot_i8x16_i7x16` in groups, or `i32x4_relaxed_dot_i8x16_i7x16_add`, found out at start | `f32x4_relaxed_madd` |
-//! | wasm with SIMD | `i32x4_dot_i16x8` over codes widened to 16 bits | `f32x4` |
+//! | wasm with SIMD | `i32x4_dot_i16x8` over quantised values widened to 16 bits | `f32x4` |
 //! | x86-64 | AVX-VNNI, AVX2, or plain Rust, found out at start | AVX2 with FMA |
 //! | ARM, 64 bits | NEON | what the compiler makes of four lanes |
 //! | others | plain Rust | the same |

@@ -1,7 +1,7 @@
 //! Weights of a linear layer, quantised and laid out for the dot products.
 //!
 //! ```text
-//! panel 0: outputs 0..8     step 0: inputs 0..4    [output 0: 4 codes][output 1: 4 codes] … [output 7: 4 codes]
+//! panel 0: outputs 0..8     step 0: inputs 0..4    [output 0: 4 weights][output 1: 4 weights] … [output 7: 4 weights]
 //!                           step 1: inputs 4..8    …
 //! panel 1: outputs 8..16    …
 //! ```
@@ -29,17 +29,17 @@ pub struct PackedLinear {
     pub(super) outputs: Vec<Channels>,
     pub(super) input: usize,
     pub(super) output: usize,
-    /// Of the rows that it takes.
+    /// The precision of the rows that it takes.
     pub(super) bits: ActivationBits,
 }
 
 /// What belongs to the eight outputs of a panel.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Channels {
-    /// A weight is its code times this.
+    /// A weight is its quantised value times this.
     pub(super) scale: [f32; PANEL],
     pub(super) bias: [f32; PANEL],
-    /// The sums of the codes, to take a zero point out of a dot product.
+    /// The sums of the quantised values, to take a zero point out of a dot product.
     pub(super) sum: [i32; PANEL],
 }
 
@@ -50,7 +50,7 @@ pub struct LinearPacker {
     /// Channels that are there.
     channels: usize,
     /// Those of a channel, filled up.
-    codes: Vec<i8>,
+    quantised: Vec<i8>,
 }
 
 impl LinearPacker {
@@ -58,7 +58,7 @@ impl LinearPacker {
     /// 255 · 127 · 65,536 < 2³¹.
     pub const LARGEST_INPUT: usize = 65_536;
 
-    /// For so many inputs and as many outputs as there are biases, and for rows of this precision.
+    /// A layer of so many inputs and as many outputs as there are biases, for rows of this precision.
     ///
     /// # Panics
     ///
@@ -82,11 +82,11 @@ impl LinearPacker {
             output: bias.len(),
             bits,
         };
-        let codes = vec![0; padded(input)];
+        let quantised = vec![0; padded(input)];
         Self {
             layer,
             channels: 0,
-            codes,
+            quantised,
         }
     }
 
@@ -101,30 +101,30 @@ impl LinearPacker {
     /// If `weight` is not made of whole channels, or there are too many.
     pub fn weights(&mut self, weight: &[f32]) {
         for row in self.rows(weight) {
-            let scale = quantise_channel(row, self.layer.bits, &mut self.codes);
+            let scale = quantise_channel(row, self.layer.bits, &mut self.quantised);
             self.put(scale);
         }
     }
 
-    /// Takes the weights of the next channels in 8 bits: a weight is its code times the channel's
+    /// Takes the weights of the next channels in 8 bits: a weight is its quantised value times the channel's
     /// scale. They stay as they are, unless the channel has to give up part of a bit (see the
     /// [module](super)).
     ///
     /// # Shapes
     ///
-    /// - `codes`: `[channels, input]`, row-major
+    /// - `values`: `[channels, input]`, row-major
     /// - `scales`: `[channels]`, finite
     ///
     /// # Panics
     ///
     /// If the shapes do not fit each other, or there are too many channels.
-    pub fn codes(&mut self, codes: &[i8], scales: &[f32]) {
-        let rows = self.rows(codes);
+    pub fn quantised(&mut self, values: &[i8], scales: &[f32]) {
+        let rows = self.rows(values);
         assert_eq!(rows.len(), scales.len(), "channels and scales");
         for (row, &scale) in rows.zip(scales) {
-            self.codes[..row.len()].copy_from_slice(row);
+            self.quantised[..row.len()].copy_from_slice(row);
             let factor = match self.layer.bits {
-                ActivationBits::B8 => lighten(&mut self.codes),
+                ActivationBits::B8 => lighten(&mut self.quantised),
                 ActivationBits::B14 => 1.0,
             };
             self.put(scale * factor);
@@ -154,17 +154,17 @@ impl LinearPacker {
         rows
     }
 
-    /// Puts the codes of the next channel in their place.
+    /// Puts the quantised values of the next channel in their place.
     fn put(&mut self, scale: f32) {
         let (panel, lane) = (self.channels / PANEL, self.channels % PANEL);
-        let count = self.codes.len() / STEP;
+        let count = self.quantised.len() / STEP;
         let steps = &mut self.layer.steps[panel * count..][..count];
-        for (step, codes) in steps.iter_mut().zip(self.codes.as_chunks::<STEP>().0) {
-            step.0.as_chunks_mut::<STEP>().0[lane] = *codes;
+        for (step, quantised) in steps.iter_mut().zip(self.quantised.as_chunks::<STEP>().0) {
+            step.0.as_chunks_mut::<STEP>().0[lane] = *quantised;
         }
         let channels = &mut self.layer.outputs[panel];
         channels.scale[lane] = scale;
-        channels.sum[lane] = self.codes.iter().map(|&code| i32::from(code)).sum();
+        channels.sum[lane] = self.quantised.iter().map(|&value| i32::from(value)).sum();
         self.channels += 1;
     }
 }
@@ -187,13 +187,13 @@ impl PackedLinear {
         packer.finish()
     }
 
-    /// Numbers a row has that goes in.
+    /// Input features: the length of a row that goes in.
     #[must_use]
     pub fn input(&self) -> usize {
         self.input
     }
 
-    /// Numbers a row has that comes out.
+    /// Output features: the length of a row that comes out.
     #[must_use]
     pub fn output(&self) -> usize {
         self.output
@@ -218,52 +218,52 @@ impl PackedLinear {
     }
 }
 
-/// Writes the codes of a channel's weights and returns their scale: the smallest with codes within
+/// Writes the quantised values of a channel's weights and returns their scale: the smallest with values within
 /// ±127 and, where that matters, every group within its limit.
-fn quantise_channel(row: &[f32], bits: ActivationBits, codes: &mut [i8]) -> f32 {
+fn quantise_channel(row: &[f32], bits: ActivationBits, quantised: &mut [i8]) -> f32 {
     let largest = row.iter().fold(0.0f32, |m, w| m.max(w.abs()));
     let scale = largest / 127.0;
-    // Codes that fit as they are stay as they are.
+    // Quantised values that fit as they are stay as they are.
     if bits == ActivationBits::B14
         || scale < f32::MIN_POSITIVE
         || heaviest_group(row, 1.0 / scale) <= GROUP_LIMIT
     {
-        round(row, scale, codes);
+        round(row, scale, quantised);
         return scale;
     }
     // Rounding must not take a group over the limit again.
     let scale = scale.max(heaviest_group_unrounded(row) / GROUP_AIM);
-    round(row, scale, codes);
+    round(row, scale, quantised);
     scale
 }
 
-/// Makes the codes of a channel, whole groups of them, smaller where a group is over its limit.
+/// Makes the quantised values of a channel, whole groups of them, smaller where a group is over its limit.
 /// Returns by how much the scale has grown.
-fn lighten(codes: &mut [i8]) -> f32 {
-    let heaviest = f32::from(heaviest_group_of_codes(codes));
+fn lighten(quantised: &mut [i8]) -> f32 {
+    let heaviest = f32::from(heaviest_quantised_group(quantised));
     if heaviest <= GROUP_LIMIT {
         return 1.0;
     }
     // Rounding must not take a group over the limit again.
     let factor = GROUP_AIM / heaviest;
-    for code in codes {
-        *code = nearest(f32::from(*code) * factor);
+    for value in quantised {
+        *value = nearest(f32::from(*value) * factor);
     }
     factor.recip()
 }
 
-/// The largest sum of one sign among the groups of these codes.
+/// The largest sum of one sign among the groups of these quantised values.
 ///
-/// Of every sixteen codes, half the lanes' sums are those of the first group, half of the second.
-fn heaviest_group_of_codes(codes: &[i8]) -> i16 {
+/// Of every sixteen quantised values, half the lanes' sums are those of the first group, half of the second.
+fn heaviest_quantised_group(quantised: &[i8]) -> i16 {
     const HALF: usize = CHUNK / 2;
     let mut most = [0i16; HALF];
-    for codes in codes.as_chunks::<CHUNK>().0 {
-        let codes = codes.map(i16::from);
+    for quantised in quantised.as_chunks::<CHUNK>().0 {
+        let quantised = quantised.map(i16::from);
         let of = |sign: i16| -> [i16; HALF] {
             std::array::from_fn(|i| {
                 let first = i / STEP * 2 * STEP + i % STEP;
-                (sign * codes[first]).max(0) + (sign * codes[first + STEP]).max(0)
+                (sign * quantised[first]).max(0) + (sign * quantised[first + STEP]).max(0)
             })
         };
         for sums in [of(1), of(-1)] {
@@ -275,29 +275,29 @@ fn heaviest_group_of_codes(codes: &[i8]) -> i16 {
     most.into_iter().max().unwrap_or(0)
 }
 
-/// The nearest codes, ties to even.
-fn round(row: &[f32], scale: f32, codes: &mut [i8]) {
+/// The nearest quantised values, ties to even.
+fn round(row: &[f32], scale: f32, quantised: &mut [i8]) {
     // An inverse that is not finite would turn zeros into NaN. Such weights are zero in effect.
     let inverse = if scale >= f32::MIN_POSITIVE {
         1.0 / scale
     } else {
         0.0
     };
-    for (code, weight) in codes.iter_mut().zip(row) {
-        *code = nearest(weight * inverse);
+    for (value, weight) in quantised.iter_mut().zip(row) {
+        *value = nearest(weight * inverse);
     }
 }
 
-/// The nearest code of a number within ±127, to even at a tie.
+/// The nearest quantised value of a number within ±127, to even at a tie.
 #[inline(always)]
 fn nearest(x: f32) -> i8 {
     // Beside this number the spacing of f32 is one, so that adding it rounds, and its lowest byte
-    // is the code: several at once, which a conversion that saturates is not.
+    // is the quantised value: several at once, which a conversion that saturates is not.
     const ROUND: f32 = 12_582_912.0;
     (x + ROUND).to_bits() as i8
 }
 
-/// The largest sum of one sign among the groups of the rounded codes.
+/// The largest sum of one sign among the groups of the rounded quantised values.
 fn heaviest_group(row: &[f32], inverse: f32) -> f32 {
     heaviest(row, |w| (w * inverse).round_ties_even())
 }
@@ -334,31 +334,31 @@ fn heaviest(row: &[f32], value: impl Fn(f32) -> f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// A layer of one channel, from codes and from the numbers they stand for.
-    fn from_either(codes: &[i8], bits: ActivationBits) -> [PackedLinear; 2] {
-        let mut packer = LinearPacker::new(codes.len(), &[0.0], bits);
-        packer.codes(codes, &[0.031]);
-        let weight: Vec<f32> = codes.iter().map(|&c| f32::from(c) * 0.031).collect();
+    /// A layer of one channel, from quantised values and from the numbers they stand for.
+    fn from_either(quantised: &[i8], bits: ActivationBits) -> [PackedLinear; 2] {
+        let mut packer = LinearPacker::new(quantised.len(), &[0.0], bits);
+        packer.quantised(quantised, &[0.031]);
+        let weight: Vec<f32> = quantised.iter().map(|&c| f32::from(c) * 0.031).collect();
         [packer.finish(), PackedLinear::pack(&weight, &[0.0], bits)]
     }
 
     fn assert_alike([a, b]: &[PackedLinear; 2]) {
         assert!((a.outputs[0].scale[0] / b.outputs[0].scale[0] - 1.0).abs() < 1e-5);
         for (a, b) in a.steps.iter().zip(&b.steps) {
-            // What lies between two codes may go either way.
+            // What lies between two quantised values may go either way.
             assert!(a.0.iter().zip(&b.0).all(|(a, b)| a.abs_diff(*b) <= 1));
         }
     }
 
-    fn codes(row: &[f32], bits: ActivationBits) -> (Vec<i8>, f32) {
-        let mut codes = vec![0; padded(row.len())];
-        let scale = quantise_channel(row, bits, &mut codes);
-        (codes, scale)
+    fn quantised(row: &[f32], bits: ActivationBits) -> (Vec<i8>, f32) {
+        let mut quantised = vec![0; padded(row.len())];
+        let scale = quantise_channel(row, bits, &mut quantised);
+        (quantised, scale)
     }
 
     /// The promise that the 16-bit sums rest on.
-    fn assert_groups_fit(codes: &[i8]) {
-        for eight in codes.chunks_exact(2 * STEP) {
+    fn assert_groups_fit(quantised: &[i8]) {
+        for eight in quantised.chunks_exact(2 * STEP) {
             for pair in [0, 2] {
                 let group = [
                     eight[pair],
@@ -379,29 +379,29 @@ mod tests {
     }
 
     #[test]
-    fn codes_of_outlier_channels_survive() {
+    fn quantise_channel_keeps_outlier_channels() {
         // One large weight and small ones, as decoded from 8 bits.
         let expected: Vec<i8> = (0..64)
             .map(|i| if i == 9 { -127 } else { i % 3 - 1 })
             .collect();
         let row: Vec<f32> = expected.iter().map(|&c| f32::from(c) * 0.031).collect();
-        let (codes, scale) = codes(&row, ActivationBits::B8);
-        assert_eq!(codes, expected);
+        let (quantised, scale) = quantised(&row, ActivationBits::B8);
+        assert_eq!(quantised, expected);
         assert!((scale - 0.031).abs() < 1e-7);
     }
 
     #[test]
-    fn digits_of_7_bits_leave_weights_alone() {
+    fn pack_leaves_weights_alone_for_digits_of_7_bits() {
         let expected: Vec<i8> = (0..64)
             .map(|i| if i % 9 == 0 { -127 } else { 127 })
             .collect();
         let row: Vec<f32> = expected.iter().map(|&c| f32::from(c) * 0.031).collect();
-        assert_eq!(codes(&row, ActivationBits::B14).0, expected);
-        assert_ne!(codes(&row, ActivationBits::B8).0, expected);
+        assert_eq!(quantised(&row, ActivationBits::B14).0, expected);
+        assert_ne!(quantised(&row, ActivationBits::B8).0, expected);
     }
 
     #[test]
-    fn the_heaviest_channels_keep_to_16_bits() {
+    fn pack_keeps_the_heaviest_channels_within_16_bits() {
         for row in [
             vec![1.0; 40],
             vec![-3.0e30; 16],
@@ -409,50 +409,50 @@ mod tests {
                 .map(|i| if i % 3 == 0 { -0.7 } else { 0.9 })
                 .collect(),
         ] {
-            let (codes, scale) = codes(&row, ActivationBits::B8);
-            assert_groups_fit(&codes);
-            for (&code, weight) in codes.iter().zip(&row) {
-                assert!((f32::from(code) * scale - weight).abs() <= 0.502 * scale);
+            let (quantised, scale) = quantised(&row, ActivationBits::B8);
+            assert_groups_fit(&quantised);
+            for (&value, weight) in quantised.iter().zip(&row) {
+                assert!((f32::from(value) * scale - weight).abs() <= 0.502 * scale);
             }
         }
     }
 
     #[test]
-    fn zeros_and_almost_zeros_are_zeros() {
+    fn pack_makes_zeros_of_almost_zeros() {
         for row in [vec![0.0; 5], vec![1e-44; 17]] {
-            let (codes, _) = codes(&row, ActivationBits::B8);
-            assert!(codes.iter().all(|&c| c == 0));
+            let (quantised, _) = quantised(&row, ActivationBits::B8);
+            assert!(quantised.iter().all(|&c| c == 0));
         }
     }
 
     proptest::proptest! {
         #[test]
-        fn groups_fit_and_codes_are_near(row in proptest::collection::vec(-10.0f32..10.0, 1..70)) {
+        fn pack_fits_groups_and_stays_near(row in proptest::collection::vec(-10.0f32..10.0, 1..70)) {
             for bits in [ActivationBits::B8, ActivationBits::B14] {
-                let (codes, scale) = codes(&row, bits);
+                let (quantised, scale) = quantised(&row, bits);
                 if bits == ActivationBits::B8 {
-                    assert_groups_fit(&codes);
+                    assert_groups_fit(&quantised);
                 }
-                for (&code, weight) in codes.iter().zip(&row) {
-                    proptest::prop_assert!((f32::from(code) * scale - weight).abs() <= 0.502 * scale);
+                for (&value, weight) in quantised.iter().zip(&row) {
+                    proptest::prop_assert!((f32::from(value) * scale - weight).abs() <= 0.502 * scale);
                 }
             }
         }
     }
 
     #[test]
-    fn stored_codes_stay_as_they_are_where_they_fit() {
+    fn pack_keeps_stored_values_where_they_fit() {
         // The last group is not whole.
         let light: Vec<i8> = (0..35)
             .map(|i| if i == 9 { -127 } else { i % 3 - 1 })
             .collect();
         let heavy = [127i8, -127, 127, 127].repeat(9);
-        for (codes, bits, kept) in [
+        for (quantised, bits, kept) in [
             (&light, ActivationBits::B8, true),
             (&heavy, ActivationBits::B8, false),
             (&heavy, ActivationBits::B14, true),
         ] {
-            let layers = from_either(codes, bits);
+            let layers = from_either(quantised, bits);
             assert_alike(&layers);
             let [layer, _] = layers;
             let packed: Vec<i8> = layer
@@ -461,8 +461,8 @@ mod tests {
                 .flat_map(|s| &s.0[..STEP])
                 .copied()
                 .collect();
-            assert_eq!(packed[..codes.len()] == codes[..], kept);
-            assert!(packed[codes.len()..].iter().all(|&c| c == 0));
+            assert_eq!(packed[..quantised.len()] == quantised[..], kept);
+            assert!(packed[quantised.len()..].iter().all(|&c| c == 0));
             let sum: i32 = packed.iter().map(|&c| i32::from(c)).sum();
             assert_eq!(layer.outputs[0].sum[0], sum);
         }
@@ -470,12 +470,12 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn stored_codes_pack_like_the_numbers_they_stand_for(
-            mut codes in proptest::collection::vec(-127i8..=127, 1..70),
+        fn pack_of_stored_values_is_that_of_their_numbers(
+            mut quantised in proptest::collection::vec(-127i8..=127, 1..70),
         ) {
-            codes[0] = 127;
+            quantised[0] = 127;
             for bits in [ActivationBits::B8, ActivationBits::B14] {
-                let layers = from_either(&codes, bits);
+                let layers = from_either(&quantised, bits);
                 assert_alike(&layers);
                 if bits == ActivationBits::B8 {
                     let channel: Vec<i8> = layers[0].steps.iter().flat_map(|s| &s.0[..STEP]).copied().collect();
@@ -487,15 +487,15 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "channels")]
-    fn refuses_to_be_done_before_all_channels_are_there() {
+    fn packer_refuses_to_finish_before_all_channels() {
         let mut packer = LinearPacker::new(2, &[0.0; 3], ActivationBits::B8);
-        packer.codes(&[1; 4], &[1.0; 2]);
+        packer.quantised(&[1; 4], &[1.0; 2]);
         let _ = packer.finish();
     }
 
     #[test]
     #[should_panic(expected = "7 weights for 2 outputs of 3 inputs")]
-    fn refuses_a_shape_that_does_not_fit() {
+    fn packer_refuses_a_shape_that_does_not_fit() {
         let _ = PackedLinear::pack(&[0.0; 7], &[0.0; 2], ActivationBits::B8);
     }
 }

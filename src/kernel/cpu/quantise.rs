@@ -1,26 +1,26 @@
 //! Activations quantised row by row, on the fly.
 //!
-//! `x ≈ (code − zero) · scale` with unsigned codes. Unlike a symmetric code this spends no half of
+//! `x ≈ (q − zero) · scale` with unsigned integers `q`. Unlike symmetric quantisation this spends no half of
 //! its range on numbers that never come: what `x · sigmoid(1.702 x)` lets through is nearly all
 //! positive.
 //!
-//! Dot products take codes of 8 bits. A finer code is two digits of 7 bits, which are multiplied as
-//! two rows, and a row is what both come to: `x ≈ Σ (digit − zero) · scale`, with a zero point and a
-//! scale for each digit.
+//! Dot products take quantised values of 8 bits. A finer quantised value is two digits of 7 bits,
+//! which are multiplied as two rows, and a row is the sum of both: `x ≈ Σ (digit − zero) ·
+//! scale`, with a zero point and a scale for each digit.
 //!
 //! Rows of digits lie in tiles of four, as the dot products read them: a [`Quad`] is four inputs of
 //! each of the four.
 
 use super::LayerNorm;
 use super::gelu::Functions;
-use super::layout::{ActivationBits, CHUNK, Code, Quad, STEP, TILE, padded};
+use super::layout::{ActivationBits, CHUNK, Digit, Quad, STEP, TILE, padded};
 use super::simd::{ROUND, Simd, SimdOp, run};
 use super::tile::{self, DotKernel};
 
 /// Bits of a digit, where there are two.
 const DIGIT: u32 = 7;
 
-/// How the codes of a row of digits are meant.
+/// What the digits of a row stand for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RowScale {
     /// NaN where the row holds a NaN or an infinity.
@@ -31,7 +31,7 @@ pub(super) struct RowScale {
 /// A batch of rows, quantised. Meant to be filled again and again, so that memory is kept.
 #[derive(Debug, Clone)]
 pub struct QuantisedRows {
-    /// What the codes are made for.
+    /// The kernel that the digits are for.
     kernel: DotKernel,
     bits: ActivationBits,
     /// `[tiles, steps a row]`
@@ -61,7 +61,7 @@ impl QuantisedRows {
         }
     }
 
-    /// One of each kind that this machine can multiply, for tests.
+    /// Empty batches of each kind that this machine can multiply, for tests.
     #[doc(hidden)]
     #[must_use]
     pub fn in_every_way() -> Vec<Self> {
@@ -134,7 +134,7 @@ impl QuantisedRows {
         self.rows
     }
 
-    /// Numbers of a row.
+    /// The length of a row.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
@@ -159,7 +159,7 @@ impl QuantisedRows {
         self.bits = bits;
         self.scales.clear();
         self.scales.resize(tiles, [RowScale::default(); TILE]);
-        // Codes of rows that only fill up are never looked at, so what was there may stay.
+        // Quantised values of rows that only fill up are never looked at, so what was there may stay.
         self.quads
             .resize(tiles * padded(width) / STEP, Quad([0; TILE * STEP]));
     }
@@ -266,7 +266,7 @@ fn quantise_softmax<L: Simd>(row: &[f32], quads: &mut [Quad], place: usize) -> [
     let largest = largest.into_iter().fold(largest[0], L::max).largest();
     let largest = L::splat(largest);
     let (factor, round) = (
-        L::splat(ActivationBits::B14.largest_code()),
+        L::splat(ActivationBits::B14.largest_value()),
         L::splat(ROUND),
     );
     let (mut poison, mut sum) = (zero, zero);
@@ -283,14 +283,14 @@ fn quantise_softmax<L: Simd>(row: &[f32], quads: &mut [Quad], place: usize) -> [
         {
             let below = L::load(x).sub(largest);
             poison = below.mul_add(zero, poison);
-            let code = functions.exp2(below).mul_add(factor, round);
-            sum = sum.add(code.sub(round));
-            code.store(rounded);
+            let value = functions.exp2(below).mul_add(factor, round);
+            sum = sum.add(value.sub(round));
+            value.store(rounded);
         }
         place_digits(quads, place, L::digits(&rounded));
     }
-    // The largest score has the largest code, so that this never divides by zero. NaN where a score is not
-    // finite.
+    // The largest score has the largest quantised value, so that this never divides by zero. NaN
+    // where a score is not finite.
     let scale = (1.0 + poison.sum()) / sum.sum();
     [(1 << DIGIT) as f32 * scale, scale].map(|scale| RowScale { scale, zero: 0 })
 }
@@ -312,8 +312,8 @@ fn quantise_row<L: Simd>(
         .iter()
         .zip(quads.chunks_exact_mut(CHUNK / STEP))
     {
-        let codes = L::codes(chunk, factor, term);
-        place_codes(quads, place, codes.map(|code| code ^ flip));
+        let quantised = L::quantise(chunk, factor, term);
+        place_bytes(quads, place, quantised.map(|value| value ^ flip));
     }
     RowScale {
         scale,
@@ -323,7 +323,7 @@ fn quantise_row<L: Simd>(
 
 /// Quantises a row, of whole chunks, into two places of a tile, the higher digits first.
 ///
-/// A digit of 7 bits is the same number to those who read bytes as signed.
+/// A digit of 7 bits is the same number where bytes are read as signed.
 #[inline(always)]
 fn quantise_finely<L: Simd>(row: &[f32], quads: &mut [Quad], place: usize) -> [RowScale; 2] {
     let (scale, inverse, zero) = scale_for::<L>(row, ActivationBits::B14);
@@ -334,7 +334,7 @@ fn quantise_finely<L: Simd>(row: &[f32], quads: &mut [Quad], place: usize) -> [R
         .iter()
         .zip(quads.chunks_exact_mut(CHUNK / STEP))
     {
-        place_digits(quads, place, L::fine_codes(chunk, factor, term));
+        place_digits(quads, place, L::quantise_finely(chunk, factor, term));
     }
     let zero = zero as i32;
     [
@@ -349,25 +349,25 @@ fn quantise_finely<L: Simd>(row: &[f32], quads: &mut [Quad], place: usize) -> [R
     ]
 }
 
-/// Writes both digits of a chunk of codes.
+/// Writes both digits of a chunk of quantised values.
 #[inline(always)]
 fn place_digits(quads: &mut [Quad], place: usize, [higher, lower]: [[u8; CHUNK]; 2]) {
-    place_codes(quads, place, higher);
-    place_codes(quads, place + 1, lower);
+    place_bytes(quads, place, higher);
+    place_bytes(quads, place + 1, lower);
 }
 
-/// Writes the codes of a chunk of a row of digits to its place, below [`TILE`]: a quad has room for
+/// Writes the quantised values of a chunk of a row of digits to its place, below [`TILE`]: a quad has room for
 /// as many, so that the slice below is always long enough.
 #[inline(always)]
-fn place_codes(quads: &mut [Quad], place: usize, codes: [u8; CHUNK]) {
-    for (quad, codes) in quads.iter_mut().zip(codes.as_chunks::<STEP>().0) {
+fn place_bytes(quads: &mut [Quad], place: usize, quantised: [u8; CHUNK]) {
+    for (quad, quantised) in quads.iter_mut().zip(quantised.as_chunks::<STEP>().0) {
         *quad.0[place * STEP..]
             .first_chunk_mut()
-            .expect("a place within the tile") = codes.map(Code::from);
+            .expect("a place within the tile") = quantised.map(Digit::from);
     }
 }
 
-/// Scale, its inverse, and zero point, such that 0 and both ends of the row's range have a code.
+/// Scale, its inverse, and zero point, such that 0 and both ends of the row's range can be represented.
 #[inline(always)]
 fn scale_for<L: Simd>(row: &[f32], bits: ActivationBits) -> (f32, f32, f32) {
     let mut least = L::splat(0.0);
@@ -382,8 +382,8 @@ fn scale_for<L: Simd>(row: &[f32], bits: ActivationBits) -> (f32, f32, f32) {
     }
     let (least, most) = (least.smallest(), most.largest());
     // Divided before the difference is taken, which could be infinite.
-    let codes = bits.largest_code();
-    let scale = most / codes - least / codes;
+    let largest = bits.largest_value();
+    let scale = most / largest - least / largest;
     let poison = poison.sum();
     if poison.is_nan() {
         return (f32::NAN, 0.0, 0.0);

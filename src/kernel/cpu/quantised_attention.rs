@@ -10,7 +10,7 @@
 //!
 //! A mean that is taken off all keys shifts all scores of a query alike, which softmax does not see; one
 //! that is taken off all values comes back as it was, because weights sum to one. What is left has a
-//! smaller range, and so finer codes (arXiv 2410.02367 smooths keys so). Weights
+//! smaller range, and so finer quantised values (arXiv 2410.02367 smooths keys so). Weights
 //! have 14 bits since many small ones add up to as much as a large one, and 8 bits would lose them all.
 
 use super::attention::HIDDEN;
@@ -21,17 +21,18 @@ use super::{ActivationBits, AttentionShape, Epilogue, LinearPacker, QuantisedRow
 /// stay in a second-level cache.
 const CHUNK: usize = 48;
 
-/// With fewer tokens there is little to gain, and codes lose more: fewer values make up for each other's rounding.
+/// With fewer tokens there is little to gain, and quantised values lose more: fewer values make up
+/// for each other's rounding.
 const LEAST: usize = 256;
 
-/// Attention in codes, with the memory it works in.
+/// Attention on quantised values, with the memory it works in.
 #[derive(Debug, Default)]
 pub struct QuantisedAttention {
-    /// Numbers of one head: `[tokens, size]`, then, of values, `[size, tokens]`.
+    /// Keys or values of one head, `[tokens, size]`, the values then transposed, `[size, tokens]`.
     numbers: Vec<f32>,
     transposed: Vec<f32>,
     queries: QuantisedRows,
-    /// Of some queries, to the base 2: `[queries, tokens filled up]`.
+    /// Scores of some queries, to the base 2: `[queries, tokens filled up]`.
     scores: Vec<f32>,
     weights: QuantisedRows,
     /// What these queries get: `[queries, size]`.
@@ -44,7 +45,7 @@ impl QuantisedAttention {
         tokens >= LEAST && tile::chosen().is_direct()
     }
 
-    /// `softmax(q · kᵀ / √size) · v` for every head. Where a key is not finite, all a head says is NaN.
+    /// `softmax(q · kᵀ / √size) · v` for every head. Where a key is not finite, the output of its head is NaN.
     ///
     /// # Shapes
     ///

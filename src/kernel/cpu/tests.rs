@@ -34,8 +34,8 @@ fn assert_all_ways_agree(weight: &[f32], bias: &[f32], x: &[f32]) {
 }
 
 #[test]
-fn all_ways_agree_where_16_bits_are_nearly_full() {
-    // Codes of 255 and weights at the limit of their groups, of either sign.
+fn dot_kernels_agree_where_16_bits_are_nearly_full() {
+    // Quantised values of 255 and weights at the limit of their groups, of either sign.
     for sign in [1.0, -1.0] {
         for weights in [
             [32.0; 4],
@@ -58,7 +58,7 @@ fn all_ways_agree_where_16_bits_are_nearly_full() {
 
 proptest! {
     #[test]
-    fn all_ways_agree(
+    fn dot_kernels_agree(
         rows in 1usize..10,
         input in 1usize..70,
         output in 1usize..20,
@@ -76,43 +76,46 @@ proptest! {
     }
 
     #[test]
-    fn lanes_of_either_kind_find_the_same_codes(
+    fn quantise_finds_the_same_values_with_either_simd(
         x in proptest::collection::vec(-1e3f32..1e3, 16),
         factor in 0.0f32..1.0,
     ) {
-        struct Codes<'a>(&'a [f32; 16], f32);
-        impl SimdOp for Codes<'_> {
+        struct Quantised<'a>(&'a [f32; 16], f32);
+        impl SimdOp for Quantised<'_> {
             type Output = ([u8; 16], [[u8; 16]; 2]);
             #[inline(always)]
             fn run<L: Simd>(self) -> Self::Output {
                 let (factor, term) = (L::splat(self.1), L::splat(100.0));
-                let fine = L::fine_codes(self.0, L::splat(64.0 * self.1), L::splat(6400.0));
-                (L::codes(self.0, factor, term), fine)
+                let fine = L::quantise_finely(self.0, L::splat(64.0 * self.1), L::splat(6400.0));
+                (L::quantise(self.0, factor, term), fine)
             }
         }
         let x: &[f32; 16] = x.as_slice().try_into().expect("16 numbers");
-        prop_assert_eq!(run(Codes(x, factor)), run_portable(Codes(x, factor)));
+        prop_assert_eq!(run(Quantised(x, factor)), run_portable(Quantised(x, factor)));
     }
 }
 
 #[test]
-fn codes_beyond_the_range_are_its_ends() {
-    struct Ends;
-    impl SimdOp for Ends {
+fn quantise_clamps_to_the_ends_of_the_range() {
+    struct Extremes;
+    impl SimdOp for Extremes {
         type Output = ([u8; 16], [[u8; 16]; 2]);
         #[inline(always)]
         fn run<L: Simd>(self) -> Self::Output {
             let mut x = [1e30; 16];
             x[8..].fill(-1e30);
             let (factor, term) = (L::splat(1.0), L::splat(0.0));
-            (L::codes(&x, factor, term), L::fine_codes(&x, factor, term))
+            (
+                L::quantise(&x, factor, term),
+                L::quantise_finely(&x, factor, term),
+            )
         }
     }
     let mut ends = [255; 16];
     ends[8..].fill(0);
-    let expected = (ends, [ends.map(|code| code & 127); 2]);
-    assert_eq!(run(Ends), expected);
-    assert_eq!(run_portable(Ends), expected);
+    let expected = (ends, [ends.map(|value| value & 127); 2]);
+    assert_eq!(run(Extremes), expected);
+    assert_eq!(run_portable(Extremes), expected);
 }
 
 /// A function of lanes over a slice.
@@ -169,7 +172,7 @@ fn erf(z: f64) -> f64 {
 }
 
 #[test]
-fn exponentials_are_exact_to_a_few_units() {
+fn exp_is_exact_to_a_few_units() {
     let x: Vec<f32> = (-8_700..8_796).map(|i| i as f32 * 0.01).collect();
     for found in both_kinds(&x, Function::Exp) {
         for (&x, found) in x.iter().zip(found) {
@@ -196,7 +199,7 @@ fn exponentials_are_exact_to_a_few_units() {
 }
 
 #[test]
-fn powers_of_two_are_exact_to_a_few_millionths() {
+fn exp2_is_exact_to_a_few_millionths() {
     let x: Vec<f32> = (-11_999..=0).map(|i| i as f32 * 0.01).collect();
     for found in both_kinds(&x, Function::Exp2) {
         for (&x, found) in x.iter().zip(found) {
@@ -224,7 +227,7 @@ fn powers_of_two_are_exact_to_a_few_millionths() {
 }
 
 #[test]
-fn activations_are_exact_to_a_millionth() {
+fn gelu_is_exact_to_a_millionth() {
     let x: Vec<f32> = (-16_000..16_000).map(|i| i as f32 * 0.001).collect();
     type Exact = fn(f64) -> f64;
     let functions: [(Function, Exact); 2] = [
@@ -244,7 +247,7 @@ fn activations_are_exact_to_a_millionth() {
 }
 
 #[test]
-fn activations_at_the_ends_of_f32() {
+fn gelu_at_the_ends_of_f32() {
     let x = [1e38, -1e38, 200.0, -200.0, f32::NAN, 0.0, -0.0, 1e-40];
     for function in [Function::QuickGelu, Function::Gelu] {
         for found in both_kinds(&x, function) {
@@ -256,7 +259,7 @@ fn activations_at_the_ends_of_f32() {
 }
 
 #[test]
-fn layer_norm_of_either_kind_of_lanes() {
+fn layer_norm_agrees_with_either_simd() {
     struct Norm<'a>(&'a LayerNorm, &'a [f32]);
     impl SimdOp for Norm<'_> {
         type Output = Vec<f32>;

@@ -7,9 +7,11 @@ use super::launch::{ElemType, Kernel, Lanes, Launch, empty_like, numbers};
 /// Queries of a workgroup, as the kernel has them.
 const QUERIES: usize = 32;
 
-/// Numbers of a head that fit the memory of a workgroup.
+/// The largest size of a head that fits the memory of a workgroup.
 pub(super) const LARGEST_HEAD: usize = 128;
 
+/// Attention of all heads in one kernel.
+///
 /// # Shapes
 ///
 /// - `projected`: `[batch, tokens, 3 · width]`
@@ -18,7 +20,7 @@ pub(super) fn attention(projected: &CubeTensor, heads: usize, causal: bool) -> C
     let [batch, tokens, three] = projected.meta.shape().dims::<3>();
     let width = three / 3;
     let size = width / heads;
-    let number = ElemType::of(projected);
+    let number = ElemType::from_tensor(projected);
     let attended = empty_like(projected, [batch, tokens, width], number);
     // A quarter of a head, in vectors of four.
     let quads = (size / 4).div_ceil(4);

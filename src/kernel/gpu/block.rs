@@ -150,7 +150,7 @@ impl PackedBlock {
         )
     }
 
-    /// Has the kernels made that whole pictures need, which takes a driver longer than running
+    /// Compiles the kernels that whole pictures need, which takes a driver longer than running
     /// them: the first picture need not wait for it if this happens while the weights come.
     ///
     /// `head` is the size of a head of the attention.

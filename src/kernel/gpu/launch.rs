@@ -27,8 +27,8 @@ impl ElemType {
         }
     }
 
-    /// That of a tensor.
-    pub(super) fn of(x: &CubeTensor) -> Self {
+    /// The type of a tensor's elements.
+    pub(super) fn from_tensor(x: &CubeTensor) -> Self {
         if x.dtype == DType::F16 {
             Self::F16
         } else {
@@ -62,7 +62,7 @@ impl ElemType {
 /// `narrow(x)` of a kernel that stores such numbers, `lanes` at a time: the nearest, and the largest
 /// of its sign for those beyond the range of f16. NaN stays NaN.
 fn narrow(to: ElemType, lanes: Lanes) -> String {
-    let (wide, narrow) = (lanes.of(ElemType::F32), lanes.of(to));
+    let (wide, narrow) = (lanes.wgsl(ElemType::F32), lanes.wgsl(to));
     match to {
         ElemType::F32 => format!("fn narrow(x: {wide}) -> {narrow} {{ return x; }}"),
         ElemType::F16 => format!(
@@ -82,7 +82,7 @@ pub(super) enum Lanes {
 }
 
 impl Lanes {
-    fn of(self, number: ElemType) -> String {
+    fn wgsl(self, number: ElemType) -> String {
         match self {
             Self::One => number.name().into(),
             Self::Four => format!("vec4<{}>", number.name()),
@@ -90,7 +90,7 @@ impl Lanes {
     }
 }
 
-/// The places of a kernel that say how its numbers lie in memory: `directives`, `From` and `To`, the
+/// The substitutions of a kernel for how its numbers lie in memory: `directives`, `From` and `To`, the
 /// types of what it reads and writes, and `narrow`.
 pub(super) fn numbers(from: ElemType, to: ElemType, lanes: Lanes) -> Vec<(&'static str, String)> {
     let halves = [from, to].contains(&ElemType::F16);

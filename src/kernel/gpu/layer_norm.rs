@@ -30,6 +30,8 @@ impl LayerNorm {
         }
     }
 
+    /// Norms every row of `x` into a tensor of this type.
+    ///
     /// # Shapes
     ///
     /// - input and output: `[…, width]`
@@ -39,7 +41,7 @@ impl LayerNorm {
         Launch {
             kernel: Kernel {
                 text: include_str!("layer_norm.wgsl"),
-                substitutions: numbers(ElemType::of(x), to, Lanes::Four),
+                substitutions: numbers(ElemType::from_tensor(x), to, Lanes::Four),
                 workgroup: [64, 1],
             },
             groups: [rows.min(ACROSS), rows.div_ceil(ACROSS), 1],

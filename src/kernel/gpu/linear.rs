@@ -66,7 +66,7 @@ impl PackedLinear {
         if let Epilogue::Residual(residual) = epilogue {
             buffers.push(&residual.handle);
         }
-        let mut substitutions = numbers(ElemType::of(x), to, Lanes::One);
+        let mut substitutions = numbers(ElemType::from_tensor(x), to, Lanes::One);
         substitutions.extend([
             ("ROWS", tile.to_string()),
             ("Unit", self.format.unit().into()),
@@ -111,7 +111,7 @@ fn store(at: u32, sum: f32) { y[at] = narrow(residual[at] + sum); }"
     }
 }
 
-/// Has the variants made that whole pictures need, with weights of this scheme.
+/// Compiles the variants that whole pictures need, with weights of this scheme.
 pub(super) fn warm(scheme: Scheme, activation: Epilogue<'_>, device: &Device) {
     let onto = buffer(Tensor::<3>::zeros([1, 1, COLUMNS], device));
     let between = ElemType::between(&onto.client);

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A block is seven launches and nothing between them. Weights stay as they are stored, in four or
-//! eight bits, and are unpacked as a tile of them is loaded. Kernels compute in f32. What they hand
-//! each other is f16 where the GPU has `shader-f16`, half the memory and half the way; the tokens
+//! eight bits, and are unpacked as a tile of them is loaded. Kernels compute in f32. Activations
+//! between them are f16 where the GPU has `shader-f16`, half the memory and traffic; the tokens
 //! themselves, to which each block adds, stay f32.
 //!
 //! Kernels keep to what every WebGPU has: 16 KiB of workgroup memory, 128 invocations in a
@@ -31,7 +31,7 @@ use burn::tensor::Device;
 pub use block::PackedBlock;
 use launch::{ElemType, client};
 
-/// Whether what kernels hand each other on this GPU is f16, so that answers are that much coarser.
+/// Whether activations between kernels are f16 on this GPU, so that answers are that much coarser.
 ///
 /// # Panics
 ///

@@ -24,12 +24,12 @@ const BLOCK: usize = 32;
 
 /// How many bits a packed weight has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum PackedFormat {
     Q8,
     Q4,
 }
 
-impl Format {
+impl PackedFormat {
     /// The type of a unit.
     pub(super) fn unit(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Format {
 /// Weights, `[output, input]`, and biases on the GPU.
 #[derive(Debug, Clone)]
 pub(super) struct PackedLinear {
-    pub(super) format: Format,
+    pub(super) format: PackedFormat,
     pub(super) input: usize,
     pub(super) output: usize,
     /// Outputs including those that fill the last tile.
@@ -77,10 +77,10 @@ impl PackedLinear {
         let all_q4 = matrices.iter().all(|m| matches!(m, Stored::Q4(_)));
         let (format, weights, scales) = if all_q4 {
             let (weights, scales) = pack_q4(&matrices, input, padded);
-            (Format::Q4, weights, scales)
+            (PackedFormat::Q4, weights, scales)
         } else {
             let (weights, scales) = pack_q8(matrices, input, padded);
-            (Format::Q8, weights, scales)
+            (PackedFormat::Q8, weights, scales)
         };
         let bias: Vec<u32> = bias.iter().map(|b| b.to_bits()).collect();
         Self {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use wordmask::dense::clip_diy::Budget;
-use wordmask::eval::Shard;
+use wordmask::eval::EvalShard;
 use wordmask::eval::datasets::DatasetKind;
 use wordmask::segmenter::{Guidance, Pipeline};
 use wordmask::{Error, Result};
@@ -57,10 +57,10 @@ pub(crate) struct Eval {
     #[arg(long)]
     pub(super) regions: Option<usize>,
     #[command(flatten)]
-    pub(super) model: Model,
+    pub(super) model: ModelArgs,
     /// Measure one part of the pictures, 1/4 to 4/4, whose reports `wordmask merge` puts together.
-    #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE)]
-    pub(super) shard: Shard,
+    #[arg(long, value_name = "I/N", default_value_t = EvalShard::WHOLE)]
+    pub(super) shard: EvalShard,
     /// Go on from this file if it is there, and keep it up to date.
     #[arg(long, value_name = "FILE")]
     pub(super) resume: Option<PathBuf>,

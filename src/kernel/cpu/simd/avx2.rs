@@ -60,12 +60,12 @@ impl Simd for F32x8 {
     }
 
     #[inline(always)]
-    fn without_zero(sums: &[i32], zero: i32, of_codes: &[i32]) -> Self {
-        let (sums, of_codes) = (&sums[..8], &of_codes[..8]);
+    fn without_zero(sums: &[i32], zero: i32, weight_sums: &[i32]) -> Self {
+        let (sums, weight_sums) = (&sums[..8], &weight_sums[..8]);
         Self(avx2!({
             let sums = _mm256_loadu_si256(sums.as_ptr().cast());
-            let of_codes = _mm256_loadu_si256(of_codes.as_ptr().cast());
-            let shift = _mm256_mullo_epi32(_mm256_set1_epi32(zero), of_codes);
+            let weight_sums = _mm256_loadu_si256(weight_sums.as_ptr().cast());
+            let shift = _mm256_mullo_epi32(_mm256_set1_epi32(zero), weight_sums);
             _mm256_cvtepi32_ps(_mm256_sub_epi32(sums, shift))
         }))
     }
@@ -175,7 +175,7 @@ impl Simd for F32x8 {
     }
 
     #[inline(always)]
-    fn codes(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16] {
+    fn quantise(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16] {
         let rounded = |first: usize| {
             let x = Self::load(&from[first..]).mul(factor).add(term);
             // Beyond i32 the conversion answers with its smallest number; the cap prevents that.
@@ -183,7 +183,7 @@ impl Simd for F32x8 {
             avx2!(_mm256_cvtps_epi32(x.0))
         };
         let (low, high) = (rounded(0), rounded(8));
-        let mut codes = [0; 16];
+        let mut quantised = [0; 16];
         avx2!({
             let low = _mm_packs_epi32(
                 _mm256_castsi256_si128(low),
@@ -193,8 +193,8 @@ impl Simd for F32x8 {
                 _mm256_castsi256_si128(high),
                 _mm256_extracti128_si256::<1>(high),
             );
-            _mm_storeu_si128(codes.as_mut_ptr().cast(), _mm_packus_epi16(low, high));
+            _mm_storeu_si128(quantised.as_mut_ptr().cast(), _mm_packus_epi16(low, high));
         });
-        codes
+        quantised
     }
 }

@@ -24,9 +24,9 @@ pub(crate) trait Simd: Copy {
     fn splat(value: f32) -> Self;
     /// The first numbers of a slice, which must be long enough.
     fn load(from: &[f32]) -> Self;
-    /// `sum − zero · of_codes`, of integers exactly, for the first of either slice, which must be long
+    /// `sum − zero · weight_sums`, of integers exactly, for the first of either slice, which must be long
     /// enough.
-    fn without_zero(sums: &[i32], zero: i32, of_codes: &[i32]) -> Self;
+    fn without_zero(sums: &[i32], zero: i32, weight_sums: &[i32]) -> Self;
     /// Writes the lanes to the front of a slice, which must be long enough.
     fn store(self, to: &mut [f32]);
 
@@ -56,14 +56,14 @@ pub(crate) trait Simd: Copy {
     /// The smallest lane, if none is NaN.
     fn smallest(self) -> f32;
 
-    /// `round(x · factor + term)` within 0..=255 for each of 16 numbers. What a NaN becomes is
-    /// not said.
-    fn codes(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16];
+    /// `round(x · factor + term)` within 0..=255 for each of 16 numbers. Unspecified for
+    /// NaN.
+    fn quantise(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16];
 
     /// `round(x · factor + term)` within 0..=16 383 for each of 16 numbers, as [`digits`](Self::digits).
     /// Unspecified for NaN.
     #[inline(always)]
-    fn fine_codes(from: &[f32; 16], factor: Self, term: Self) -> [[u8; 16]; 2] {
+    fn quantise_finely(from: &[f32; 16], factor: Self, term: Self) -> [[u8; 16]; 2] {
         let mut rounded = [0.0; 16];
         for first in (0..16).step_by(Self::COUNT) {
             let x = Self::load(&from[first..]).mul(factor).add(term);
@@ -76,10 +76,10 @@ pub(crate) trait Simd: Copy {
     /// The higher and the lower seven bits of 16 integers, to each of which [`ROUND`] was added.
     #[inline(always)]
     fn digits(rounded: &[f32; 16]) -> [[u8; 16]; 2] {
-        let codes = rounded.map(|x| x.to_bits() as u16);
+        let quantised = rounded.map(|x| x.to_bits() as u16);
         [
-            codes.map(|x| (x >> 7) as u8),
-            codes.map(|x| (x & 127) as u8),
+            quantised.map(|x| (x >> 7) as u8),
+            quantised.map(|x| (x & 127) as u8),
         ]
     }
 }

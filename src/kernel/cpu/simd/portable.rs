@@ -1,4 +1,4 @@
-//! Lanes in plain Rust, which a compiler turns into whatever vectors it knows of.
+//! Lanes in plain Rust, which a compiler turns into the vectors of its target.
 
 use super::{ROUND, Simd};
 
@@ -26,9 +26,9 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn without_zero(sums: &[i32], zero: i32, of_codes: &[i32]) -> Self {
+    fn without_zero(sums: &[i32], zero: i32, weight_sums: &[i32]) -> Self {
         Self(std::array::from_fn(|i| {
-            (sums[i] - zero * of_codes[i]) as f32
+            (sums[i] - zero * weight_sums[i]) as f32
         }))
     }
 
@@ -119,12 +119,12 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn codes(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16] {
+    fn quantise(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16] {
         from.map(|x| {
-            let code = x * factor.0[0] + term.0[0];
-            let code = if 255.0 < code { 255.0 } else { code };
-            let code = if code < 0.0 { 0.0 } else { code };
-            (code + ROUND).to_bits() as u8
+            let value = x * factor.0[0] + term.0[0];
+            let value = if 255.0 < value { 255.0 } else { value };
+            let value = if value < 0.0 { 0.0 } else { value };
+            (value + ROUND).to_bits() as u8
         })
     }
 }

@@ -37,13 +37,13 @@ impl Simd for F32x4 {
     }
 
     #[inline(always)]
-    fn without_zero(sums: &[i32], zero: i32, of_codes: &[i32]) -> Self {
+    fn without_zero(sums: &[i32], zero: i32, weight_sums: &[i32]) -> Self {
         let load = |from: &[i32]| {
             let from = &from[..4];
             // SAFETY: 4 numbers are there, as the slicing checked; no alignment is asked for.
             unsafe { v128_load(from.as_ptr().cast()) }
         };
-        let shift = i32x4_mul(i32x4_splat(zero), load(of_codes));
+        let shift = i32x4_mul(i32x4_splat(zero), load(weight_sums));
         Self(f32x4_convert_i32x4(i32x4_sub(load(sums), shift)))
     }
 
@@ -148,7 +148,7 @@ impl Simd for F32x4 {
     }
 
     #[inline(always)]
-    fn codes(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16] {
+    fn quantise(from: &[f32; 16], factor: Self, term: Self) -> [u8; 16] {
         let rounded = |first: usize| {
             let x = Self::load(&from[first..]).mul(factor).add(term);
             // The cap keeps the sum with `ROUND` exact. Below 0 the narrowing saturates.
@@ -157,21 +157,21 @@ impl Simd for F32x4 {
         };
         let low = i16x8_narrow_i32x4(rounded(0), rounded(4));
         let high = i16x8_narrow_i32x4(rounded(8), rounded(12));
-        let mut codes = [0; 16];
+        let mut quantised = [0; 16];
         // SAFETY: 16 bytes are there; no alignment is asked for.
-        unsafe { v128_store(codes.as_mut_ptr().cast(), u8x16_narrow_i16x8(low, high)) }
-        codes
+        unsafe { v128_store(quantised.as_mut_ptr().cast(), u8x16_narrow_i16x8(low, high)) }
+        quantised
     }
 
     #[inline(always)]
     fn digits(rounded: &[f32; 16]) -> [[u8; 16]; 2] {
         let load = |first: usize| Self::load(&rounded[first..]).0;
         // The lower halves, which are the integers.
-        let codes = |first: usize| {
+        let quantised = |first: usize| {
             let (a, b) = (load(first), load(first + 4));
             i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(a, b)
         };
-        let (first, last) = (codes(0), codes(8));
+        let (first, last) = (quantised(0), quantised(8));
         let higher = u8x16_narrow_i16x8(u16x8_shr(first, 7), u16x8_shr(last, 7));
         let low = i16x8_splat(127);
         let lower = u8x16_narrow_i16x8(v128_and(first, low), v128_and(last, low));

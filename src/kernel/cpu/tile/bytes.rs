@@ -1,4 +1,4 @@
-//! How codes lie in memory where dot products take bytes: as they are packed.
+//! How quantised values lie in memory where dot products take bytes: as they are packed.
 
 use crate::kernel::cpu::layout::Step;
 

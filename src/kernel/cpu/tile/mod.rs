@@ -1,4 +1,5 @@
-//! The dot products of four rows with the eight outputs of a panel, in every way a CPU knows.
+//! The dot products of four rows with the eight outputs of a panel, by each instruction set of a
+//! CPU that has one for them.
 //!
 //! All ways give the same integers.
 
@@ -25,7 +26,7 @@ pub(super) use bytes::{WidePanel, widen};
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
 pub(super) use simd128::{WidePanel, widen};
 
-/// What a tile comes to: `[row, output]`.
+/// The sums of a tile: `[row, output]`.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(C, align(32))]
 pub(super) struct Sums(pub(super) [[i32; PANEL]; TILE]);
@@ -34,18 +35,19 @@ pub(super) struct Sums(pub(super) [[i32; PANEL]; TILE]);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DotKernel {
     pub(super) name: &'static str,
-    /// Whether the codes of activations are read as signed, so that 128 has to be taken off those of 8 bits.
+    /// Whether the quantised values of activations are read as signed, so that 128 has to be taken
+    /// off those of 8 bits.
     signed: bool,
     /// Only [`available`] makes a `DotKernel`, of what the CPU can run.
-    run: Run,
+    run: RunTile,
     /// Dot products for digits of 7 bits and weights of any size, if `run` adds up four products in 16
     /// bits.
-    run_in_pairs: Option<Run>,
+    run_in_pairs: Option<RunTile>,
     /// What `run` does for as many tiles as go together, where that is faster.
     run_together: Option<RunTogether>,
 }
 
-type Run = fn(&[Quad], &[WidePanel], &mut Sums);
+type RunTile = fn(&[Quad], &[WidePanel], &mut Sums);
 
 /// Tiles that go through a panel together: twelve rows of digits, whose sums of four outputs just fit the
 /// registers and are more than the steps that one of them has to wait for the one before.
@@ -59,7 +61,7 @@ impl DotKernel {
         if self.signed { 128 } else { 0 }
     }
 
-    /// What turns an unsigned code into this way's, by exclusive or.
+    /// What turns an unsigned quantised value into that of this kernel, by exclusive or.
     pub(super) fn flip(&self) -> u8 {
         if self.signed { 0x80 } else { 0 }
     }

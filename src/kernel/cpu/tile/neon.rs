@@ -30,11 +30,11 @@ fn run(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
                 vld1q_s8(step.0[PANEL * STEP / 2..].as_ptr()),
             ];
             for (row, acc) in acc.iter_mut().enumerate() {
-                let codes = quad.0[row * STEP..].first_chunk().expect("a row of four");
-                let codes = vreinterpretq_s8_s32(vdupq_n_s32(i32::from_le_bytes(*codes)));
+                let quantised = quad.0[row * STEP..].first_chunk().expect("a row of four");
+                let quantised = vreinterpretq_s8_s32(vdupq_n_s32(i32::from_le_bytes(*quantised)));
                 for (half, &weights) in weights.iter().enumerate() {
-                    let low = vmull_s8(vget_low_s8(weights), vget_low_s8(codes));
-                    let high = vmull_high_s8(weights, codes);
+                    let low = vmull_s8(vget_low_s8(weights), vget_low_s8(quantised));
+                    let high = vmull_high_s8(weights, quantised);
                     acc[2 * half] = vpadalq_s16(acc[2 * half], low);
                     acc[2 * half + 1] = vpadalq_s16(acc[2 * half + 1], high);
                 }

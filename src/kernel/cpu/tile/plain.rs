@@ -14,12 +14,12 @@ pub(super) const KERNEL: DotKernel = DotKernel {
 fn run(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     *sums = Sums::default();
     for (quad, step) in rows.iter().zip(panel) {
-        for (codes, sums) in quad.0.as_chunks::<STEP>().0.iter().zip(&mut sums.0) {
+        for (quantised, sums) in quad.0.as_chunks::<STEP>().0.iter().zip(&mut sums.0) {
             for (weights, sum) in step.0.as_chunks::<STEP>().0.iter().zip(sums) {
-                *sum += codes
+                *sum += quantised
                     .iter()
                     .zip(weights)
-                    .map(|(&code, &weight)| i32::from(code) * i32::from(weight))
+                    .map(|(&value, &weight)| i32::from(value) * i32::from(weight))
                     .sum::<i32>();
             }
         }

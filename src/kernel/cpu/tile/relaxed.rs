@@ -5,7 +5,7 @@
 //! be used. They are
 //!
 //! - unsigned, as `pmaddubsw` and `vpdpbusd` of x86 read them, or
-//! - signed, as 64-bit ARM does: then 128 is taken off every code.
+//! - signed, as 64-bit ARM does: then 128 is taken off every quantised value.
 //!
 //! `i32x4_relaxed_dot_i8x16_i7x16_add` is one instruction with VNNI, or with ARM's dot product.
 //! Without, engines make it from `pmaddubsw`, which saturates at 16 bits, `pmaddwd` to widen, and
@@ -68,9 +68,9 @@ fn weights(step: &WidePanel) -> [v128; HALVES] {
     unsafe { [v128_load(step), v128_load(step.add(1))] }
 }
 
-/// The codes of one row, four times over.
+/// The quantised values of one row, four times over.
 #[inline(always)]
-fn codes(quad: &Quad, row: usize) -> v128 {
+fn spread_row(quad: &Quad, row: usize) -> v128 {
     // SAFETY: a quad is four rows of four bytes.
     unsafe { v128_load32_splat(quad.0[row * STEP..][..STEP].as_ptr().cast()) }
 }
@@ -83,9 +83,9 @@ fn run_direct(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     for (quad, step) in rows.iter().zip(panel) {
         let weights = weights(step);
         for (row, acc) in acc.iter_mut().enumerate() {
-            let codes = codes(quad, row);
+            let quantised = spread_row(quad, row);
             for (acc, &weights) in acc.iter_mut().zip(&weights) {
-                *acc = i32x4_relaxed_dot_i8x16_i7x16_add(weights, codes, *acc);
+                *acc = i32x4_relaxed_dot_i8x16_i7x16_add(weights, quantised, *acc);
             }
         }
     }
@@ -112,7 +112,7 @@ fn run_direct_together(
 
 /// A tile's four rows and two of another, from `FIRST` on, by the eight outputs of a panel: twelve sums,
 /// as many as fit the registers beside what goes into them, and more than the steps that one of them has
-/// to wait for the one before. A code serves twice. The order of instructions matters: see
+/// to wait for the one before. A quantised value serves twice. The order of instructions matters: see
 /// docs/performance.md.
 #[inline(always)]
 fn six_rows<const FIRST: usize>(
@@ -124,12 +124,12 @@ fn six_rows<const FIRST: usize>(
     for ((quad, other), step) in tile.iter().zip(other).zip(panel) {
         let weights = weights(step);
         for (row, acc) in acc.iter_mut().enumerate() {
-            let codes = match row.checked_sub(TILE) {
-                None => codes(quad, row),
-                Some(row) => codes(other, FIRST + row),
+            let quantised = match row.checked_sub(TILE) {
+                None => spread_row(quad, row),
+                Some(row) => spread_row(other, FIRST + row),
             };
             for (acc, &weights) in acc.iter_mut().zip(&weights) {
-                *acc = i32x4_relaxed_dot_i8x16_i7x16_add(weights, codes, *acc);
+                *acc = i32x4_relaxed_dot_i8x16_i7x16_add(weights, quantised, *acc);
             }
         }
     }
@@ -145,7 +145,7 @@ fn run_grouped(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     for (quads, steps) in quads.iter().zip(steps) {
         let (first, second) = (weights(&steps[0]), weights(&steps[1]));
         for (row, acc) in acc.iter_mut().enumerate() {
-            let (a, b) = (codes(&quads[0], row), codes(&quads[1], row));
+            let (a, b) = (spread_row(&quads[0], row), spread_row(&quads[1], row));
             for (half, acc) in acc.iter_mut().enumerate() {
                 let group = i16x8_add(
                     i16x8_relaxed_dot_i8x16_i7x16(first[half], a),

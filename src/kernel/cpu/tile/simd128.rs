@@ -1,4 +1,4 @@
-//! wasm without relaxed SIMD: `i32x4_dot_i16x8`, over codes of 16 bits.
+//! wasm without relaxed SIMD: `i32x4_dot_i16x8`, over quantised values of 16 bits.
 //!
 //! Activations are stored in 16 bits to begin with. Weights stay in 8, half the memory, and a
 //! panel at a time is widened, which all tiles of a block of rows share.
@@ -80,9 +80,10 @@ fn half(rows: &[Quad], panel: &[[i16; HALF * STEP]]) -> [[i32; HALF]; TILE] {
         let weights = unsafe { [v128_load(step), v128_load(step.add(1))] };
         for (row, acc) in acc.iter_mut().enumerate() {
             // SAFETY: four numbers of 16 bits are there, as the slicing checked.
-            let codes = unsafe { v128_load64_splat(quad.0[row * STEP..][..STEP].as_ptr().cast()) };
+            let quantised =
+                unsafe { v128_load64_splat(quad.0[row * STEP..][..STEP].as_ptr().cast()) };
             for (acc, &weights) in acc.iter_mut().zip(&weights) {
-                *acc = i32x4_add(*acc, i32x4_dot_i16x8(weights, codes));
+                *acc = i32x4_add(*acc, i32x4_dot_i16x8(weights, quantised));
             }
         }
     }

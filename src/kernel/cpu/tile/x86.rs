@@ -36,14 +36,14 @@ pub(super) fn available() -> Vec<DotKernel> {
     kernels
 }
 
-/// The codes of one row, eight times over.
+/// The quantised values of one row, eight times over.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn codes(quad: &Quad, row: usize) -> __m256i {
-    let codes = quad.0[row * STEP..]
+fn spread_row(quad: &Quad, row: usize) -> __m256i {
+    let quantised = quad.0[row * STEP..]
         .first_chunk()
         .expect("a row within the tile");
-    _mm256_set1_epi32(i32::from_le_bytes(*codes))
+    _mm256_set1_epi32(i32::from_le_bytes(*quantised))
 }
 
 #[target_feature(enable = "avx2")]
@@ -74,8 +74,8 @@ fn run_avx2(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
         let (first, second) = (weights(&steps[0]), weights(&steps[1]));
         for (row, acc) in acc.iter_mut().enumerate() {
             let group = _mm256_add_epi16(
-                _mm256_maddubs_epi16(codes(&quads[0], row), first),
-                _mm256_maddubs_epi16(codes(&quads[1], row), second),
+                _mm256_maddubs_epi16(spread_row(&quads[0], row), first),
+                _mm256_maddubs_epi16(spread_row(&quads[1], row), second),
             );
             *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(group, ones));
         }
@@ -90,7 +90,7 @@ fn run_avx2_in_pairs(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
     for (quad, step) in rows.iter().zip(panel) {
         let weights = weights(step);
         for (row, acc) in acc.iter_mut().enumerate() {
-            let pairs = _mm256_maddubs_epi16(codes(quad, row), weights);
+            let pairs = _mm256_maddubs_epi16(spread_row(quad, row), weights);
             *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(pairs, ones));
         }
     }
@@ -107,7 +107,7 @@ fn run_vnni(rows: &[Quad], panel: &[WidePanel], sums: &mut Sums) {
         for (place, (quad, step)) in quads.iter().zip(steps).enumerate() {
             let weights = weights(step);
             for (row, acc) in acc.iter_mut().enumerate() {
-                acc[place] = _mm256_dpbusd_avx_epi32(acc[place], codes(quad, row), weights);
+                acc[place] = _mm256_dpbusd_avx_epi32(acc[place], spread_row(quad, row), weights);
             }
         }
     }
@@ -122,7 +122,7 @@ fn run_vnni_together(tiles: [&[Quad]; TOGETHER], panel: &[WidePanel], sums: &mut
         let weights = weights(step);
         for (acc, quad) in acc.iter_mut().zip([a, b, c]) {
             for (row, acc) in acc.iter_mut().enumerate() {
-                *acc = _mm256_dpbusd_avx_epi32(*acc, codes(quad, row), weights);
+                *acc = _mm256_dpbusd_avx_epi32(*acc, spread_row(quad, row), weights);
             }
         }
     }

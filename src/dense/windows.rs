@@ -2,10 +2,27 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::options::Windows;
+use super::CellFeatures;
 use crate::clip::{Grid, VisionConfig};
-use crate::dense::CellFeatures;
 use crate::error::{Error, Result};
+
+/// How a picture is cut for the dense methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Windows {
+    /// The whole picture at once while its attention maps fit a GPU buffer, else windows of the
+    /// trained size.
+    #[default]
+    Auto,
+    /// The whole picture at once.
+    Whole,
+    /// Squares of `size` pixels, `stride` pixels apart, both rounded to whole patches.
+    Slide {
+        /// Side of a window in pixels.
+        size: u32,
+        /// Pixels from one to the next.
+        stride: u32,
+    },
+}
 
 /// The most numbers in the attention maps of one layer: 128 MiB of f32, what any WebGPU can bind
 /// as one buffer.
@@ -26,31 +43,56 @@ impl Plan {
     /// [`Error::Input`] for a window that is larger than the picture or a window or stride of
     /// nothing.
     pub(super) fn new(windows: Windows, grid: Grid, config: &VisionConfig) -> Result<Self> {
-        let slide = |size: usize, stride: usize| Self {
+        match windows {
+            Windows::Whole => Ok(Self::whole(grid)),
+            Windows::Auto if attention(config, grid) <= MAX_ATTENTION => Ok(Self::whole(grid)),
+            Windows::Auto => Ok(Self::trained(grid, config)),
+            Windows::Slide { size, stride } => {
+                let (size, stride) = check(size, stride, grid, config.patch as u32)?;
+                Ok(Self::slide(grid, size, stride))
+            }
+        }
+    }
+
+    /// One window.
+    fn whole(grid: Grid) -> Self {
+        Self {
+            window: grid,
+            origins: vec![(0, 0)],
+        }
+    }
+
+    /// As few windows of the trained size as overlap by a quarter at least, spread evenly. On the
+    /// scenes they answer as well as windows half a side apart (`docs/methods.md`).
+    pub(super) fn spread(grid: Grid, config: &VisionConfig) -> Self {
+        let size = config.grid();
+        Self::squares(grid, size, [grid.rows, grid.cols].map(|n| spread(n, size)))
+    }
+
+    /// Windows of the trained size, half a side apart, as the evaluation protocol of SCLIP has
+    /// them.
+    fn trained(grid: Grid, config: &VisionConfig) -> Self {
+        Self::slide(grid, config.grid(), (config.grid() / 2).max(1))
+    }
+
+    /// Squares of so many cells a side, so many cells apart.
+    fn slide(grid: Grid, size: usize, stride: usize) -> Self {
+        let begins = [grid.rows, grid.cols].map(|cells| origins(cells, size, stride));
+        Self::squares(grid, size, begins)
+    }
+
+    /// Squares of so many cells a side, cut off where the grid is smaller, which begin at every one
+    /// of these rows and columns.
+    fn squares(grid: Grid, size: usize, [rows, cols]: [Vec<usize>; 2]) -> Self {
+        Self {
             window: Grid {
                 rows: size.min(grid.rows),
                 cols: size.min(grid.cols),
             },
-            origins: origins(grid.rows, size, stride)
+            origins: rows
                 .into_iter()
-                .flat_map(|row| {
-                    origins(grid.cols, size, stride)
-                        .into_iter()
-                        .map(move |col| (row, col))
-                })
+                .flat_map(|row| cols.iter().map(move |col| (row, *col)))
                 .collect(),
-        };
-        match windows {
-            Windows::Whole => Ok(slide(grid.rows.max(grid.cols), 1)),
-            Windows::Auto if attention(config, grid) <= MAX_ATTENTION => {
-                Ok(slide(grid.rows.max(grid.cols), 1))
-            }
-            // Half a window's side apart, as the evaluation protocol of SCLIP does.
-            Windows::Auto => Ok(slide(config.grid(), (config.grid() / 2).max(1))),
-            Windows::Slide { size, stride } => {
-                let (size, stride) = check(size, stride, grid, config.patch as u32)?;
-                Ok(slide(size, stride))
-            }
         }
     }
 }
@@ -131,6 +173,15 @@ fn check(size: u32, stride: u32, grid: Grid, patch: u32) -> Result<(usize, usize
     Ok((size, stride))
 }
 
+/// Where as few windows as overlap by a quarter begin along a side, spread evenly.
+fn spread(cells: usize, size: usize) -> Vec<usize> {
+    let last = cells.saturating_sub(size);
+    let steps = last.div_ceil((size - size / 4).max(1)).max(1);
+    let mut origins: Vec<usize> = (0..=steps).map(|step| last * step / steps).collect();
+    origins.dedup();
+    origins
+}
+
 /// Where windows begin along a side; the last one is shifted inward so that it ends at the edge.
 fn origins(cells: usize, size: usize, stride: usize) -> Vec<usize> {
     let last = cells.saturating_sub(size);
@@ -152,6 +203,20 @@ mod tests {
         assert_eq!(origins(21, 14, 7), vec![0, 7]);
         assert_eq!(origins(28, 14, 7), vec![0, 7, 14]);
         assert_eq!(origins(30, 14, 7), vec![0, 7, 14, 16]);
+    }
+
+    #[test]
+    fn spread_windows_overlap_by_a_quarter_at_least() {
+        assert_eq!(spread(16, 16), [0]);
+        assert_eq!(spread(10, 16), [0]);
+        assert_eq!(spread(24, 16), [0, 8]);
+        assert_eq!(spread(43, 16), [0, 9, 18, 27]);
+        for (cells, size) in [(100, 16), (29, 7), (5, 1), (64, 3)] {
+            let origins = spread(cells, size);
+            assert_eq!((origins[0], origins.last()), (0, Some(&(cells - size))));
+            let widest = origins.windows(2).map(|o| o[1] - o[0]).max();
+            assert!(widest <= Some((size - size / 4).max(1)), "{cells} {size}");
+        }
     }
 
     #[test]

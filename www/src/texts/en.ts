@@ -1,0 +1,278 @@
+/**
+ * Every text of the page in English, and the shape of every other table. Numbers, sizes, shares and lists come in
+ * as they are to be read (`formats.ts`). `index.html` repeats those that it names; a test compares them.
+ */
+
+/** Which form of a text goes with a number; a language has some of these. */
+export type Form = Intl.LDMLPluralRule;
+
+export const en = {
+  page: {
+    title: 'wordmask: a mask for each word',
+    description: 'Drop a picture, type words, get a mask for each word. Nothing leaves the page.',
+    /** Three parts in brackets are marked. */
+    headline: 'Drop a [picture], type [words], get a [mask] for each word.',
+    promise: 'Nothing leaves the page.',
+    skip: 'Skip to the words',
+    language: 'Language',
+    /** Between things that are told one after the other. */
+    comma: ', ',
+    close: 'Close the message',
+  },
+  picture: {
+    area: 'Picture',
+    /** What the canvas is, for screen readers. */
+    role: 'picture',
+    drop: 'Drop a picture anywhere',
+    dropOr: 'or paste one, choose one, or take a scene below',
+    tap: 'Choose a picture',
+    tapOr: 'or take a scene below',
+    choose: 'Choose a picture',
+    scenes: 'or a scene',
+    letGo: 'Let go: the files stay here.',
+    unnamed: 'picture',
+    sharpening: 'sharpening…',
+    coarse: 'coarse',
+    withoutMasks: (name: string) => `${name}. No masks yet.`,
+    withMasks: (name: string) =>
+      `${name}. With masks; arrow keys read out the class at a point, Enter names the region there.`,
+    empty: (name: string) => `“${name}” is empty. Choose another picture.`,
+    notOne: (name: string) => `“${name}” is not a picture. Try a JPEG, PNG or WebP file.`,
+    noFile:
+      'That was no file. This page contacts no other site: save the picture first, then drop the file.',
+    noFolder: 'The folder could not be read. Drop its files instead.',
+    noScene: (name: string) => `The scene ${name} could not be loaded. Choose another one.`,
+    sceneWith: (words: string) => `A scene with ${words}`,
+  },
+  /** On the stage, where a model that knows no photographs got one. */
+  photos: {
+    title: 'This model knows drawings, not photographs.',
+    text: 'What it says of this picture means little, so no scores are shown.',
+    get: 'Get a model for photographs',
+  },
+  camera: {
+    open: 'Take a photo',
+    title: 'Camera',
+    take: 'Take the picture',
+    cancel: 'Cancel',
+    starting: 'Starting the camera…',
+    denied:
+      'The camera may not be used here. Allow it for this page in the browser’s settings, or choose a picture.',
+    none: 'No camera was found. Choose a picture instead.',
+    busy: 'Another program uses the camera. Close it there, then try again.',
+    failed: 'The camera could not be started. Choose a picture instead.',
+    fileName: 'photo',
+  },
+  kept: {
+    note: 'Picture and words stay in this browser for your next visit.',
+    forget: 'Forget them',
+    forgotten: 'Picture and words were forgotten.',
+  },
+  status: {
+    start: 'Loading the page…',
+    ready: 'Ready for a picture.',
+    typeWord: 'The picture is ready. Type a word.',
+    found: (classes: string) => `Found ${classes}.`,
+    foundMore: (classes: string) => `Found ${classes} and more.`,
+    foundNone: 'None of the words was found in the picture.',
+    stopped: 'Stopped.',
+    stoppedCoarse: 'Stopped. The masks are still coarse.',
+    failed: 'That did not work.',
+    stop: 'Stop',
+    again: 'Run again',
+  },
+  progress: {
+    loading: 'Getting the model',
+    loadingBytes: (loaded: string, total: string) => `Getting the model: ${loaded} of ${total}`,
+    preparing: 'Preparing the model',
+    loadingText: 'Getting the text tower for new words',
+    loadingTextBytes: (loaded: string, total: string) =>
+      `Getting the text tower for new words: ${loaded} of ${total}`,
+    preparingText: 'Preparing the text tower for new words',
+    encoding: 'Encoding the picture',
+    segmenting: 'Making the masks',
+    sharpening: 'Sharpening the masks',
+    naming: 'Naming',
+    importing: 'Importing the model',
+    importingFile: (file: string, total: string) => `Importing: file ${file} of ${total}`,
+    importStarts: 'Starting the import',
+  },
+  device: {
+    cpu: 'Computed by the processor of this device',
+    gpu: 'Computed by the graphics chip of this device',
+    encoded: (time: string) => `encoded in ${time}`,
+    masks: (time: string) => `masks in ${time}`,
+    details: 'Details',
+  },
+  /** Before a sentence of the engine, which speaks English; empty where the reader does too. */
+  engine: {
+    input: '',
+    model: '',
+    unsupported: '',
+    device: '',
+    'out-of-memory': '',
+    network: '',
+    integrity: '',
+    internal: '',
+  },
+  words: {
+    area: 'Words and masks',
+    title: 'Words',
+    soFar: 'Words so far',
+    example: 'cat, tv/monitor, grass',
+    another: 'another word',
+    help: 'Enter or a comma adds a word. A slash joins names of one thing. The model reads English.',
+    suggestions: 'Try',
+    add: (word: string) => `Add ${word}`,
+    remove: (word: string) => `Remove ${word}`,
+    twin: (word: string) => `“${word}” is there already.`,
+    tooLong: (form: Form, letters: string, most: string) =>
+      `That word has ${letters} ${form === 'one' ? 'letter' : 'letters'}; up to ${most} fit.`,
+    unknown: (word: string) => `The built-in model does not know “${word}”.`,
+    /** On the chip of an unknown word: the nearest one that is known. */
+    nearest: (word: string) => `unknown: ${word}?`,
+    unknownShort: 'unknown',
+    replace: (word: string, nearest: string) => `Replace ${word} by ${nearest}`,
+    most: (words: string) => `${words} words are the most. Remove one first.`,
+  },
+  masks: {
+    title: 'Masks',
+    opacity: 'Opacity',
+    original: 'Original',
+    share: 'share',
+    score: 'score',
+    scoreHelp:
+      'The score tells how sure the model is of a class: the mean, over its pixels, of the probability among your words and the background.',
+    ofPicture: 'of the picture',
+    noWord: 'no word',
+    cutOut: 'Cut out',
+    cutOutOf: (name: string) => `Download the cut-out of ${name}`,
+    take: 'Take it with you',
+    downloads: 'Downloads',
+    labels: 'Label PNG',
+    overlay: 'Overlay PNG',
+    fileOfClass: 'class',
+  },
+  naming: {
+    start: 'Name a region',
+    help: 'Or just click one in the picture.',
+    tap: 'Tap a thing in the picture.',
+    click: 'Click a thing, or use arrow keys and Enter.',
+    close: 'Close the names',
+    notYet: 'Not yet',
+    stillReading: 'The picture is still being read.',
+    region: 'This region',
+    regionOf: (share: string) => `This region · ${share}`,
+    looking: 'Looking…',
+    afterMasks: 'Named once the masks are done…',
+    naming: 'Naming…',
+    alone: 'With a single word there is no choice. Add words to compare.',
+    failed: 'That did not work',
+    spoken: (share: string, names: string) => `A region of ${share}: ${names}.`,
+  },
+  models: {
+    title: 'Model',
+    choose: 'Choose',
+    import: 'Import',
+    importHelp:
+      'A CLIP as it was published: model.safetensors, config.json and tokenizer.json, or all in their folder. Drop them anywhere on the page, or choose them here. The model stays in this browser, made smaller.',
+    weights: 'Weights',
+    q8: '8 bits, a quarter of the size',
+    q4: '4 bits, the smallest',
+    f16: '16 bits',
+    f32: '32 bits, as computed',
+    chooseFiles: 'Choose files of a model',
+    importOf: 'Import of a model',
+    cancel: 'Cancel',
+    builtIn: 'built in',
+    served: 'beside the page',
+    imported: 'imported',
+    license: (name: string) => `licence ${name}`,
+    doodle: 'Cartoon scenes, not photographs.',
+    delete: 'Delete',
+    deleteForGood: 'Delete for good',
+    deleteOf: (action: string, name: string) => `${action}: ${name}`,
+    pressAgain: (name: string) => `Press again to delete ${name} for good.`,
+    deleted: (name: string) => `${name} was deleted.`,
+    importedNow: (name: string) => `${name} was imported.`,
+    cancelled: 'The import was cancelled. Nothing of it was kept.',
+    busy: 'A model is being imported already. Wait for it, or cancel it first.',
+    elsewhere:
+      'The model in the address lies on another site, and this page contacts no other site. The built-in model is used.',
+  },
+  arrivals: {
+    mixed: (picture: string) =>
+      `Those were a picture, “${picture}”, and files of a model. Drop the picture alone, or all files of the model without it.`,
+    bundle:
+      'That is a finished bundle, which belongs beside the page, in its folder “models”. Here you can drop a model as it was published.',
+    foreign: (file: string) =>
+      `“${file}” is in a format that the page does not read. Most models are published as model.safetensors too, in the same place: take that, with config.json and tokenizer.json.`,
+    pointer: (file: string, form: Form, bytes: string) =>
+      `“${file}” has only ${bytes} ${form === 'one' ? 'byte' : 'bytes'}: it is a pointer to the weights, or was cut off. Download the file itself.`,
+    missing: (form: Form, list: string, beside: string) =>
+      form === 'one'
+        ? `The model is not complete: ${list} is missing. It lies beside ${beside} where the model was published (Hugging Face lists it under “Files and versions”). Drop all of them together, or their folder.`
+        : `The model is not complete: ${list} are missing. Such files lie beside ${beside} where the model was published (Hugging Face lists them under “Files and versions”). Drop all of them together, or their folder.`,
+    someFiles: 'the files that came',
+    tokenizer: 'tokenizer.json (or vocab.json with merges.txt)',
+    moreParts: (form: Form, parts: string) => `${parts} more ${form === 'one' ? 'part' : 'parts'}`,
+  },
+  options: {
+    title: 'Options',
+    automatic: 'Automatic',
+    automaticIs: (what: string) => `Automatic: ${what}`,
+    none: 'None',
+    method: 'Method',
+    crops: 'Crops',
+    cropsHelp: 'More crops take longer and show smaller things.',
+    guidance: 'Foreground guidance',
+    features: 'Features',
+    refinement: 'Refinement',
+    refinements: 'Refinements',
+    ownChoice: 'Own choice',
+    noKeys: 'Key smoothing does not go with this method.',
+    background: 'Background',
+    ownWords: 'Own words',
+    ownBackground: 'Own background words',
+    threshold: 'Threshold',
+    thresholdLabel: 'Leave unlabelled below a score of',
+    thresholdHelp: 'Pixels that score lower stay without a label.',
+    device: 'Device',
+  },
+  /** What each does, in one sentence. */
+  methods: {
+    maskclip: 'Every patch speaks for itself. The plainest method.',
+    clearclip: 'Patches gather from those that ask alike, and nothing else is mixed in.',
+    sclip: 'Patches gather from those like themselves.',
+    naclip: 'Patches gather from those like themselves, near ones first.',
+    pearl: 'Lines queries and keys up before patches gather.',
+    scclip: 'Repairs patches that stand out, then gathers from like ones.',
+    'clip-diy': 'Looks at crops of several sizes: coarse masks at first, then sharper ones.',
+    'two-stage': 'Finds regions first, then gives each one a word.',
+  },
+  twoStages: 'Two stages',
+  refinements: {
+    'prompt-denoising': 'Prompt denoising',
+    'key-smoothing': 'Key smoothing',
+  },
+  /** Where a newer page is there than the one that is open. */
+  update: {
+    ready: 'A new version of this page is ready. It starts with a reload.',
+    reload: 'Reload',
+    later: 'Later',
+  },
+  about: {
+    knows: 'What it knows',
+    builtIn:
+      'The built-in model, doodle, knows cartoon scenes, not photographs. Photographs need a full CLIP: “Model” says how to import one.',
+    model: (name: string, license: string) => `This is the model ${name}, licence ${license}.`,
+    where: 'Where your files go',
+    nowhere:
+      'Nowhere. The model runs in this page, and the page’s own rules (its Content-Security-Policy) make the browser refuse every other address. The last picture and the words stay in this browser, until you forget them. Open the page a second time with the network switched off: it works all the same.',
+    source: 'Source code',
+    package: 'npm package',
+    license: 'Licence: MIT or Apache 2.0',
+  },
+};
+
+export type Texts = typeof en;
