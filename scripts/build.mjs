@@ -1,9 +1,10 @@
 /**
  * Builds the engine, the npm package and the page:
- * `node scripts/build.mjs [--profile web|web-test] [--only engine|pkg|www]`.
+ * `node scripts/build.mjs [--profile web|web-test] [--only engine|pkg|www] [--site URL]`.
  *
  * `web` is the engine as it ships; `web-test`, for `npm start` and the tests, links in a fraction of
- * the time and skips wasm-opt.
+ * the time and skips wasm-opt. `--site` is where the page is to be served, which pictures of links to
+ * it need to know; without it that is `homepage` in package.json.
  */
 
 import {
@@ -23,6 +24,7 @@ import { parseArgs } from 'node:util';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { Failure, isMain, main, root, run, targetDir } from './lib.mjs';
 import { builtInDir, pageDir, publishModels } from './models.mjs';
+import { appFolder, finishPage, siteBase } from './page.mjs';
 import { buildBindgen, wasmTarget } from './setup.mjs';
 
 const profiles = ['web', 'web-test'];
@@ -48,7 +50,11 @@ const wasmOptFlags = [
   '--enable-multivalue',
 ];
 
-export async function build({ profile = 'web', only } = {}) {
+/**
+ * @param {boolean} offline whether the page is kept for visits without the network, and so goes on
+ *   being shown after it was built anew until its user takes the new one
+ */
+export async function build({ profile = 'web', only, site, offline = true } = {}) {
   if (!profiles.includes(profile)) {
     throw new Failure(`There is no profile ${profile}; the profiles are ${profiles.join(', ')}.`);
   }
@@ -58,7 +64,7 @@ export async function build({ profile = 'web', only } = {}) {
   if (!only || only === 'engine') buildEngine(profile);
   // The worker holds the engine's JavaScript, so that it follows the engine.
   if (!only || only === 'engine' || only === 'pkg') await buildPkg();
-  if (!only || only === 'www') await buildWww();
+  if (!only || only === 'www') await buildWww({ site, offline });
 }
 
 /**
@@ -192,8 +198,37 @@ async function buildPkg() {
     plugins: [engineGlue],
   });
   copy(root, pkgDir, (name) => name.startsWith('LICENSE'));
+  await buildDeclarations();
+}
+
+/**
+ * One declaration file for each entry point, without the types that are the package's own. The element
+ * imports the module, since a class that is declared twice is two types.
+ */
+async function buildDeclarations() {
+  const each = join(targetDir, 'declarations');
+  rmSync(each, { recursive: true, force: true });
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  run(process.execPath, [compiler, '-p', 'pkg'], { failure: 'The package has type errors.' });
+  run(process.execPath, [compiler, '-p', 'pkg', '--outDir', each], {
+    failure: 'The package has type errors.',
+  });
+  const [{ rollup }, { dts }] = await Promise.all([import('rollup'), import('rollup-plugin-dts')]);
+  for (const entry of ['index', 'element']) {
+    const rolled = await rollup({
+      input: join(each, `${entry}.d.ts`),
+      external: (path) => path === './index.js',
+      plugins: [dts()],
+    });
+    const { output } = await rolled.generate({});
+    writeFileSync(join(pkgDir, `${entry}.d.ts`), withReferencesFirst(output[0].code));
+  }
+}
+
+/** References to libraries count only at the head of a file; each module brings its own. */
+function withReferencesFirst(declarations) {
+  const reference = /^\/\/\/ <reference .*\/>\n/gm;
+  const references = new Set(declarations.match(reference));
+  return [...references, declarations.replace(reference, '')].join('');
 }
 
 /** The source names the engine's JavaScript as if it lay beside it, where only its types are. */
@@ -231,28 +266,39 @@ export async function bundleTests() {
   return paths;
 }
 
-async function buildWww() {
+async function buildWww({ site, offline }) {
   requireBuilt(join(pkgDir, 'worker.js'), 'Run "npm run build" without --only first.');
   requireBuilt(join(engineDir, 'wordmask_bg.wasm'), 'Run "npm run build" without --only first.');
   requireBuilt(
     join(builtInDir, 'wordmask.json'),
     'The built-in bundle belongs to the repository: restore weights/doodle.',
   );
+  const base = siteBase(site);
   rmSync(pageDir, { recursive: true, force: true });
-  mkdirSync(pageDir, { recursive: true });
+  const app = join(pageDir, appFolder);
+  mkdirSync(app, { recursive: true });
   await bundle({
     entryPoints: [join(root, 'www/src/main.ts'), join(root, 'www/src/style.css')],
-    outdir: pageDir,
-    // The texts of each language are fetched only where they are read.
+    outdir: app,
+    // The texts of each language are fetched only where they are read. All parts lie in one folder, since
+    // the package looks for its worker beside its module.
     splitting: true,
-    chunkNames: 'texts/[name]-[hash]',
+    chunkNames: '[name]-[hash]',
     minify: true,
     sourcemap: true,
   });
-  copy(join(root, 'www'), pageDir, (name) => !['src', 'test', 'dist'].includes(name));
-  copy(pkgDir, pageDir, (name) => name === 'worker.js');
-  copy(engineDir, join(pageDir, 'engine'), (name) => name.endsWith('.wasm'));
+  copy(join(root, 'www'), pageDir, (name) => !/^(src|test|dist|tsconfig.*)$/.test(name));
+  copy(pkgDir, app, (name) => name === 'worker.js');
+  copy(engineDir, join(app, 'engine'), (name) => name.endsWith('.wasm'));
   publishModels(pageDir);
+  const kept = finishPage(pageDir, base);
+  await bundle({
+    entryPoints: [join(root, 'www/src/service-worker.ts')],
+    outdir: pageDir,
+    format: 'iife',
+    minify: true,
+    define: { BUILD: JSON.stringify(offline ? kept : { version: '', files: [] }) },
+  });
 }
 
 function requireBuilt(path, advice) {
@@ -289,7 +335,8 @@ async function bundle(options) {
 
 if (isMain(import.meta.url)) {
   main(async () => {
-    const options = { profile: { type: 'string' }, only: { type: 'string' } };
+    const names = ['profile', 'only', 'site'];
+    const options = Object.fromEntries(names.map((name) => [name, { type: 'string' }]));
     const { values } = parseArgs({ options });
     await build(values);
   });

@@ -14,6 +14,9 @@ import { serve } from './serve.mjs';
 /** How long files have to be quiet before a build, since editors write in several steps. */
 const quietMs = 150;
 
+/** A page that was kept for visits without the network would hide what was built after it. */
+const options = { profile: 'web-test', offline: false };
+
 /** What has to be built after a change of this path; `undefined` for what no build reads. */
 export function partOf(path) {
   const [folder, below] = path.split(/[/\\]/);
@@ -34,7 +37,7 @@ export function steps(parts) {
 async function rebuild(parts) {
   for (const only of steps(parts)) {
     try {
-      await build({ profile: 'web-test', only });
+      await build({ ...options, only });
     } catch (error) {
       // The next save may mend it; what was built before goes on being served.
       console.error(error.message);
@@ -66,7 +69,7 @@ function watchSources() {
 
 if (isMain(import.meta.url)) {
   main(async () => {
-    await build({ profile: 'web-test' });
+    await build(options);
     const { url } = await serve(join(root, 'www', 'dist'));
     console.log(`The page is at ${url}; saving a file rebuilds it (Ctrl+C ends it).`);
     watchSources();

@@ -145,6 +145,7 @@ export const chromiumFlags = [
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
   '--enable-features=Vulkan',
+  '--disable-features=AutofillServerCommunication',
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
@@ -188,7 +189,7 @@ async function playwrightChromium() {
 }
 
 async function installedChromium() {
-  for (const install of [installWithPlaywright, installWithApt]) {
+  for (const install of [installWithPlaywright, () => installWithApt('chromium')]) {
     try {
       install();
     } catch (error) {
@@ -207,10 +208,31 @@ function installWithPlaywright() {
   });
 }
 
-function installWithApt() {
+function installWithApt(name) {
   if (process.getuid?.() !== 0 || !which('apt-get')) return;
   run('apt-get', ['update'], { failure: 'apt-get could not read its package lists.' });
-  run('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'], {
-    failure: 'apt-get could not install Chromium.',
+  run('apt-get', ['install', '-y', '--no-install-recommends', name], {
+    failure: `apt-get could not install ${name}.`,
   });
+}
+
+/** The path of a Firefox; installs Debian's if there is none, and `undefined` where that cannot be. */
+export function firefox() {
+  const found = presentFirefox();
+  if (found) return found;
+  try {
+    installWithApt('firefox-esr');
+  } catch (error) {
+    console.warn(error.message);
+  }
+  return presentFirefox();
+}
+
+function presentFirefox() {
+  const places = [
+    which('firefox-esr'),
+    which('firefox'),
+    '/Applications/Firefox.app/Contents/MacOS/firefox',
+  ];
+  return places.find((path) => path && isProgram(path));
 }

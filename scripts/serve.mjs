@@ -7,6 +7,7 @@ import { extname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { Failure, isMain, main, root } from './lib.mjs';
+import { isolation } from './page.mjs';
 
 const types = new Map([
   ['.css', 'text/css; charset=utf-8'],
@@ -42,6 +43,7 @@ export const contentSecurityPolicy = [
 ].join('; ');
 
 const safety = {
+  ...isolation,
   'Content-Security-Policy': contentSecurityPolicy,
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',

@@ -1,4 +1,4 @@
-/** The face of the WebAssembly engine: what its generated glue, `dist/engine/wordmask.js`, exports. */
+// The face of the WebAssembly engine: what its generated glue, `dist/engine/wordmask.js`, exports.
 
 /** The model, for showing to people. */
 export interface BundleInfo {

@@ -20,9 +20,12 @@ export type ModelSource = string | URL | Pick<StoredModel, 'id'>;
 /** A loaded model in a worker of its own. */
 export class Segmenter {
   readonly #bridge: Bridge;
+  /** The address of the engine that fits this browser, for a service worker that keeps it. */
+  readonly engineUrl: string;
 
-  private constructor(bridge: Bridge) {
+  private constructor(bridge: Bridge, engineUrl: string) {
     this.#bridge = bridge;
+    this.engineUrl = engineUrl;
   }
 
   /**
@@ -48,7 +51,7 @@ export class Segmenter {
       bridge.close();
       throw error;
     }
-    return new Segmenter(bridge);
+    return new Segmenter(bridge, request.engineUrl);
   }
 
   /** Where the network runs. May change from the GPU to the CPU when the GPU keeps failing. */

@@ -70,6 +70,18 @@ test('everything that package.json leads to is packed', options, () => {
   }
 });
 
+test('one declaration file for each entry point declares what the source exports', options, () => {
+  assert.deepEqual(named('.d.ts').sort(), ['dist/element.d.ts', 'dist/index.d.ts']);
+  const exported = (text) =>
+    [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)]
+      .flatMap(([, names]) => names.split(','))
+      .map((name) => name.replace(/^\s*type /, '').trim())
+      .filter((name) => name !== '');
+  const declared = exported(read('dist/index.d.ts'));
+  assert.deepEqual(declared.sort(), exported(read('src/index.ts')).sort());
+  assert.deepEqual(exported(read('dist/element.d.ts')).sort(), ['WordMask', 'WordMaskEventMap']);
+});
+
 test('every type that a type names is packed', options, () => {
   for (const from of named('.d.ts')) {
     for (const [, path] of read(from).matchAll(/from ["'](\.[^"']+)["']/g)) {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium as playwright } from 'playwright-core';
-import { chromium, chromiumFlags, which } from '../../scripts/lib.mjs';
+import { chromium, chromiumFlags, firefox } from '../../scripts/lib.mjs';
 
 /**
  * A browser: `open(url)` shows a page and returns what closes it and what it complained about;
@@ -39,7 +39,7 @@ export const browsers = {
 
   /** Stock Firefox, which Playwright cannot drive: it opens the address, and the page answers. */
   async firefox() {
-    const program = which('firefox-esr') ?? which('firefox');
+    const program = firefox();
     if (!program) return undefined;
     return {
       version: await firefoxVersion(program),

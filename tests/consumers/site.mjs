@@ -11,6 +11,7 @@ const types = new Map([
   ['.js', 'text/javascript'],
   ['.json', 'application/json'],
   ['.png', 'image/png'],
+  ['.svg', 'image/svg+xml'],
   ['.wasm', 'application/wasm'],
 ]);
 
@@ -20,12 +21,14 @@ const picture = join(root, 'www', 'samples', 'scene-1.png');
 /**
  * Serves a folder, the model under `model/`, the picture as `scene-1.png`, and takes answers.
  *
- * @param {{ policy?: string }} options a Content-Security-Policy
+ * @param {{ policy?: string, onRequest?: (path: string) => void }} options a
+ *   Content-Security-Policy, and what is called with the path of each request
  */
-export async function openSite(folder, { policy } = {}) {
+export async function openSite(folder, { policy, onRequest } = {}) {
   const waiting = new Map();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://site.invalid');
+    onRequest?.(pathname);
     response.setHeader('Access-Control-Allow-Origin', '*');
     if (policy) response.setHeader('Content-Security-Policy', policy);
     if (request.method === 'POST') return take(request, response, waiting.get(pathname));

@@ -10,6 +10,7 @@ import { chosenLanguage, connectLanguage } from './language.js';
 import { createLegend } from './legend.js';
 import { createModels, rememberedModel } from './models.js';
 import { createNaming } from './naming.js';
+import { createOffline, holdVersion } from './offline.js';
 import { connectOptions } from './options.js';
 import { loadSamples, showSamples } from './samples.js';
 import { listenForFiles, readSource, type Source } from './sources.js';
@@ -77,6 +78,8 @@ const naming = createNaming(
 );
 
 const models = createModels(store, address.builtIn, status, take);
+const offline = createOffline();
+holdVersion();
 
 const work = new Work({
   wanted() {
@@ -90,6 +93,7 @@ const work = new Work({
     status.busy(progress, { coarse: work.coarse, loaded });
   },
   rest(how) {
+    offline.start();
     const state = typeof how === 'string' ? how : 'failed';
     stageBox.dataset.state = state === 'done' && timer !== undefined ? 'waiting' : state;
     showSharpness();
@@ -108,6 +112,7 @@ const work = new Work({
     models.loaded(model, info);
     store.dispatch({ type: 'automatic', methods });
   },
+  started: (engineUrl) => offline.keep(engineUrl),
   show,
   ready(device, info, timing) {
     status.device(device, timing);

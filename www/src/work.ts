@@ -37,6 +37,8 @@ export interface WorkEvents {
   rest(how: 'done' | 'stopped' | { failed: unknown }): void;
   /** The model is there. It does this where it is not told. */
   loaded(methods: Methods, info: BundleInfo, model: string): void;
+  /** An engine of this address runs. */
+  started(engineUrl: string): void;
   /** What is to be seen: the chosen picture, and its masks once there are some, coarse ones first. */
   show(source: Source | null, masks: Segmentation | null): void;
   ready(device: Device, info: BundleInfo, timing: Timing | null): void;
@@ -202,6 +204,7 @@ export class Work {
         this.#loaded = { choice, segmenter };
         this.#encoded = null;
         this.#events.loaded(segmenter.methods, segmenter.info, model);
+        this.#events.started(segmenter.engineUrl);
       }
       return segmenter;
     } finally {

@@ -1,6 +1,6 @@
 /** What the tests in a real browser share: a browser, a served page that is watched, pictures. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -11,6 +11,23 @@ import { serve } from '../../scripts/serve.mjs';
 
 export async function launch() {
   return chromium.launch({ executablePath: await findChromium(), args: chromiumFlags });
+}
+
+/** A context of a browser that forbids sites to store anything, and what ends both. */
+export async function launchWithoutStorage() {
+  const profile = mkdtempSync(join(tmpdir(), 'wordmask-profile-'));
+  mkdirSync(join(profile, 'Default'));
+  const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
+  writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify(preferences));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: await findChromium(),
+    args: chromiumFlags,
+  });
+  const close = async () => {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  };
+  return { context, close };
 }
 
 /**
@@ -79,6 +96,8 @@ async function open(browser, url, { query = '', ...options } = {}) {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     acceptDownloads: true,
+    // It would keep megabytes in every test, and hide requests from those that watch for them.
+    serviceWorkers: 'block',
     ...options,
   });
   // Machines stall; what never comes fails all the same.

@@ -132,6 +132,7 @@ export async function deleteModel(model: string): Promise<void> {
 export class Segmenter {
   readonly device: Device;
   readonly info: BundleInfo;
+  readonly engineUrl = new URL('engine.wasm', location.href).href;
 
   readonly methods: Methods = { default: 'clip-diy', multiScale: false, refine: ['tlp'] };
 

@@ -35,23 +35,6 @@ async function download(page, button) {
   return { name: given.suggestedFilename(), bytes: await readFile(await given.path()) };
 }
 
-pageTest('nothing leaves the page, from start to masks', { query: '' }, async (page, seen) => {
-  await firstScene(page);
-  assert.ok(
-    seen.requests.some(({ url }) => url.endsWith('.wasm')),
-    'the engine was watched',
-  );
-  assert.ok(
-    seen.requests.some(({ url }) => url.endsWith('.safetensors')),
-    'the model was watched',
-  );
-  for (const { url, method, body } of seen.requests) {
-    assert.ok(url.startsWith(here.url) || url.startsWith('blob:'), url);
-    assert.equal(method, 'GET');
-    assert.equal(body, null);
-  }
-});
-
 pageTest('a scene and its words give masks', {}, async (page) => {
   await firstScene(page);
   const found = (await shares(page)).filter((share) => share > 0);

@@ -244,6 +244,11 @@ export const de: Texts = {
     'prompt-denoising': 'Unpassende Wörter aussortieren',
     'key-smoothing': 'Glättung über Schlüssel',
   },
+  update: {
+    ready: 'Eine neue Fassung dieser Seite ist da. Sie startet mit dem Neuladen.',
+    reload: 'Neu laden',
+    later: 'Später',
+  },
   about: {
     knows: 'Was es kennt',
     builtIn:
@@ -251,7 +256,7 @@ export const de: Texts = {
     model: (name, license) => `Dies ist das Modell ${name}, Lizenz ${license}.`,
     where: 'Wohin Ihre Dateien gehen',
     nowhere:
-      'Nirgendwohin. Das Modell läuft in dieser Seite, und ihre eigenen Regeln (die Content-Security-Policy) lassen den Browser jede andere Adresse ablehnen. Das letzte Bild und die Wörter bleiben in diesem Browser, bis Sie sie vergessen lassen. Schalten Sie das Netz aus, sobald das Modell geladen ist: Die Seite arbeitet weiter. Nur für das erste Wort, das dem Modell neu ist, muss sie den Textteil nachladen.',
+      'Nirgendwohin. Das Modell läuft in dieser Seite, und ihre eigenen Regeln (die Content-Security-Policy) lassen den Browser jede andere Adresse ablehnen. Das letzte Bild und die Wörter bleiben in diesem Browser, bis Sie sie vergessen lassen. Öffnen Sie die Seite ein zweites Mal mit ausgeschaltetem Netz: Sie arbeitet genauso.',
     source: 'Quelltext',
     package: 'npm-Paket',
     license: 'Lizenz: MIT oder Apache 2.0',

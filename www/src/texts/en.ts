@@ -255,6 +255,12 @@ export const en = {
     'prompt-denoising': 'Prompt denoising',
     'key-smoothing': 'Key smoothing',
   },
+  /** Where a newer page is there than the one that is open. */
+  update: {
+    ready: 'A new version of this page is ready. It starts with a reload.',
+    reload: 'Reload',
+    later: 'Later',
+  },
   about: {
     knows: 'What it knows',
     builtIn:
@@ -262,7 +268,7 @@ export const en = {
     model: (name: string, license: string) => `This is the model ${name}, licence ${license}.`,
     where: 'Where your files go',
     nowhere:
-      'Nowhere. The model runs in this page, and the page’s own rules (its Content-Security-Policy) make the browser refuse every other address. The last picture and the words stay in this browser, until you forget them. Switch the network off once the model has loaded: it works on. Only the first word that is new to the model has to fetch its text tower.',
+      'Nowhere. The model runs in this page, and the page’s own rules (its Content-Security-Policy) make the browser refuse every other address. The last picture and the words stay in this browser, until you forget them. Open the page a second time with the network switched off: it works all the same.',
     source: 'Source code',
     package: 'npm package',
     license: 'Licence: MIT or Apache 2.0',

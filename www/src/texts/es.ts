@@ -242,6 +242,11 @@ export const es: Texts = {
     'prompt-denoising': 'Descartar palabras ausentes',
     'key-smoothing': 'Suavizado por claves',
   },
+  update: {
+    ready: 'Hay una nueva versión de esta página. Empieza al recargarla.',
+    reload: 'Recargar',
+    later: 'Más tarde',
+  },
   about: {
     knows: 'Qué conoce',
     builtIn:
@@ -249,7 +254,7 @@ export const es: Texts = {
     model: (name, license) => `Este es el modelo ${name}, licencia ${license}.`,
     where: 'Adónde van tus archivos',
     nowhere:
-      'A ninguna parte. El modelo funciona dentro de esta página, y las propias reglas de la página (su Content-Security-Policy) hacen que el navegador rechace cualquier otra dirección. La última imagen y las palabras se quedan en este navegador hasta que las olvides. Apaga la red cuando el modelo esté cargado: todo sigue funcionando. Solo la primera palabra nueva para el modelo necesita descargar su codificador de texto.',
+      'A ninguna parte. El modelo funciona dentro de esta página, y las propias reglas de la página (su Content-Security-Policy) hacen que el navegador rechace cualquier otra dirección. La última imagen y las palabras se quedan en este navegador hasta que las olvides. Abre la página por segunda vez con la red apagada: funciona igual.',
     source: 'Código fuente',
     package: 'Paquete npm',
     license: 'Licencia: MIT o Apache 2.0',

@@ -245,6 +245,11 @@ export const fr: Texts = {
     'prompt-denoising': 'Tri des mots absents',
     'key-smoothing': 'Lissage par clés',
   },
+  update: {
+    ready: 'Une nouvelle version de cette page est prête. Elle démarre au rechargement.',
+    reload: 'Recharger',
+    later: 'Plus tard',
+  },
   about: {
     knows: 'Ce qu’il connaît',
     builtIn:
@@ -252,7 +257,7 @@ export const fr: Texts = {
     model: (name, license) => `Voici le modèle ${name}, licence ${license}.`,
     where: 'Où vont vos fichiers',
     nowhere:
-      'Nulle part. Le modèle tourne dans cette page, et les règles de celle-ci (sa Content-Security-Policy) font refuser par le navigateur toute autre adresse. La dernière image et les mots restent dans ce navigateur jusqu’à ce que vous les fassiez oublier. Coupez le réseau une fois le modèle chargé : la page continue de fonctionner. Seul le premier mot nouveau pour le modèle demande de charger son encodeur de texte.',
+      'Nulle part. Le modèle tourne dans cette page, et les règles de celle-ci (sa Content-Security-Policy) font refuser par le navigateur toute autre adresse. La dernière image et les mots restent dans ce navigateur jusqu’à ce que vous les fassiez oublier. Ouvrez la page une deuxième fois, réseau coupé : elle fonctionne de la même façon.',
     source: 'Code source',
     package: 'Paquet npm',
     license: 'Licence : MIT ou Apache 2.0',

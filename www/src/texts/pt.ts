@@ -243,6 +243,11 @@ export const pt: Texts = {
     'prompt-denoising': 'Descartar palavras ausentes',
     'key-smoothing': 'Suavização por chaves',
   },
+  update: {
+    ready: 'Há uma nova versão desta página. Ela começa ao recarregar.',
+    reload: 'Recarregar',
+    later: 'Mais tarde',
+  },
   about: {
     knows: 'O que ele conhece',
     builtIn:
@@ -250,7 +255,7 @@ export const pt: Texts = {
     model: (name, license) => `Este é o modelo ${name}, licença ${license}.`,
     where: 'Para onde vão seus arquivos',
     nowhere:
-      'Para lugar nenhum. O modelo roda nesta página, e as próprias regras dela (a Content-Security-Policy) fazem o navegador recusar qualquer outro endereço. A última imagem e as palavras ficam neste navegador até você esquecê-las. Desligue a rede depois que o modelo carregar: tudo continua funcionando. Só a primeira palavra nova para o modelo precisa baixar o codificador de texto.',
+      'Para lugar nenhum. O modelo roda nesta página, e as próprias regras dela (a Content-Security-Policy) fazem o navegador recusar qualquer outro endereço. A última imagem e as palavras ficam neste navegador até você esquecê-las. Abra a página pela segunda vez com a rede desligada: ela funciona do mesmo jeito.',
     source: 'Código-fonte',
     package: 'Pacote npm',
     license: 'Licença: MIT ou Apache 2.0',

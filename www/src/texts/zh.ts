@@ -234,6 +234,11 @@ export const zh: Texts = {
     'prompt-denoising': '剔除图中没有的词',
     'key-smoothing': '键平滑',
   },
+  update: {
+    ready: '此页面有新版本，重新加载后生效。',
+    reload: '重新加载',
+    later: '以后再说',
+  },
   about: {
     knows: '它认识什么',
     builtIn:
@@ -241,7 +246,7 @@ export const zh: Texts = {
     model: (name, license) => `当前模型是 ${name}，许可证为 ${license}。`,
     where: '您的文件去了哪里',
     nowhere:
-      '哪里也没去。模型就在此页面中运行，页面自身的规则（Content-Security-Policy）让浏览器拒绝其他一切地址。最后一张图片和单词保留在此浏览器中，直到您清除它们。模型加载后可以断开网络，页面照常工作。只有第一次输入模型没见过的词时，才需要获取文本编码器。',
+      '哪里也没去。模型就在此页面中运行，页面自身的规则（Content-Security-Policy）让浏览器拒绝其他一切地址。最后一张图片和单词保留在此浏览器中，直到您清除它们。第二次打开此页面时即使断开网络，也照常工作。',
     source: '源代码',
     package: 'npm 包',
     license: '许可证：MIT 或 Apache 2.0',

@@ -1,0 +1,67 @@
+/** The built page in stock Firefox, which puppeteer drives by WebDriver BiDi: on the CPU, kept, and offline. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import puppeteer from 'puppeteer-core';
+import { firefox } from '../../scripts/lib.mjs';
+import { plainSite, scene } from './plain-site.mjs';
+
+const program = firefox();
+const options = { skip: !program && 'there is no Firefox here' };
+
+let site;
+let browser;
+let page;
+before(async () => {
+  if (!program) return;
+  site = await plainSite();
+  browser = await puppeteer.launch({ browser: 'firefox', executablePath: program });
+  page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
+});
+after(async () => {
+  await browser?.close();
+  site?.close();
+  site?.remove();
+});
+
+/** Waits until a function of the page, given the words, is true. */
+const until = (body, ...given) => page.waitForFunction(body, { polling: 100 }, ...given);
+
+const legend = (words) =>
+  until((wanted) => {
+    const shown = [...document.querySelectorAll('#legend .row:not(.rest) .name')];
+    const { state } = document.querySelector('#stage').dataset;
+    return shown.map((row) => row.textContent).join() === wanted.join() && state === 'done';
+  }, words);
+
+async function segmentScene() {
+  await page.waitForSelector('.sample');
+  await page.click('.sample');
+  await legend(scene.words);
+  const device = await page.$eval('#device', (line) => line.textContent);
+  assert.match(device, /CPU/);
+}
+
+test('a scene is segmented on the CPU, and the page is kept', options, async () => {
+  await page.goto(site.url);
+  await segmentScene();
+  await until(async () => {
+    const names = (await caches.keys()).filter((name) => name.startsWith('wordmask-page '));
+    const lists = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+    return lists.flat().some(({ url }) => url.endsWith('.wasm'));
+  });
+});
+
+test(
+  'without the network the page opens isolated, and understands new words',
+  options,
+  async () => {
+    await until(async () => (await navigator.serviceWorker.ready).active.state === 'activated');
+    site.close();
+    await page.reload();
+    assert.equal(await page.evaluate(() => crossOriginIsolated), true);
+    await segmentScene();
+    await page.type('#word', 'green giraffe\n');
+    await legend([...scene.words, 'green giraffe']);
+  },
+);
