@@ -245,7 +245,7 @@ async function buildWww() {
     outdir: pageDir,
     // The texts of each language are fetched only where they are read.
     splitting: true,
-    chunkNames: 'texts/[name]-[hash]',
+    chunkNames: 'parts/[name]-[hash]',
     minify: true,
     sourcemap: true,
   });

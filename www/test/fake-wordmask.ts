@@ -10,6 +10,7 @@ import type {
   Device,
   EncodeOptions,
   ImportOptions,
+  Knowledge,
   LoadOptions,
   Methods,
   ModelSource,
@@ -86,6 +87,8 @@ const doodle: BundleInfo = {
   source: 'fake',
   description: 'It was trained on drawn scenes of simple shapes on plain grounds.',
   scheme: 'q8',
+  pictures: 'photographs',
+  vocabulary: [],
 };
 
 const STORE = 'fake-models';
@@ -168,6 +171,12 @@ export class Segmenter {
         ? 'The CPU was chosen: the only WebGPU adapter is a software one.'
         : undefined,
     );
+  }
+
+  /** Nonsense is what it does not know, and it takes that for `sun`. */
+  knows(word: string): Knowledge {
+    const known = !word.startsWith('blorb');
+    return { known, nearest: known || word === 'blorb' ? null : 'sun' };
   }
 
   async encode(file: File, options: EncodeOptions): Promise<Picture> {
@@ -309,7 +318,7 @@ class Masks {
         color,
         pixels,
         fraction: pixels / this.labels.length,
-        score: pixels === 0 ? 0 : 0.71,
+        score: pixels === 0 ? null : 0.71,
       };
     });
   }

@@ -179,7 +179,9 @@ impl Origin {
                 ..source
             },
             picture_size: args.picture_size.or(entry.map(|e| e.picture_size)),
-            background: background_words(&args.background)?,
+            background: names(&args.background)?,
+            pictures: args.pictures,
+            vocabulary: names(&args.vocabulary)?,
             pipeline: args.pipeline.as_ref().map(ToString::to_string),
         };
         Ok(Self {
@@ -289,7 +291,7 @@ impl<'a> Report<'a> {
     }
 }
 
-fn background_words(given: &[String]) -> Result<Vec<String>> {
+fn names(given: &[String]) -> Result<Vec<String>> {
     if given.is_empty() {
         return Ok(Vec::new());
     }

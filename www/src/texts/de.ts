@@ -40,7 +40,8 @@ export const de: Texts = {
   },
   photos: {
     title: 'Dieses Modell kennt Zeichnungen, keine Fotos.',
-    text: 'Was es über dieses Bild sagt, bedeutet wenig. Deshalb fehlen die Werte.',
+    text: 'Was es über ein Foto sagt, bedeutet wenig. Deshalb fehlen die Werte.',
+    made: 'Die Masken sind geraten: Das Modell kennt keine Fotos.',
     get: 'Ein Modell für Fotos holen',
   },
   camera: {
@@ -59,7 +60,6 @@ export const de: Texts = {
   kept: {
     note: 'Bild und Wörter bleiben für den nächsten Besuch in diesem Browser.',
     forget: 'Vergessen',
-    forgotten: 'Bild und Wörter sind vergessen.',
   },
   status: {
     start: 'Die Seite lädt …',
@@ -95,7 +95,6 @@ export const de: Texts = {
     gpu: 'Gerechnet vom Grafikchip dieses Geräts',
     encoded: (time) => `Bild gelesen in ${time}`,
     masks: (time) => `Masken in ${time}`,
-    details: 'Details',
   },
   engine: {
     input: 'Damit lässt sich nichts anfangen. Im englischen Wortlaut:',
@@ -188,6 +187,8 @@ export const de: Texts = {
     importedNow: (name) => `${name} wurde importiert.`,
     cancelled: 'Der Import wurde abgebrochen. Nichts davon wurde behalten.',
     busy: 'Es wird schon ein Modell importiert. Warten Sie, oder brechen Sie den Import ab.',
+    notHere:
+      'Das Modell in der Adresse gibt es in diesem Browser nicht. Es wird das eingebaute Modell benutzt.',
     elsewhere:
       'Das Modell in der Adresse liegt auf einer anderen Website, und diese Seite greift auf keine andere zu. Es wird das eingebaute Modell benutzt.',
   },

@@ -39,7 +39,8 @@ export const es: Texts = {
   },
   photos: {
     title: 'Este modelo conoce dibujos, no fotografías.',
-    text: 'Lo que dice de esta imagen significa poco; por eso no se muestran puntuaciones.',
+    text: 'Lo que dice de una foto significa poco; por eso no se muestran puntuaciones.',
+    made: 'Las máscaras son una suposición: el modelo no conoce fotografías.',
     get: 'Obtener un modelo para fotos',
   },
   camera: {
@@ -58,7 +59,6 @@ export const es: Texts = {
   kept: {
     note: 'La imagen y las palabras se quedan en este navegador para tu próxima visita.',
     forget: 'Olvidarlas',
-    forgotten: 'La imagen y las palabras se han olvidado.',
   },
   status: {
     start: 'Cargando la página…',
@@ -94,7 +94,6 @@ export const es: Texts = {
     gpu: 'Calculado por el chip gráfico de este dispositivo',
     encoded: (time) => `imagen leída en ${time}`,
     masks: (time) => `máscaras en ${time}`,
-    details: 'Detalles',
   },
   engine: {
     input: 'Estos datos no sirven. En inglés:',
@@ -187,6 +186,7 @@ export const es: Texts = {
     importedNow: (name) => `${name} se ha importado.`,
     cancelled: 'La importación se canceló. No se guardó nada.',
     busy: 'Ya se está importando un modelo. Espera o cancela esa importación.',
+    notHere: 'El modelo de la dirección no está en este navegador. Se usa el modelo integrado.',
     elsewhere:
       'El modelo de la dirección está en otro sitio, y esta página no contacta con ninguno. Se usa el modelo integrado.',
   },

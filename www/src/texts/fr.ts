@@ -39,7 +39,8 @@ export const fr: Texts = {
   },
   photos: {
     title: 'Ce modèle connaît les dessins, pas les photos.',
-    text: 'Ce qu’il dit de cette image a peu de sens ; les scores ne sont donc pas affichés.',
+    text: 'Ce qu’il dit d’une photo a peu de sens ; les scores ne sont donc pas affichés.',
+    made: 'Les masques sont devinés : le modèle ne connaît pas les photos.',
     get: 'Obtenir un modèle pour photos',
   },
   camera: {
@@ -58,7 +59,6 @@ export const fr: Texts = {
   kept: {
     note: 'L’image et les mots restent dans ce navigateur pour votre prochaine visite.',
     forget: 'Les oublier',
-    forgotten: 'L’image et les mots sont oubliés.',
   },
   status: {
     start: 'Chargement de la page…',
@@ -94,7 +94,6 @@ export const fr: Texts = {
     gpu: 'Calculé par la puce graphique de cet appareil',
     encoded: (time) => `image lue en ${time}`,
     masks: (time) => `masques en ${time}`,
-    details: 'Détails',
   },
   engine: {
     input: 'Ces données ne conviennent pas. En anglais :',
@@ -187,6 +186,8 @@ export const fr: Texts = {
     importedNow: (name) => `${name} a été importé.`,
     cancelled: 'L’importation a été annulée. Rien n’en a été conservé.',
     busy: 'Une importation est déjà en cours. Attendez-la, ou annulez-la d’abord.',
+    notHere:
+      'Le modèle indiqué dans l’adresse n’est pas dans ce navigateur. Le modèle intégré est utilisé.',
     elsewhere:
       'Le modèle indiqué dans l’adresse se trouve sur un autre site, et cette page n’en contacte aucun. Le modèle intégré est utilisé.',
   },
