@@ -325,7 +325,12 @@ connectOptions(store);
 listenForFiles(take, (text) => status.alert(text));
 void loadSamples().then(({ scenes, words }) => {
   chips.known(words);
-  showSamples(scenes, (picture, { words }) => void open(picture, { words, scene: true }));
+  const shown = showSamples(scenes, (picture, { words: own }) => {
+    void open(picture, { words: own, scene: true });
+  });
+  store.subscribe((now, before) => {
+    if (now.language !== before.language) shown.renew();
+  });
 });
 if (address.refused) status.alert(t.models.elsewhere);
 void models.ready.then(async () => {

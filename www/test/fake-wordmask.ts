@@ -164,8 +164,10 @@ export class Segmenter {
     }
     if (device === 'webgpu')
       throw new WordmaskError('device', 'This browser offers no WebGPU adapter. Choose the CPU.');
+    // A model that lies under this name knows no photographs.
+    const drawn = String(model).includes('/drawings/') && { pictures: 'drawings' as const };
     return new Segmenter(
-      info,
+      { ...info, ...drawn },
       'cpu',
       device === 'auto'
         ? 'The CPU was chosen: the only WebGPU adapter is a software one.'

@@ -230,6 +230,9 @@ pub(crate) struct Scenes {
     /// Captioned windows of each scene, for training.
     #[arg(long, default_value_t = 0)]
     pub(crate) views: u32,
+    /// How many times as long the sides are as those of scenes to train on.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..=8))]
+    pub(crate) scale: u32,
     /// Where the files go; made if it is not there.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,

@@ -61,6 +61,15 @@ export const de: Texts = {
     note: 'Bild und Wörter bleiben für den nächsten Besuch in diesem Browser.',
     forget: 'Vergessen',
   },
+  scenes: {
+    'scene-1':
+      'Eine braune Schildkröte, ein gestreifter Pilz, ein rosa Herz und ein grüner Schirm im Schnee',
+    'scene-2': 'Ein grüner Baum auf einer Wiese, mit einem rosa und einem schwarzen Herz',
+    'scene-3': 'Ein gestreifter Mond und ein kariertes Auto über Wasser und ein grüner Kreis',
+    'scene-4': 'Ein orangefarbener Apfel am Himmel über Wasser und ein gepunktetes lila Auto',
+    'scene-5': 'Eine grüne Schildkröte und ein brauner Pilz auf Holzboden vor einer Backsteinmauer',
+    'scene-6': 'Ein großes rosa Herz auf einer Straße und ein kleines rotes am Himmel',
+  },
   status: {
     start: 'Die Seite lädt …',
     ready: 'Bereit für ein Bild.',

@@ -69,6 +69,15 @@ export const en = {
     note: 'Picture and words stay in this browser for your next visit.',
     forget: 'Forget them',
   },
+  /** What is to be seen in the scenes to try. */
+  scenes: {
+    'scene-1': 'A brown turtle, a striped mushroom, a pink heart and a green umbrella in the snow',
+    'scene-2': 'A green tree on a meadow, with a pink and a black heart',
+    'scene-3': 'A striped moon and a checked car over water, and a green circle',
+    'scene-4': 'An orange apple in the sky above water, and a dotted purple car',
+    'scene-5': 'A green turtle and a brown mushroom on a wooden floor before a brick wall',
+    'scene-6': 'A large pink heart on a road and a small red one in the sky',
+  },
   status: {
     start: 'Loading the page…',
     ready: 'Ready for a picture.',

@@ -60,6 +60,16 @@ export const es: Texts = {
     note: 'La imagen y las palabras se quedan en este navegador para tu próxima visita.',
     forget: 'Olvidarlas',
   },
+  scenes: {
+    'scene-1':
+      'Una tortuga marrón, una seta a rayas, un corazón rosa y un paraguas verde en la nieve',
+    'scene-2': 'Un árbol verde en un prado, con un corazón rosa y otro negro',
+    'scene-3': 'Una luna a rayas y un coche a cuadros sobre el agua, y un círculo verde',
+    'scene-4': 'Una manzana naranja en el cielo sobre el agua, y un coche morado a lunares',
+    'scene-5':
+      'Una tortuga verde y una seta marrón en un suelo de madera ante una pared de ladrillos',
+    'scene-6': 'Un gran corazón rosa en una carretera y uno pequeño rojo en el cielo',
+  },
   status: {
     start: 'Cargando la página…',
     ready: 'Listo para una imagen.',

@@ -60,6 +60,15 @@ export const fr: Texts = {
     note: 'L’image et les mots restent dans ce navigateur pour votre prochaine visite.',
     forget: 'Les oublier',
   },
+  scenes: {
+    'scene-1':
+      'Une tortue brune, un champignon rayé, un cœur rose et un parapluie vert dans la neige',
+    'scene-2': 'Un arbre vert dans un pré, avec un cœur rose et un cœur noir',
+    'scene-3': 'Une lune rayée et une voiture à carreaux au-dessus de l’eau, et un cercle vert',
+    'scene-4': 'Une pomme orange dans le ciel au-dessus de l’eau, et une voiture violette à pois',
+    'scene-5': 'Une tortue verte et un champignon brun sur un plancher devant un mur de briques',
+    'scene-6': 'Un grand cœur rose sur une route et un petit cœur rouge dans le ciel',
+  },
   status: {
     start: 'Chargement de la page…',
     ready: 'Prêt à recevoir une image.',

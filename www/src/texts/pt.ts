@@ -60,6 +60,16 @@ export const pt: Texts = {
     note: 'A imagem e as palavras ficam neste navegador para a sua próxima visita.',
     forget: 'Esquecer',
   },
+  scenes: {
+    'scene-1':
+      'Uma tartaruga marrom, um cogumelo listrado, um coração rosa e um guarda-chuva verde na neve',
+    'scene-2': 'Uma árvore verde em um campo, com um coração rosa e um preto',
+    'scene-3': 'Uma lua listrada e um carro xadrez sobre a água, e um círculo verde',
+    'scene-4': 'Uma maçã laranja no céu sobre a água, e um carro roxo de bolinhas',
+    'scene-5':
+      'Uma tartaruga verde e um cogumelo marrom em um piso de madeira diante de um muro de tijolos',
+    'scene-6': 'Um grande coração rosa em uma estrada e um pequeno vermelho no céu',
+  },
   status: {
     start: 'Carregando a página…',
     ready: 'Pronto para uma imagem.',
