@@ -66,7 +66,8 @@ export function createChips(store: Store): Chips {
     const mark = make('button', 'mark', t.words.nearest(nearest));
     mark.type = 'button';
     mark.title = title;
-    mark.setAttribute('aria-label', `${title} ${t.words.replace(shorten(word), nearest)}`);
+    const action = t.words.replace(shorten(word), nearest);
+    mark.setAttribute('aria-label', `${mark.textContent} ${action}`);
     mark.addEventListener('click', () => {
       store.dispatch({ type: 'replace', word, by: nearest });
       input.focus();

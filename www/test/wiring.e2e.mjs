@@ -3,10 +3,8 @@
  * colours by name: what the page does with words, pictures, errors and views, exactly and fast.
  */
 import assert from 'node:assert/strict';
-import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import {
   alertText,
   chips,
@@ -20,6 +18,7 @@ import {
   rest,
   site,
 } from './browser.mjs';
+import { buildFakePage } from './fake-page.mjs';
 
 const www = fileURLToPath(new URL('..', import.meta.url));
 const SKY = [150, 205, 240];
@@ -31,21 +30,7 @@ const meadow = png(100, 80, (x, y) => {
   return x >= 10 && x < 26 && y >= 10 && y < 20 ? SUN : SKY;
 });
 
-const here = site(async (folder) => {
-  for (const name of ['index.html', 'icon.svg']) {
-    cpSync(join(www, name), join(folder, name));
-  }
-  await build({
-    entryPoints: [join(www, 'src/main.ts'), join(www, 'src/style.css')],
-    outdir: folder,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    target: 'es2022',
-    alias: { wordmask: join(www, 'test/fake-wordmask.ts') },
-    logLevel: 'error',
-  });
-});
+const here = site(buildFakePage);
 const { pageTest } = here;
 
 async function type(page, ...words) {
