@@ -26,6 +26,8 @@ import { Work } from './work.js';
 
 /** Long enough to type the next letter of a threshold or click two suggestions, short enough to feel immediate. */
 const PAUSE_MS = 250;
+/** Where the picture stays on a phone, in CSS pixels; as in `layout.css`. */
+const SIGHT_TOP = 8;
 /** How many classes are read out when masks are ready. */
 const SPOKEN_CLASSES = 6;
 
@@ -274,7 +276,9 @@ async function open(
 
 /** Where picture and words lie below each other, the picture goes to the top, and the words follow it. */
 function bringIntoSight(): void {
-  if (matchMedia('(max-width: 879px)').matches) stageBox.scrollIntoView({ block: 'start' });
+  if (!matchMedia('(max-width: 879px)').matches) return;
+  // By hand: `scrollIntoView` keeps room for the picture itself.
+  scrollBy({ top: stageBox.getBoundingClientRect().top - SIGHT_TOP });
 }
 
 /** Goes on with the picture and the words of an earlier visit. */

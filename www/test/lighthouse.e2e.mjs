@@ -5,25 +5,24 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { launch } from 'chrome-launcher';
 import lighthouse, { desktopConfig } from 'lighthouse';
-import { chromium } from 'playwright-core';
-import { chromiumFlags, chromium as findChromium } from '../../scripts/lib.mjs';
+import { chromium, chromiumFlags } from '../../scripts/lib.mjs';
 import { serve } from '../../scripts/serve.mjs';
 
 const PERFORMANCE = 0.9;
-const PORT = 9333;
 
 let server;
 let browser;
 
 before(async () => {
   server = await serve(fileURLToPath(new URL('../dist', import.meta.url)), { port: 0 });
-  const args = [...chromiumFlags, `--remote-debugging-port=${PORT}`];
-  browser = await chromium.launch({ executablePath: await findChromium(), args });
+  const chromeFlags = ['--headless=new', ...chromiumFlags];
+  browser = await launch({ chromePath: await chromium(), chromeFlags });
 });
 
 after(async () => {
-  await browser?.close();
+  browser?.kill();
   await server?.close();
 });
 
@@ -32,7 +31,7 @@ for (const [where, config] of [
   ['a phone', undefined],
 ]) {
   test(`Lighthouse finds nothing to better on ${where}`, async () => {
-    const flags = { port: PORT, output: 'json', logLevel: 'error' };
+    const flags = { port: browser.port, output: 'json', logLevel: 'error' };
     const { lhr } = await lighthouse(server.url, flags, config);
     const { performance, ...others } = Object.fromEntries(
       Object.values(lhr.categories).map(({ id, score }) => [id, score]),

@@ -874,7 +874,7 @@ async function withScene(page, words = ['sky', 'sun']) {
   await page.reload();
 }
 
-const drawings = { query: '?model=models/drawings/' };
+const drawings = { query: '?model=models/drawings/', viewport: { width: 1280, height: 600 } };
 pageTest(
   'a photograph in a model of drawings gets a notice and no scores',
   drawings,
@@ -898,6 +898,9 @@ pageTest(
     await named(page);
     assert.deepEqual(await page.locator('#naming-list .score').allTextContents(), ['', '']);
     await page.keyboard.press('Escape');
+    for (const part of ['#canvas', '#photos-get', '#phase']) {
+      assert.ok(await inSight(page, part), part);
+    }
     await page.locator('#photos-get').click();
     assert.ok(await page.locator('#models').evaluate((menu) => menu.open));
   },
@@ -1010,6 +1013,10 @@ pageTest('on a phone the picture stays in sight beside 40 words', small, async (
   await type(page, words.join(','));
   await legend(page, ['sky', ...words]);
   for (const part of ['#canvas', '#word']) assert.ok(await inSight(page, part), part);
+  assert.equal(
+    await page.locator('#stage').evaluate((stage) => stage.getBoundingClientRect().top),
+    8,
+  );
   await page.locator('#legend input').last().scrollIntoViewIfNeeded();
   await page.locator('#legend input').last().uncheck();
   assert.ok(await inSight(page, '#canvas'));
