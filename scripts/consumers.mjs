@@ -141,7 +141,10 @@ async function use(row, folder, opened) {
 
 async function inRuntime({ runtime, script }, folder) {
   cpSync(join(root, 'weights', 'doodle'), join(folder, 'model'), { recursive: true });
-  cpSync(join(root, 'www', 'samples', 'scene-1.png'), join(folder, 'scene-1.png'));
+  cpSync(
+    join(root, 'tests', 'fixtures', 'scenes', 'heart-and-cup.png'),
+    join(folder, 'scene-1.png'),
+  );
   const text = await shell(folder, [...runtime, script]);
   return { where: 'runtime', answer: JSON.parse(text.trim().split('\n').at(-1)) };
 }
@@ -200,7 +203,7 @@ async function driven(site, opened) {
   page.setDefaultTimeout(patience);
   try {
     await page.getByLabel('Words').fill('heart, cup, grass');
-    const scene = join(root, 'www', 'samples', 'scene-1.png');
+    const scene = join(root, 'tests', 'fixtures', 'scenes', 'heart-and-cup.png');
     await page.locator('input[type=file]').setInputFiles(scene);
     await page.getByRole('listitem').filter({ hasText: 'heart' }).first().waitFor();
     await page.locator('word-mask').getByRole('listitem').filter({ hasText: 'cup' }).waitFor();

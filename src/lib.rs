@@ -23,7 +23,7 @@
 //! use wordmask::Segmenter;
 //!
 //! let segmenter = Segmenter::load(&mut Bundle::built_in()?, Preference::Cpu).await?;
-//! let picture = Picture::decode(include_bytes!("../www/samples/scene-1.png"))?;
+//! let picture = Picture::decode(include_bytes!("../tests/fixtures/scenes/heart-and-cup.png"))?;
 //! let image = segmenter.encode(picture, &EncodeOptions::default(), &mut NoProgress).await?;
 //!
 //! let words = parse_line("cat, house, tree")?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use pollster::block_on;
 use wordmask::Segmenter;
 use wordmask::bundle::{
-    Bundle, BundleMetadata, BundleWriter, Manifest, Part, Source, finish, write,
+    Bundle, BundleMetadata, BundleWriter, Manifest, Part, Pictures, Source, finish, write,
 };
 use wordmask::dense::Method;
 use wordmask::device::Preference;
@@ -49,6 +49,8 @@ fn bundle(scheme: Scheme, guide: Option<PublishedGuide>) -> (tempfile::TempDir, 
         },
         picture_size: None,
         background: vec![],
+        pictures: Pictures::default(),
+        vocabulary: vec![],
         pipeline: None,
     };
     let mut writer = BundleWriter::new(

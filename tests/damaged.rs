@@ -13,7 +13,9 @@ use std::sync::OnceLock;
 use half::f16;
 use pollster::block_on;
 use serde_json::{Value, json};
-use wordmask::bundle::{Bundle, BundleMetadata, BundleWriter, FileEntry, Source, manifest_json};
+use wordmask::bundle::{
+    Bundle, BundleMetadata, BundleWriter, FileEntry, Pictures, Source, manifest_json,
+};
 use wordmask::device::Preference;
 use wordmask::image::Picture;
 use wordmask::import::{Directory, Published};
@@ -61,6 +63,8 @@ impl Files {
             },
             picture_size: None,
             background: vec![],
+            pictures: Pictures::default(),
+            vocabulary: vec![],
             pipeline: None,
         };
         let mut writer = BundleWriter::new(published().into(), None, scheme, about, &[]);

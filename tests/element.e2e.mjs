@@ -8,7 +8,8 @@ import { site } from '../www/test/browser.mjs';
 const here = site((folder) => {
   cpSync(join(root, 'pkg/dist'), join(folder, 'pkg'), { recursive: true });
   cpSync(join(root, 'weights/doodle'), join(folder, 'doodle'), { recursive: true });
-  cpSync(join(root, 'www/samples'), join(folder, 'samples'), { recursive: true });
+  const scene = join(root, 'tests/fixtures/scenes/heart-and-cup.png');
+  cpSync(scene, join(folder, 'samples/scene-1.png'));
 });
 
 /** Counts workers, loads the element, and gives the page what the tests use. */

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use parity::{Answers, Compared, Network, compare_network};
 use pollster::block_on;
-use wordmask::bundle::{Bundle, BundleMetadata, BundleWriter, Source, manifest_json};
+use wordmask::bundle::{Bundle, BundleMetadata, BundleWriter, Pictures, Source, manifest_json};
 use wordmask::import::{Directory, Published};
 use wordmask::quant::Scheme;
 
@@ -121,6 +121,8 @@ fn bundled(model: Published) -> Bundle {
         },
         picture_size: None,
         background: vec![],
+        pictures: Pictures::default(),
+        vocabulary: vec![],
         pipeline: None,
     };
     let mut writer = BundleWriter::new(model.into(), None, Scheme::F32, about, &[]);

@@ -11,6 +11,10 @@ export interface BundleInfo {
   description: string;
   /** How the weights are quantised: `f32`, `f16`, `q8` or `q4`. */
   scheme: string;
+  /** What pictures it has seen: photographs, perhaps with others among them, or drawings alone. */
+  pictures: 'photographs' | 'drawings';
+  /** Every name that it has learned, where those are few; empty where it reads language in general. */
+  vocabulary: string[];
 }
 
 /** How weights are stored: floats, int8 by output channel, or int4 in blocks of 32. */
@@ -71,8 +75,17 @@ export interface ClassSummary {
   pixels: number;
   /** The same as a part of the whole picture, 0 to 1. */
   fraction: number;
-  /** How sure the model is of these pixels, 0 to 1. */
-  score: number;
+  /**
+   * How sure the model is of these pixels, 0 to 1: the mean over them of the probability that the
+   * class has among the words and the background. `null` for a class without pixels.
+   */
+  score: number | null;
+}
+
+/** The largest picture that the engine takes. */
+export interface LargestPicture {
+  pixels: number;
+  side: number;
 }
 
 /** One file of a bundle, as its manifest lists it. */
@@ -148,6 +161,7 @@ export interface Engine {
   device(): Device;
   info(): BundleInfo;
   methods(): Methods;
+  largestPicture(): LargestPicture;
   encode(
     bytes: Uint8Array,
     options: EngineEncodeOptions,

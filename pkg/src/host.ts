@@ -119,6 +119,7 @@ export class Host {
       device: this.#device,
       info: this.#engine.info(),
       methods: this.#engine.methods(),
+      largestPicture: this.#engine.largestPicture(),
       manifest,
       cached: source.kept,
     };

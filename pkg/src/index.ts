@@ -31,3 +31,4 @@ export type { SegmentOptions } from './segment-options.js';
 export type { Segmentation, Timing } from './segmentation.js';
 export { type ModelSource, Segmenter } from './segmenter.js';
 export type { PictureSource } from './source.js';
+export type { Knowledge } from './vocabulary.js';

@@ -29,9 +29,10 @@ interface StoredRecord extends MadeModel {
   imported: number;
 }
 
-/** A record of the first version, which calls the description `knows`. */
-type FirstRecord = Omit<StoredRecord, 'info'> & {
-  info: Omit<BundleInfo, 'description'> & { knows: string };
+/** A record of an earlier version: the first calls the description `knows`, and some say less. */
+type EarlierRecord = Omit<StoredRecord, 'info'> & {
+  info: Omit<BundleInfo, 'description' | 'pictures' | 'vocabulary'> &
+    Partial<BundleInfo> & { knows?: string };
 };
 
 const cacheName = 'wordmask-models-1';
@@ -161,7 +162,7 @@ export class ModelStore {
   async #record(id: string): Promise<StoredRecord | undefined> {
     const response = await (await this.#cache()).match(models + id);
     // Written whole and by this module alone, so it is what it was.
-    return response && current((await response.json()) as StoredRecord | FirstRecord);
+    return response && current((await response.json()) as StoredRecord | EarlierRecord);
   }
 
   async #readable(): Promise<boolean> {
@@ -242,10 +243,14 @@ function described(id: string, { info, files, imported }: StoredRecord): StoredM
   return { id, ...info, bytes, imported: new Date(imported) };
 }
 
-function current(record: StoredRecord | FirstRecord): StoredRecord {
-  if (!('knows' in record.info)) return record as StoredRecord;
-  const { knows: description, ...info } = record.info;
-  return { ...record, info: { ...info, description } };
+function current(record: EarlierRecord): StoredRecord {
+  const { knows = '', ...info } = record.info;
+  const unsaid = {
+    description: knows,
+    pictures: 'photographs' as const,
+    vocabulary: [] as string[],
+  };
+  return { ...record, info: { ...unsaid, ...info } };
 }
 
 function hex(digest: ArrayBuffer): string {

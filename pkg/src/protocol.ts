@@ -6,6 +6,7 @@ import type {
   Device,
   EngineMask,
   EngineSegmentOptions,
+  LargestPicture,
   Methods,
   NamedScore,
   Scheme,
@@ -15,7 +16,7 @@ import type { MadeModel } from './models.js';
 import type { CheckedEncode, DeviceChoice, Progress } from './options.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 /** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
 export interface PictureData {
@@ -59,6 +60,7 @@ export interface Calls {
       device: Device;
       info: BundleInfo;
       methods: Methods;
+      largestPicture: LargestPicture;
       manifest: string;
       cached: boolean;
     };

@@ -10,6 +10,7 @@ import { absolute, enginePlace } from './places.js';
 import type { CallRequest, Place } from './protocol.js';
 import { decodedByBrowser, fileName, type PictureSource, pictureData } from './source.js';
 import { startWorker } from './start.js';
+import { type Knowledge, lookUp } from './vocabulary.js';
 
 /**
  * What can be loaded: the directory of a bundle or the address of its `wordmask.json`, relative to
@@ -61,7 +62,18 @@ export class Segmenter {
 
   /** The model, for showing to people. */
   get info(): BundleInfo {
-    return { ...this.#bridge.loaded.info };
+    const { info } = this.#bridge.loaded;
+    return { ...info, vocabulary: [...info.vocabulary] };
+  }
+
+  /**
+   * Whether the model has learned a word, as far as it can tell: the built-in model has learned few,
+   * and answers others with nonsense; a CLIP for photographs reads language in general.
+   *
+   * @param word As for `segment`: `tv/monitor` is known if one of the names is.
+   */
+  knows(word: string): Knowledge {
+    return lookUp(this.#bridge.loaded.info.vocabulary, word);
   }
 
   /** What `segment` does where it is not told; differs by device. */
@@ -86,7 +98,8 @@ export class Segmenter {
   async encode(source: PictureSource, options?: EncodeOptions): Promise<EncodedPicture> {
     const { engine, signal, onProgress } = checkEncode(options);
     signal?.throwIfAborted();
-    const data = await abortable(pictureData(source), signal);
+    const largest = this.#bridge.loaded.largestPicture;
+    const data = await abortable(pictureData(source, largest), signal);
     const bridge = this.#bridge;
     const picture = bridge.newHandle();
     const request: CallRequest<'encode'> = { kind: 'encode', picture, data, options: engine };
@@ -96,7 +109,7 @@ export class Segmenter {
     const answer = await run().catch(async (error: unknown) => {
       const isFile = data.size === undefined;
       if (!isFile || codeOf(error) !== 'unsupported') throw error;
-      request.data = await abortable(decodedByBrowser(data.blob, error), signal);
+      request.data = await abortable(decodedByBrowser(data.blob, error, largest), signal);
       return run();
     });
     const resident = new Resident(bridge, picture, async (home) => {

@@ -1,3 +1,4 @@
+import type { LargestPicture } from './engine.js';
 import { messageOf, WordmaskError } from './errors.js';
 import type { PictureData } from './protocol.js';
 
@@ -12,10 +13,12 @@ export type PictureSource =
   | HTMLCanvasElement
   | OffscreenCanvas;
 
-const fileLimit = 100_000_000;
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
 
-/** The largest picture that the engine takes (`src/image/mod.rs`); a test compares the two. */
-export const largestPicture = { pixels: 64_000_000, side: 16_384 };
+const fileLimit = 100_000_000;
 
 /**
  * A picture as the engine takes it, in a `Blob` that lasts as long as the page: the picture may be
@@ -23,19 +26,22 @@ export const largestPicture = { pixels: 64_000_000, side: 16_384 };
  *
  * Files go to the engine as they are, so that every browser decodes them alike. Those that the
  * engine refuses as `unsupported` are for `decodedByBrowser`.
+ *
+ * @param largest What the engine takes. More is not drawn: the engine gets the size alone, and tells
+ *   that it is too much.
  */
-export async function pictureData(source: unknown): Promise<PictureData> {
+export async function pictureData(source: unknown, largest: LargestPicture): Promise<PictureData> {
   if (source instanceof Blob) return fromFile(source);
   if (source instanceof ArrayBuffer) return fromFile(new Blob([source]));
   if (source instanceof Uint8Array) return fromFile(new Blob([source.slice()]));
-  if (isA(source, globalThis.ImageData)) return fromImageData(source);
-  if (isA(source, globalThis.HTMLImageElement)) return fromImageElement(source);
+  if (isA(source, globalThis.ImageData)) return fromImageData(source, largest);
+  if (isA(source, globalThis.HTMLImageElement)) return fromImageElement(source, largest);
   if (
     isA(source, globalThis.ImageBitmap) ||
     isA(source, globalThis.HTMLCanvasElement) ||
     isA(source, globalThis.OffscreenCanvas)
   ) {
-    return drawn(source, source.width, source.height);
+    return drawn(source, source, largest);
   }
   throw input(
     'This cannot be read as a picture. Give a File or Blob, the bytes of a file, ImageData, an ImageBitmap, an image element or a canvas.',
@@ -68,7 +74,11 @@ async function fromFile(blob: Blob): Promise<PictureData> {
  * @param refusal What the engine said of it: what is thrown where the browser cannot decode it
  *   either, and outside browsers.
  */
-export async function decodedByBrowser(blob: Blob, refusal: unknown): Promise<PictureData> {
+export async function decodedByBrowser(
+  blob: Blob,
+  refusal: unknown,
+  largest: LargestPicture,
+): Promise<PictureData> {
   if (typeof createImageBitmap !== 'function' || !canDraw()) throw refusal;
   let bitmap: ImageBitmap | undefined;
   try {
@@ -76,22 +86,26 @@ export async function decodedByBrowser(blob: Blob, refusal: unknown): Promise<Pi
   } catch {
     // No bitmap: a drawing of lines perhaps, which is decoded as an element only.
   }
-  if (bitmap === undefined) return fromDrawing(blob, refusal);
+  if (bitmap === undefined) return fromDrawing(blob, refusal, largest);
   try {
-    return drawn(bitmap, bitmap.width, bitmap.height);
+    return drawn(bitmap, bitmap, largest);
   } finally {
     bitmap.close();
   }
 }
 
 /** An SVG at the size that it asks for. */
-async function fromDrawing(blob: Blob, refusal: unknown): Promise<PictureData> {
+async function fromDrawing(
+  blob: Blob,
+  refusal: unknown,
+  largest: LargestPicture,
+): Promise<PictureData> {
   if (blob.type !== 'image/svg+xml' || typeof Image !== 'function') throw refusal;
   const image = new Image();
   image.src = URL.createObjectURL(blob);
   try {
     await image.decode();
-    return drawn(image, image.naturalWidth, image.naturalHeight);
+    return drawn(image, { width: image.naturalWidth, height: image.naturalHeight }, largest);
   } catch {
     throw refusal;
   } finally {
@@ -99,23 +113,26 @@ async function fromDrawing(blob: Blob, refusal: unknown): Promise<PictureData> {
   }
 }
 
-async function fromImageData(image: ImageData): Promise<PictureData> {
+async function fromImageData(image: ImageData, largest: LargestPicture): Promise<PictureData> {
   const plain = image.data instanceof Uint8ClampedArray && (image.colorSpace ?? 'srgb') === 'srgb';
   if (plain) {
     const { width, height } = image;
     requirePixels(width, height);
-    const blob = new Blob(isTooLarge(width, height) ? [] : [image.data.slice()]);
+    const blob = new Blob(isTooLarge({ width, height }, largest) ? [] : [image.data.slice()]);
     return { blob, size: { width, height } };
   }
   const bitmap = await createImageBitmap(image);
   try {
-    return drawn(bitmap, bitmap.width, bitmap.height);
+    return drawn(bitmap, bitmap, largest);
   } finally {
     bitmap.close();
   }
 }
 
-async function fromImageElement(image: HTMLImageElement): Promise<PictureData> {
+async function fromImageElement(
+  image: HTMLImageElement,
+  largest: LargestPicture,
+): Promise<PictureData> {
   try {
     await image.decode();
   } catch (cause) {
@@ -124,14 +141,18 @@ async function fromImageElement(image: HTMLImageElement): Promise<PictureData> {
       cause,
     );
   }
-  return drawn(image, image.naturalWidth, image.naturalHeight);
+  return drawn(image, { width: image.naturalWidth, height: image.naturalHeight }, largest);
 }
 
 /** The pixels of anything that can be drawn, as sRGB. */
-function drawn(source: CanvasImageSource, width: number, height: number): PictureData {
+function drawn(
+  source: CanvasImageSource,
+  { width, height }: Size,
+  largest: LargestPicture,
+): PictureData {
   requirePixels(width, height);
   // Without its pixels: the engine looks at the size first, and tells what the largest is.
-  if (isTooLarge(width, height)) return { blob: new Blob(), size: { width, height } };
+  if (isTooLarge({ width, height }, largest)) return { blob: new Blob(), size: { width, height } };
   const context = canvas(width, height).getContext('2d', {
     colorSpace: 'srgb',
     willReadFrequently: true,
@@ -168,8 +189,8 @@ function requirePixels(width: number, height: number): void {
   if (width < 1 || height < 1) throw input('The picture has no pixels. Choose another one.');
 }
 
-function isTooLarge(width: number, height: number): boolean {
-  return Math.max(width, height) > largestPicture.side || width * height > largestPicture.pixels;
+function isTooLarge({ width, height }: Size, { side, pixels }: LargestPicture): boolean {
+  return Math.max(width, height) > side || width * height > pixels;
 }
 
 function input(message: string, cause?: unknown): WordmaskError {

@@ -310,6 +310,8 @@ const info = {
   source: 'here',
   description: 'Nothing.',
   scheme: 'q8',
+  pictures: 'drawings' as const,
+  vocabulary: ['cat', 'red'],
 };
 
 class FakeEngine implements Engine {
@@ -351,6 +353,10 @@ class FakeEngine implements Engine {
 
   info() {
     return info;
+  }
+
+  largestPicture() {
+    return { pixels: 6400, side: 160 };
   }
 
   methods(): Methods {

@@ -88,7 +88,7 @@ test('a model of the first version, which says what it knows, is listed with its
     .get(address ?? '')
     ?.clone()
     .json();
-  const { description: knows, ...info } = record.info;
+  const { description: knows, pictures, vocabulary, ...info } = record.info;
   models.entries.set(
     address ?? '',
     new Response(JSON.stringify({ ...record, info: { ...info, knows } })),
@@ -96,6 +96,8 @@ test('a model of the first version, which says what it knows, is listed with its
   const [model] = await listModels();
   assert.equal(model?.description, description);
   assert.ok(model && !('knows' in model));
+  assert.deepEqual([pictures, model.pictures], ['drawings', 'photographs']);
+  assert.deepEqual([vocabulary, model.vocabulary], [['cat', 'red'], []]);
 });
 
 test('the id is the hash of the manifest', async () => {

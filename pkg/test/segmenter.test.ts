@@ -57,6 +57,8 @@ test('a bundle loads without its text tower, with progress over what it gets', a
   const segmenter = await load({ onProgress: (progress) => seen.push(progress) });
   assert.deepEqual(segmenter.device, { kind: 'cpu', name: 'fake' });
   assert.equal(segmenter.info.name, 'small');
+  assert.ok(segmenter.knows('red cat').known);
+  assert.deepEqual(segmenter.knows('wild cat'), { known: false, nearest: 'cat' });
   assert.ok(segmenter.cached);
   assert.deepEqual(seen, [
     { phase: 'download', file: 'words-00.safetensors', loaded: 2, total: 6 },

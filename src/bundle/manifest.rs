@@ -163,6 +163,41 @@ pub struct Shard {
     pub tensors: Vec<Piece>,
 }
 
+/// What pictures a model has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pictures {
+    /// Photographs, perhaps with others among them.
+    #[default]
+    Photographs,
+    /// Drawings and no photographs.
+    Drawings,
+}
+
+impl Pictures {
+    #[allow(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the form that serde calls"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::str::FromStr for Pictures {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "photographs" => Ok(Self::Photographs),
+            "drawings" => Ok(Self::Drawings),
+            _ => Err(Error::input(format!(
+                "{name:?} is no kind of pictures. Choose photographs or drawings."
+            ))),
+        }
+    }
+}
+
 /// The manifest of a bundle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -192,6 +227,13 @@ pub struct Manifest {
     /// empty for the common names of photographs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub background: Vec<String>,
+    /// What pictures it has seen; left out for photographs.
+    #[serde(default, skip_serializing_if = "Pictures::is_default")]
+    pub pictures: Pictures,
+    /// Every name that the model has learned, where those are few; empty for a text tower of
+    /// general language. A phrase made of such names is known as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vocabulary: Vec<String>,
     /// The method and refinements that suit the model best, such as `maskclip+multi-scale+pamr`; left out for
     /// what suits CLIPs for photographs.
     #[serde(default, alias = "setting", skip_serializing_if = "Option::is_none")]
@@ -342,6 +384,8 @@ mod tests {
             scheme: Scheme::F32,
             picture_size: 32,
             background: vec![],
+            pictures: Pictures::Photographs,
+            vocabulary: vec![],
             pipeline: None,
             tokenizer: entry("tokenizer.json"),
             words: None,
@@ -357,6 +401,30 @@ mod tests {
     fn parse_reads_back_what_was_written() {
         let json = serde_json::to_vec(&manifest()).unwrap();
         assert_eq!(Manifest::parse(&json), Ok(manifest()));
+    }
+
+    #[test]
+    fn parse_takes_photographs_and_general_language_where_nothing_is_said() {
+        let text = serde_json::to_string(&manifest()).unwrap();
+        assert!(
+            !text.contains("pictures\"") && !text.contains("vocabulary\":[]"),
+            "{text}"
+        );
+        let drawn = Manifest {
+            pictures: Pictures::Drawings,
+            vocabulary: vec!["cat".into()],
+            ..manifest()
+        };
+        let json = serde_json::to_vec(&drawn).unwrap();
+        assert_eq!(Manifest::parse(&json), Ok(drawn));
+        for (name, kind) in [
+            ("photographs", Pictures::Photographs),
+            ("drawings", Pictures::Drawings),
+        ] {
+            assert_eq!(name.parse(), Ok(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), name);
+        }
+        assert!("paintings".parse::<Pictures>().is_err());
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod weights;
 mod words;
 mod write;
 
-pub use manifest::{FORMAT, FileEntry, Manifest, Part, Piece, Shard, Source, SourceFile};
+pub use manifest::{FORMAT, FileEntry, Manifest, Part, Pictures, Piece, Shard, Source, SourceFile};
 pub use weights::Bundle;
 pub use words::ReadyWords;
 pub use write::{

@@ -9,7 +9,7 @@ use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::layout::{Expected, expected, expected_guide};
-use super::manifest::{FORMAT, FileEntry, Manifest, Part, Piece, Shard, Source};
+use super::manifest::{FORMAT, FileEntry, Manifest, Part, Pictures, Piece, Shard, Source};
 #[cfg(feature = "cli")]
 use super::words::{ReadyWords, encode_words};
 use crate::clip::{ClipConfig, GuideConfig, VisionConfig};
@@ -65,6 +65,10 @@ pub struct BundleMetadata {
     pub picture_size: Option<u32>,
     /// [`Manifest::background`]
     pub background: Vec<String>,
+    /// [`Manifest::pictures`]
+    pub pictures: Pictures,
+    /// [`Manifest::vocabulary`]
+    pub vocabulary: Vec<String>,
     /// [`Manifest::pipeline`]
     pub pipeline: Option<String>,
 }
@@ -164,6 +168,8 @@ impl BundleWriter {
                 scheme,
                 picture_size,
                 background: about.background,
+                pictures: about.pictures,
+                vocabulary: about.vocabulary,
                 pipeline: about.pipeline,
                 tokenizer: FileEntry::new(TOKENIZER_FILE, &tokenizer),
                 words: None,

@@ -35,7 +35,7 @@ use serde::Serialize;
 pub use origin::Origin;
 
 use crate::bundle::{
-    Bundle, BundleMetadata, BundleWriter, Manifest, Part, ReadyWords, Source, TensorError,
+    Bundle, BundleMetadata, BundleWriter, Manifest, Part, Pictures, ReadyWords, Source, TensorError,
     add_words, finish, write,
 };
 use crate::calibrate::{Fidelity, Probe, blocks_to_keep};
@@ -90,6 +90,10 @@ pub struct ConvertOptions {
     pub picture_size: Option<u32>,
     /// [`Manifest::background`]
     pub background: Vec<String>,
+    /// [`Manifest::pictures`]
+    pub pictures: Pictures,
+    /// [`Manifest::vocabulary`]
+    pub vocabulary: Vec<String>,
     /// [`Manifest::pipeline`]
     pub pipeline: Option<Pipeline>,
     /// FOUND, to be stored beside the model.
@@ -129,6 +133,8 @@ impl ConvertOptions {
             },
             picture_size: self.picture_size.or(entry.map(|e| e.picture_size)),
             background: self.background.clone(),
+            pictures: self.pictures,
+            vocabulary: self.vocabulary.clone(),
             pipeline: self.pipeline.as_ref().map(ToString::to_string),
         }
     }

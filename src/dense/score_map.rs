@@ -242,6 +242,35 @@ impl ScoreMap {
         enlarge(self.class(class), &self.axes, width, height)
     }
 
+    /// For each class, the sum of its scores over the pixels that are labelled with it, the scores
+    /// interpolated bilinearly.
+    ///
+    /// # Shapes
+    ///
+    /// - `labels`: `[height, width]`, row-major, [`UNLABELLED`] where there is none
+    #[must_use]
+    pub fn sums_where_labelled(&self, labels: &[u8], width: usize) -> Vec<f64> {
+        let lines = Interpolation::new(labels.len() / width, &self.axes[0]);
+        let columns = Interpolation::new(width, &self.axes[1]);
+        let cols = self.axes[1].cells();
+        let mut row = vec![0.0; self.classes * cols];
+        let mut sums = vec![0.0; self.classes];
+        for (y, labels) in labels.chunks_exact(width).enumerate() {
+            for (class, scores) in row.chunks_exact_mut(cols).enumerate() {
+                lines.blend(self.class(class), y, scores);
+            }
+            for (x, &label) in labels.iter().enumerate() {
+                if usize::from(label) < self.classes && label != UNLABELLED {
+                    let scores = &row[usize::from(label) * cols..];
+                    let (left, right, weight) = columns.at(x);
+                    let score = scores[left] + (scores[right] - scores[left]) * weight;
+                    sums[usize::from(label)] += f64::from(score);
+                }
+            }
+        }
+        sums
+    }
+
     /// The same map on a grid that covers the picture exactly, interpolated bilinearly.
     #[must_use]
     pub fn resample(&self, grid: Grid) -> Self {
@@ -308,6 +337,16 @@ mod tests {
         let scores = map(3, 1, 3, vec![0.9, 0.1, 0.5, 0.1, 0.1, 0.49, 0.1, 0.9, 0.1]);
         assert_eq!(scores.label(3, 1, 2, 0.0), vec![0, UNLABELLED, 0]);
         assert_eq!(scores.label(3, 1, 2, 0.9), vec![0, UNLABELLED, UNLABELLED]);
+    }
+
+    #[test]
+    fn sums_where_labelled_leaves_out_the_pixels_of_others() {
+        // A ramp of four pixels, 0, 0.25, 0.75, 1, and its complement.
+        let scores = map(2, 1, 2, vec![0.0, 1.0, 1.0, 0.0]);
+        let sums = |labels: &[u8]| scores.sums_where_labelled(labels, 4);
+        assert_eq!(sums(&[1, 1, 0, 0]), vec![1.75, 1.75]);
+        assert_eq!(sums(&[UNLABELLED, UNLABELLED, 0, 1]), vec![0.75, 0.0]);
+        assert_eq!(sums(&[0; 8]), vec![4.0, 0.0]);
     }
 
     #[test]

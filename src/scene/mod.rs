@@ -90,12 +90,20 @@ pub struct Thing {
 /// Makes the scene of a seed.
 #[must_use]
 pub fn generate(seed: u64) -> Scene {
+    generate_scaled(seed, 1)
+}
+
+/// Makes the scene of a seed with so many times the pixels a side, for showing it to people.
+#[must_use]
+pub fn generate_scaled(seed: u64, scale: usize) -> Scene {
     let mut rng = Rng::new(seed);
     let (width, height) = frame(&mut rng);
+    let (width, height) = (width * scale, height * scale);
     let (grounds, horizon) = stage(width, height, &mut rng);
     let mut canvas = Canvas::new(width, height, &grounds, &horizon);
     let mut cast = place(width, height, &mut rng);
     for (index, actor) in cast.iter_mut().enumerate() {
+        actor.look.outline *= scale;
         actor.pixels = canvas.paint(index, &actor.look, &actor.pose);
     }
     let rgb = canvas.develop(&mut rng);

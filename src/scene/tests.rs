@@ -219,7 +219,7 @@ fn rng_stays_in_range() {
 fn write_dataset_reads_back() {
     let out = std::env::temp_dir().join(format!("wordmask-scenes-{}", std::process::id()));
     let mut done = Vec::new();
-    write_dataset(&out, 5, 2, 3, &mut |n| done.push(n)).expect("a temporary folder is writable");
+    write_dataset(&out, 5, 2, 3, 1, &mut |n| done.push(n)).expect("a temporary folder is writable");
     assert_eq!(done, [1, 2]);
     let scene = generate(6);
     let open = |folder: &str| {
@@ -246,7 +246,23 @@ fn write_dataset_reads_back() {
 fn write_dataset_into_an_unwritable_folder_is_an_io_error() {
     let file = std::env::temp_dir().join(format!("wordmask-file-{}", std::process::id()));
     std::fs::write(&file, b"in the way").expect("a temporary folder is writable");
-    let failed = write_dataset(&file, 0, 1, 0, &mut |_| ());
+    let failed = write_dataset(&file, 0, 1, 0, 1, &mut |_| ());
     std::fs::remove_file(&file).expect("the file was just written");
     assert_eq!(failed.map_err(|e| e.code()), Err("io"));
+}
+
+#[test]
+fn generate_scaled_shows_the_same_scene_in_more_pixels() {
+    for seed in [1, 6, 9] {
+        let (small, large) = (generate(seed), generate_scaled(seed, 3));
+        assert_eq!((large.width, large.height), (small.width * 3, small.height * 3));
+        let names = |scene: &Scene| -> Vec<_> { scene.things.iter().map(|t| t.name).collect() };
+        assert_eq!(names(&large), names(&small));
+        let alike = (0..small.truth.len()).filter(|&at| {
+            let (x, y) = (at % small.width, at / small.width);
+            large.truth[(3 * y + 1) * large.width + 3 * x + 1] == small.truth[at]
+        });
+        // Edges may fall to either side.
+        assert!(alike.count() * 100 > small.truth.len() * 97, "seed {seed}");
+    }
 }

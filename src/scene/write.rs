@@ -7,7 +7,7 @@ use std::path::Path;
 use image::ColorType;
 use serde::Serialize;
 
-use super::{Scene, SceneView, generate, views};
+use super::{Scene, SceneView, generate_scaled, views};
 use crate::{Error, Result};
 
 /// One line of `scenes.jsonl`.
@@ -30,6 +30,8 @@ struct Line<'a> {
 /// - `scenes.jsonl`: one object a scene: file, seed, size, things, grounds, captions and `count`
 ///   of captioned windows given by `views`.
 ///
+/// Sides are `scale` times as long as those that models are trained on.
+///
 /// `progress` is called with the number of scenes that are done.
 ///
 /// # Errors
@@ -41,6 +43,7 @@ pub fn write_dataset(
     seed: u64,
     count: u32,
     views: u32,
+    scale: usize,
     progress: &mut dyn FnMut(u32),
 ) -> Result<()> {
     let seeds = seed..seed.checked_add(u64::from(count)).ok_or_else(|| {
@@ -56,7 +59,7 @@ pub fn write_dataset(
     let list = out.join("scenes.jsonl");
     let mut lines = BufWriter::new(File::create(&list).map_err(|e| cannot_write(&list, &e))?);
     for (i, seed) in (0u32..).zip(seeds) {
-        let scene = generate(seed);
+        let scene = generate_scaled(seed, scale);
         let file = format!("{i:06}.png");
         save(&pictures.join(&file), &scene.rgb, &scene, ColorType::Rgb8)?;
         save(&masks.join(&file), &scene.truth, &scene, ColorType::L8)?;

@@ -23,8 +23,12 @@ pub struct ClassShare {
     pub pixels: u64,
     /// Their share of the picture, 0..=1.
     pub fraction: f64,
-    /// The largest probability that it reaches anywhere, 0..=1.
-    pub score: f32,
+    /// How sure the model is of it, 0..=1: the mean, over its pixels, of its probability among
+    /// the classes that were asked for and the background. `None` where no pixel has it.
+    ///
+    /// It compares the words of one question. What was not asked for has no part in it, so that a
+    /// single word without background has 1 whatever the picture shows.
+    pub score: Option<f32>,
 }
 
 /// The answer: a label for each pixel, and the scores behind it.
@@ -166,6 +170,8 @@ impl Segmentation {
 
 fn shares(labels: &LabelMap, legend: &Legend, probabilities: &ScoreMap) -> Vec<ClassShare> {
     let counts = labels.counts();
+    let width = labels.width() as usize;
+    let sums = probabilities.sums_where_labelled(labels.labels(), width);
     let pixels = labels.labels().len() as f64;
     legend
         .entries()
@@ -176,11 +182,9 @@ fn shares(labels: &LabelMap, legend: &Legend, probabilities: &ScoreMap) -> Vec<C
             color: entry.color,
             pixels: counts[class],
             fraction: counts[class] as f64 / pixels,
-            score: probabilities
-                .class(class)
-                .iter()
-                .copied()
-                .fold(0.0, f32::max),
+            // Rounding may lead beyond 1 by a hair.
+            score: (counts[class] > 0)
+                .then(|| (sums[class] / counts[class] as f64).min(1.0) as f32),
         })
         .collect()
 }

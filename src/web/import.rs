@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use super::convert::{from_js, throw, to_js};
-use crate::bundle::{BundleMetadata, BundleWriter, Source, manifest_json};
+use crate::bundle::{BundleMetadata, BundleWriter, Pictures, Source, manifest_json};
 use crate::error::{Error, Result};
 use crate::import::{Files, Published, ReadAt};
 use crate::quant::Scheme;
@@ -58,6 +58,8 @@ impl ModelImport {
             },
             picture_size: None,
             background: Vec::new(),
+            pictures: Pictures::default(),
+            vocabulary: Vec::new(),
             pipeline: None,
         };
         let scheme = options.scheme.unwrap_or(Scheme::Q8);

@@ -12,10 +12,10 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
-use crate::bundle::{Bundle, Manifest, Part};
+use crate::bundle::{Bundle, Manifest, Part, Pictures};
 use crate::dense::Method;
 use crate::error::Result;
-use crate::image::Picture;
+use crate::image::{MAX_PIXELS, MAX_SIDE, Picture};
 use crate::mask::Rle;
 use crate::prompt::parse_words;
 use crate::quant::Scheme;
@@ -60,6 +60,8 @@ struct ModelInfo<'a> {
     source: &'a str,
     description: &'a str,
     scheme: Scheme,
+    pictures: Pictures,
+    vocabulary: &'a [String],
 }
 
 impl<'a> ModelInfo<'a> {
@@ -70,6 +72,8 @@ impl<'a> ModelInfo<'a> {
             source: &manifest.source.origin,
             description: &manifest.description,
             scheme: manifest.scheme,
+            pictures: manifest.pictures,
+            vocabulary: &manifest.vocabulary,
         }
     }
 }
@@ -90,6 +94,13 @@ struct Methods<'a> {
     default: Method,
     multi_scale: bool,
     refine: &'a [Refinement],
+}
+
+/// The largest picture that can be encoded.
+#[derive(Serialize)]
+struct LargestPicture {
+    pixels: u64,
+    side: u32,
 }
 
 /// What a mask may show.
@@ -193,6 +204,15 @@ impl Engine {
     /// Name, description, licence and size of the model.
     pub fn info(&self) -> Result<JsValue, JsValue> {
         to_js(&ModelInfo::new(self.segmenter.manifest()))
+    }
+
+    /// The largest picture that `encode` takes.
+    #[wasm_bindgen(js_name = largestPicture)]
+    pub fn largest_picture(&self) -> Result<JsValue, JsValue> {
+        to_js(&LargestPicture {
+            pixels: MAX_PIXELS,
+            side: MAX_SIDE,
+        })
     }
 
     /// The parts of the bundle that these words and options need and that have not come.

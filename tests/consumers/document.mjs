@@ -23,7 +23,7 @@ export function table(results) {
 export function document(results) {
   return `# Consumers
 
-Who can use the package, and what has to be done for it. \`npm run consumers\` writes this page: it packs the package, installs the tarball in a fresh project for each row, builds, segments \`www/samples/scene-1.png\` for three words with the built-in model on the CPU, and compares the label maps. All that run the same engine agree in every pixel; the two engines (with and without relaxed SIMD) agree in more than 99.9 % of them. Built pages are served with the Content-Security-Policy that the package's README asks for. \`npm test\` tries ${tested.map((name) => `\`${name}\``).join(', ')} in Chromium.
+Who can use the package, and what has to be done for it. \`npm run consumers\` writes this page: it packs the package, installs the tarball in a fresh project for each row, builds, segments \`tests/fixtures/scenes/heart-and-cup.png\` for three words with the built-in model on the CPU, and compares the label maps. All that run the same engine agree in every pixel; the two engines (with and without relaxed SIMD) agree in more than 99.9 % of them. Built pages are served with the Content-Security-Policy that the package's README asks for. \`npm test\` tries ${tested.map((name) => `\`${name}\``).join(', ')} in Chromium.
 
 ${table(results)}
 `;

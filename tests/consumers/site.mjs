@@ -16,7 +16,7 @@ const types = new Map([
 ]);
 
 const model = join(root, 'weights', 'doodle');
-const picture = join(root, 'www', 'samples', 'scene-1.png');
+const picture = join(root, 'tests', 'fixtures', 'scenes', 'heart-and-cup.png');
 
 /**
  * Serves a folder, the model under `model/`, the picture as `scene-1.png`, and takes answers.

@@ -1,4 +1,5 @@
 /** The words as chips, the field that adds to them, and the suggestions below. */
+import type { Knowledge } from 'wordmask';
 import { css, element, make } from './dom.js';
 import { form, number } from './formats.js';
 import { MAX_LETTERS, MAX_WORDS, type Notice, SEPARATOR, type Store, shorten } from './state.js';
@@ -12,6 +13,8 @@ export interface Chips {
   colors(colors: readonly (readonly [number, number, number])[]): void;
   /** Words that the model knows, for the list of the field. */
   known(words: readonly string[]): void;
+  /** What the model says of a word; `null` before it is there. */
+  knowledge(lookUp: ((word: string) => Knowledge) | null): void;
   /** Words that fit the picture at hand, offered first. */
   fitting(words: readonly string[]): void;
 }
@@ -21,6 +24,7 @@ export function createChips(store: Store): Chips {
   const list = element('chips', HTMLUListElement);
   const input = element('word', HTMLInputElement);
   const notice = element('notice', HTMLElement);
+  let lookUp: ((word: string) => Knowledge) | null = null;
   let shades: readonly (readonly [number, number, number])[] = [];
 
   const commit = (): void => {
@@ -45,8 +49,30 @@ export function createChips(store: Store): Chips {
     close.addEventListener('click', () => remove(word, index));
     const name = make('span', 'name', word);
     name.title = shorten(word, 200);
-    item.append(dot, name, close);
+    const { known, nearest } = lookUp?.(word) ?? { known: true, nearest: null };
+    item.classList.toggle('unknown', !known);
+    item.append(dot, name, ...(known ? [] : [unknownMark(word, nearest)]), close);
     return item;
+  };
+
+  /** On the chip of a word that the model does not know; takes the nearest that it knows instead. */
+  const unknownMark = (word: string, nearest: string | null): HTMLElement => {
+    const title = t.words.unknown(shorten(word));
+    if (nearest === null) {
+      const mark = make('span', 'mark', t.words.unknownShort);
+      mark.title = title;
+      return mark;
+    }
+    const mark = make('button', 'mark', t.words.nearest(nearest));
+    mark.type = 'button';
+    mark.title = title;
+    const action = t.words.replace(shorten(word), nearest);
+    mark.setAttribute('aria-label', `${mark.textContent} ${action}`);
+    mark.addEventListener('click', () => {
+      store.dispatch({ type: 'replace', word, by: nearest });
+      input.focus();
+    });
+    return mark;
   };
 
   const tint = (): void => {
@@ -58,6 +84,14 @@ export function createChips(store: Store): Chips {
         item.style.setProperty('--class', color === undefined ? 'transparent' : css(color));
       }
     }
+  };
+
+  const render = (): void => {
+    const { words } = store.state();
+    list.replaceChildren(...words.map(chip));
+    input.placeholder = words.length === 0 ? t.words.example : t.words.another;
+    tint();
+    suggest.show();
   };
 
   const point = (word: string | null): void => {
@@ -95,11 +129,10 @@ export function createChips(store: Store): Chips {
 
   const suggest = createSuggestions(store, input);
   store.subscribe((now, before) => {
-    if (now.words !== before.words || now.language !== before.language) {
-      list.replaceChildren(...now.words.map(chip));
-      input.placeholder = now.words.length === 0 ? t.words.example : t.words.another;
-      tint();
-      suggest.show();
+    if (now.words !== before.words || now.language !== before.language) render();
+    if (now.words.length > before.words.length) {
+      list.scrollTop = list.scrollHeight;
+      if (document.activeElement === input) input.scrollIntoView({ block: 'nearest' });
     }
     if (now.notice !== before.notice) {
       notice.textContent = now.notice === null ? '' : noticeText(now.notice);
@@ -107,10 +140,15 @@ export function createChips(store: Store): Chips {
     }
   });
 
+  render();
   return {
     colors(colors) {
       shades = colors;
       tint();
+    },
+    knowledge(next) {
+      lookUp = next;
+      render();
     },
     known: suggest.known,
     fitting: suggest.fitting,

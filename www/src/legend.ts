@@ -6,11 +6,14 @@ import { type Store, shorten } from './state.js';
 import { t } from './texts.js';
 
 export interface Legend {
-  show(classes: readonly ClassSummary[]): void;
+  /** @param scored Whether the scores mean something. */
+  show(classes: readonly ClassSummary[], scored: boolean): void;
 }
 
 export function createLegend(store: Store, cutout: (index: number) => void): Legend {
+  const block = element('masks', HTMLElement);
   const list = element('legend', HTMLUListElement);
+  const help = element('score-help', HTMLElement);
 
   const highlight = (index: number | null): void => {
     if (store.state().view.highlight !== index)
@@ -37,7 +40,8 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
     const part = make('span', 'share', share(of.fraction));
     part.append(make('span', 'apart', ` ${t.masks.ofPicture}`));
     const certainty = make('span', 'score');
-    certainty.append(make('span', 'apart', `${t.masks.score} `), score(of.score));
+    if (of.score !== null)
+      certainty.append(make('span', 'apart', `${t.masks.score} `), score(of.score));
     item.append(label, part, certainty, take);
     item.addEventListener(
       'pointerenter',
@@ -60,10 +64,12 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
   });
 
   return {
-    show(classes) {
+    show(classes, scored) {
       highlight(null);
+      block.classList.toggle('unscored', !scored);
+      help.hidden = !scored;
       const rest = 1 - classes.reduce((sum, of) => sum + of.fraction, 0);
-      const items = classes.map(row);
+      const items = classes.map((of) => (scored ? of : { ...of, score: null })).map(row);
       if (rest > 0.0005) {
         const item = make('li', 'row rest');
         item.append(make('span', 'name', t.masks.noWord), make('span', 'share', share(rest)));

@@ -1,10 +1,15 @@
 /** The wiring of the page: what the user does goes to the state and to the work, what comes of it to the parts. */
 import type { BundleInfo, Segmentation } from 'wordmask';
+import { readAddress, writeAddress } from './address.js';
 import { sortArrival } from './arrivals.js';
+import { connectCamera } from './camera.js';
+import { isStored } from './catalogue.js';
 import { createChips } from './chips.js';
 import { element, english, make } from './dom.js';
 import { fileName, save } from './downloads.js';
 import { list, share } from './formats.js';
+import { createKeeping } from './keeping.js';
+import { keptPicture } from './kept-picture.js';
 import { applyTexts } from './labels.js';
 import { chosenLanguage, connectLanguage } from './language.js';
 import { createLegend } from './legend.js';
@@ -15,20 +20,15 @@ import { connectOptions } from './options.js';
 import { loadSamples, showSamples } from './samples.js';
 import { listenForFiles, readSource, type Source } from './sources.js';
 import { createStage } from './stage.js';
-import {
-  createStore,
-  initialState,
-  masksDiffer,
-  readAddress,
-  segmentOptions,
-  shorten,
-} from './state.js';
+import { createStore, initialState, masksDiffer, segmentOptions, shorten } from './state.js';
 import { createStatus } from './status.js';
 import { language, speak, t } from './texts.js';
 import { Work } from './work.js';
 
 /** Long enough to type the next letter of a threshold or click two suggestions, short enough to feel immediate. */
 const PAUSE_MS = 250;
+/** Where the picture stays on a phone, in CSS pixels; as in `layout.css`. */
+const SIGHT_TOP = 8;
 /** How many classes are read out when masks are ready. */
 const SPOKEN_CLASSES = 6;
 
@@ -36,17 +36,18 @@ await speak(chosenLanguage());
 applyTexts();
 
 const address = readAddress(new URL(location.href));
-const named = new URLSearchParams(location.search).has('model');
 const store = createStore({
   ...initialState,
   language,
+  words: address.words ?? [],
   // What the address says goes before what was chosen earlier in this visit.
-  model: (named ? null : rememberedModel()) ?? address.model,
+  model: address.model ?? (address.refused ? null : rememberedModel()) ?? address.builtIn,
   options: { ...initialState.options, device: address.device, method: address.method },
 });
 const stageBox = element('stage', HTMLElement);
 const masksBlock = element('masks', HTMLElement);
 const sharpness = element('sharpness', HTMLElement);
+const photos = element('photos', HTMLElement);
 
 /** Set while a run is to come once the user pauses. */
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -73,10 +74,12 @@ const naming = createNaming(
     words: () => store.state().words,
     busy: () => stageBox.dataset.state === 'busy',
     colorOf: (name) => work.masks?.classes.find((of) => of.name === name)?.color,
+    scored: () => !isGuess(),
   },
   status.say,
 );
 
+const keeping = createKeeping(store);
 const models = createModels(store, address.builtIn, status, take);
 const offline = createOffline();
 holdVersion();
@@ -110,16 +113,17 @@ const work = new Work({
   loaded(methods, info, model) {
     naming.dismiss();
     models.loaded(model, info);
+    describe(info);
+    chips.knowledge(work.lookUp);
+    showGuess();
     store.dispatch({ type: 'automatic', methods });
   },
   started: (engineUrl) => offline.keep(engineUrl),
   show,
-  ready(device, info, timing) {
-    status.device(device, timing);
-    describe(info);
-  },
+  ready: (device, _info, timing) => status.device(device, timing),
   encoded() {
     stageBox.dataset.encodes = String(Number(stageBox.dataset.encodes) + 1);
+    if (work.source !== null) keeping.keep(work.source);
   },
   kept({ device, model }) {
     store.dispatch({ type: 'options', change: { device } });
@@ -135,8 +139,19 @@ function show(source: Source | null, masks: Segmentation | null): void {
   stage.show(source?.shown ?? null, masks, description);
   masksBlock.hidden = masks === null;
   showSharpness();
-  legend.show(masks?.classes ?? []);
+  showGuess();
+  legend.show(masks?.classes ?? [], !isGuess());
   chips.colors(masks?.classes.map(({ color }) => color) ?? []);
+}
+
+/** Whether the picture may be a photograph, and the model has never seen one. */
+function isGuess(): boolean {
+  const { source } = work;
+  return described?.pictures === 'drawings' && source !== null && !source.scene;
+}
+
+function showGuess(): void {
+  photos.hidden = !isGuess();
 }
 
 /** Marks coarse masks as such. */
@@ -156,6 +171,7 @@ function summary(): string {
       .slice(0, SPOKEN_CLASSES)
       .map(({ name, fraction }) => `${shorten(name, 24)} ${share(fraction)}`);
     if (found.length === 0) return t.status.foundNone;
+    if (isGuess()) return t.photos.made;
     return found.length > SPOKEN_CLASSES
       ? t.status.foundMore(named.join(t.page.comma))
       : t.status.found(list(named));
@@ -176,6 +192,14 @@ function describe(info: BundleInfo | null): void {
   }
   const about = english(make('span', '', info.description));
   text.replaceChildren(t.about.model(info.name, info.license), ' ', about);
+}
+
+/** Opens the menu of models, where one for photographs can be had. */
+function openModels(): void {
+  const menu = element('models', HTMLDetailsElement);
+  menu.open = true;
+  menu.querySelector('summary')?.focus({ preventScroll: true });
+  menu.scrollIntoView({ block: 'start' });
 }
 
 /** Gives the user a file; says so if it could not be made. */
@@ -235,20 +259,46 @@ function take(files: readonly File[]): void {
 
 /** Counts the pictures, so that the one chosen last wins, however long an earlier one takes to read. */
 let chosen = 0;
-async function open(picture: File | Promise<File>, words: readonly string[] = []): Promise<void> {
+async function open(
+  picture: File | Promise<File>,
+  { words = [], scene = false }: { words?: readonly string[]; scene?: boolean } = {},
+): Promise<void> {
   const turn = ++chosen;
   status.clearAlert();
   try {
-    const source = await readSource(await picture);
+    const source = await readSource(await picture, scene);
     if (turn !== chosen) return;
-    if (words.length > 0) store.dispatch({ type: 'sample', words });
+    store.dispatch({ type: 'picture', words });
     chips.fitting(words);
     naming.dismiss();
     runNoMore();
+    bringIntoSight();
     await work.open(source);
   } catch (error) {
     if (turn === chosen) status.fail(error);
   }
+}
+
+/** Where picture and words lie below each other, the picture goes to the top, and the words follow it. */
+function bringIntoSight(): void {
+  if (!matchMedia('(max-width: 879px)').matches) return;
+  // By hand: `scrollIntoView` keeps room for the picture itself.
+  scrollBy({ top: stageBox.getBoundingClientRect().top - SIGHT_TOP });
+}
+
+/** Goes on with the picture and the words of an earlier visit. */
+async function restore(): Promise<void> {
+  const kept = await keptPicture();
+  if (kept === null || chosen > 0) return;
+  const { scene, words, wordsFromSample } = kept.about;
+  const turn = ++chosen;
+  const source = await readSource(kept.file, scene);
+  if (turn !== chosen) return;
+  const same = address.words === null || address.words.join() === words.join();
+  if (same) store.dispatch({ type: 'restore', words, wordsFromSample });
+  if (scene) chips.fitting(words);
+  keeping.found(source);
+  await work.open(source);
 }
 
 store.subscribe((now, before) => {
@@ -261,6 +311,17 @@ store.subscribe((now, before) => {
   else if (other && work.source !== null) runSoon();
 });
 
+store.subscribe((now, before) => {
+  if (now.words === before.words && now.model === before.model && now.options === before.options)
+    return;
+  const next = writeAddress(new URL(location.href), now);
+  try {
+    if (next.href !== location.href) history.replaceState(history.state, '', next);
+  } catch {
+    // Some browsers refuse too many changes in a short time. The next one says it all.
+  }
+});
+connectCamera((still) => void open(still));
 connectLanguage(store, status.fail);
 store.subscribe((now, before) => {
   if (now.language === before.language) return;
@@ -273,7 +334,18 @@ connectOptions(store);
 listenForFiles(take, (text) => status.alert(text));
 void loadSamples().then(({ scenes, words }) => {
   chips.known(words);
-  showSamples(scenes, (picture, sample) => void open(picture, sample.words));
+  const shown = showSamples(scenes, (picture, { words: own }) => {
+    void open(picture, { words: own, scene: true });
+  });
+  store.subscribe((now, before) => {
+    if (now.language !== before.language) shown.renew();
+  });
 });
 if (address.refused) status.alert(t.models.elsewhere);
-void models.ready.then(() => work.run());
+void models.ready.then(async () => {
+  const { model } = store.state();
+  if (address.model !== null && isStored(address.model) && model !== address.model)
+    status.alert(t.models.notHere);
+  element('photos-get', HTMLButtonElement).addEventListener('click', openModels);
+  await Promise.all([work.run(), restore()]);
+});

@@ -17,6 +17,8 @@ export interface NamingContext {
   /** Whether masks are being made, which a name has to wait for. */
   busy(): boolean;
   colorOf(name: string): readonly [number, number, number] | undefined;
+  /** Whether the scores mean something. */
+  scored(): boolean;
 }
 
 export interface Naming {
@@ -52,7 +54,9 @@ export function createNaming(
     title.textContent = head;
     note.textContent = text;
     note.hidden = text === '';
-    list.replaceChildren(...names.map((named) => row(named, now.colorOf(named.name))));
+    list.replaceChildren(
+      ...names.map((named) => row(named, now.colorOf(named.name), now.scored())),
+    );
     list.hidden = names.length === 0;
     box.hidden = false;
     stage.pointer.muted = true;
@@ -81,7 +85,7 @@ export function createNaming(
       const alone = words.length === 1;
       const advice = alone ? t.naming.alone : '';
       render(at, head, advice, names);
-      say(spoken(region, names));
+      say(spoken(region, names, now.scored()));
     } catch (error) {
       if (signal.aborted) return;
       const text = shorten(error instanceof Error ? error.message : String(error), 200);
@@ -136,19 +140,27 @@ async function best(
 function row(
   { name, score: certainty }: NamedScore,
   color: readonly [number, number, number] | undefined,
+  scored: boolean,
 ): HTMLLIElement {
   const item = make('li');
   item.style.setProperty('--class', color === undefined ? 'var(--edge)' : css(color));
-  item.style.setProperty('--share', String(certainty));
+  item.style.setProperty('--share', String(scored ? certainty : 0));
   item.append(
     make('span', 'dot'),
     make('span', 'name', name),
-    make('span', 'score', score(certainty)),
+    make('span', 'score', scored ? score(certainty) : ''),
   );
   return item;
 }
 
-function spoken({ area, width, height }: Region, names: readonly NamedScore[]): string {
-  const words = names.map((named) => `${shorten(named.name, 24)} ${score(named.score)}`);
+function spoken(
+  { area, width, height }: Region,
+  names: readonly NamedScore[],
+  scored: boolean,
+): string {
+  const words = names.map((named) => {
+    const name = shorten(named.name, 24);
+    return scored ? `${name} ${score(named.score)}` : name;
+  });
   return t.naming.spoken(share(area / (width * height)), words.join(t.page.comma));
 }

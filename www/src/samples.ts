@@ -5,8 +5,6 @@ import { t } from './texts.js';
 
 export interface Sample {
   readonly file: string;
-  /** What is to be seen, for those who cannot see it. */
-  readonly alt: string;
   readonly words: readonly string[];
 }
 
@@ -22,15 +20,7 @@ export function readSamples(list: unknown): Samples {
     const file = field(scene, 'file');
     // A bare file name: a list must not be able to point anywhere else.
     if (typeof file !== 'string' || !/^[\w-]+\.(png|jpe?g|webp)$/u.test(file)) return [];
-    const words = strings(arrayOf(scene, 'words'));
-    const alt = field(scene, 'alt');
-    return [
-      {
-        file,
-        words,
-        alt: typeof alt === 'string' ? alt : t.picture.sceneWith(words.join(t.page.comma)),
-      },
-    ];
+    return [{ file, words: strings(arrayOf(scene, 'words')) }];
   });
   return { scenes, words: strings(arrayOf(list, 'words')) };
 }
@@ -54,19 +44,34 @@ export async function loadSamples(): Promise<Samples> {
   }
 }
 
-/** Shows the strip; `choose` gets the picture as a file, as if it had been dropped. */
+/** What is to be seen, for those who cannot see it. */
+function description({ file, words }: Sample): string {
+  const known: Readonly<Record<string, string>> = t.scenes;
+  const stem = file.replace(/\.\w+$/u, '');
+  const text = Object.hasOwn(known, stem) ? known[stem] : undefined;
+  return text ?? t.picture.sceneWith(words.join(t.page.comma));
+}
+
+/**
+ * Shows the strip; `choose` gets the picture as a file, as if it had been dropped. What comes back
+ * says everything once more, in the language that is in use then.
+ */
 export function showSamples(
   scenes: readonly Sample[],
   choose: (picture: Promise<File>, sample: Sample) => void,
-): void {
+): { renew(): void } {
   const box = element('samples', HTMLElement);
   const list = element('sample-list', HTMLUListElement);
+  const images = new Map<HTMLImageElement, Sample>();
+  const renew = (): void => {
+    for (const [image, sample] of images) image.alt = description(sample);
+  };
   for (const sample of scenes) {
     const item = make('li');
     const button = make('button', 'sample');
     button.type = 'button';
     const image = make('img');
-    image.alt = sample.alt;
+    images.set(image, sample);
     image.width = 96;
     image.height = 96;
     image.addEventListener('error', () => {
@@ -80,6 +85,8 @@ export function showSamples(
     list.append(item);
   }
   box.hidden = list.childElementCount === 0;
+  renew();
+  return { renew };
 }
 
 async function fetchSample({ file }: Sample): Promise<File> {

@@ -8,13 +8,16 @@ import { t } from './texts.js';
 export class Source {
   readonly name: string;
   readonly file: File;
+  /** Whether it is one of the scenes that the page brings along. */
+  readonly scene: boolean;
   #shown: ImageBitmap | null;
   #settled = false;
 
   /** @param preview What the browser makes of the file, to show meanwhile. */
-  constructor(name: string, file: File, preview: ImageBitmap | null) {
+  constructor(name: string, file: File, scene: boolean, preview: ImageBitmap | null) {
     this.name = name;
     this.file = file;
+    this.scene = scene;
     this.#shown = preview;
   }
 
@@ -49,7 +52,7 @@ export class Source {
  * Reads a picture far enough to show it. Fails with a sentence for people if it is certainly none;
  * whether a picture that the browser cannot read is broken or not supported, the engine tells.
  */
-export async function readSource(file: File): Promise<Source> {
+export async function readSource(file: File, scene: boolean): Promise<Source> {
   const name = file.name === '' ? t.picture.unnamed : file.name;
   const shown = shorten(name, 60);
   if (file.size === 0) throw new Error(t.picture.empty(shown));
@@ -57,7 +60,7 @@ export async function readSource(file: File): Promise<Source> {
   if (preview === null && file.type !== '' && !file.type.startsWith('image/')) {
     throw new Error(t.picture.notOne(shown));
   }
-  return new Source(name, file, preview);
+  return new Source(name, file, scene, preview);
 }
 
 /** Listens everywhere. `take` gets files, `refuse` a sentence when something came that is no file. */

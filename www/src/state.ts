@@ -3,7 +3,7 @@
  * about words is tested without a browser.
  */
 import type { Crops, Guidance, Method, Methods, Refinement, SegmentOptions } from 'wordmask';
-import { KEYLESS, methods, refinements } from './methods.js';
+import { KEYLESS, refinements } from './methods.js';
 import type { Language } from './texts.js';
 
 /** More words than this make every mask worse and the legend unreadable; the engine itself takes 254 classes. */
@@ -54,7 +54,7 @@ export interface State {
   /** The model that is wanted: the address of its folder, or its id in the browser's storage. */
   readonly model: string;
   readonly words: readonly string[];
-  /** True while `words` are exactly those that a sample brought: another sample may then replace them. */
+  /** True while `words` are exactly those that a sample brought: they go when another picture comes. */
   readonly wordsFromSample: boolean;
   readonly notice: Notice | null;
   readonly options: Options;
@@ -68,7 +68,12 @@ export type Action =
   | { type: 'add'; text: string }
   | { type: 'remove'; word: string }
   | { type: 'remove-last' }
-  | { type: 'sample'; words: readonly string[] }
+  /** Another word in the place of one. */
+  | { type: 'replace'; word: string; by: string }
+  /** The words that come with a picture: those of a sample, or none. */
+  | { type: 'picture'; words: readonly string[] }
+  /** The words of an earlier visit. */
+  | { type: 'restore'; words: readonly string[]; wordsFromSample: boolean }
   | { type: 'options'; change: Partial<Options> }
   | { type: 'model'; model: string }
   | { type: 'automatic'; methods: Methods }
@@ -158,10 +163,22 @@ export function reduce(state: State, action: Action): State {
       );
     case 'remove-last':
       return withoutWords(state, state.words.slice(0, -1));
-    case 'sample': {
+    case 'replace': {
+      const others = state.words.filter((word) => word !== action.word);
+      const { words, notice } = addWords(others, action.by);
+      if (words === others) return { ...state, words, notice, wordsFromSample: false };
+      const [added = action.by] = words.slice(-1);
+      const moved = state.words.map((word) => (word === action.word ? added : word));
+      return { ...state, words: moved, notice, wordsFromSample: false };
+    }
+    case 'picture': {
       if (state.words.length > 0 && !state.wordsFromSample) return { ...state, notice: null };
       const { words } = addWords([], action.words.join(','));
       return { ...state, words, notice: null, wordsFromSample: true };
+    }
+    case 'restore': {
+      const { words, wordsFromSample } = action;
+      return { ...state, words: addWords([], words.join(',')).words, wordsFromSample };
     }
     case 'options':
       return { ...state, options: withSteps({ ...state.options, ...action.change }, state) };
@@ -226,39 +243,6 @@ export function segmentOptions(
 export function masksDiffer(a: Options, b: Options, automatic: Methods | null): boolean {
   const [one, other] = [a, b].map((options) => segmentOptions({ options, automatic }));
   return JSON.stringify(one) !== JSON.stringify(other);
-}
-
-/**
- * Reads the address: `?device=cpu|webgpu|auto`, `?method=NAME` and `?model=FOLDER/`, a folder of this
- * same site.
- */
-export function readAddress(address: URL): {
-  device: DeviceChoice;
-  method: 'auto' | Method;
-  model: string;
-  /** The model that the page brings along. */
-  builtIn: string;
-  /** Whether the address names a model that may not be loaded. */
-  refused: boolean;
-} {
-  const device = address.searchParams.get('device');
-  const method = address.searchParams.get('method');
-  const model = address.searchParams.get('model');
-  const base = new URL('models/doodle/', address);
-  let folder = base;
-  let refused = false;
-  if (model !== null && URL.canParse(model, address.href)) {
-    const wanted = new URL(model.endsWith('/') ? model : `${model}/`, address);
-    if (wanted.origin === address.origin) folder = wanted;
-    else refused = true;
-  }
-  return {
-    device: device === 'cpu' || device === 'webgpu' ? device : 'auto',
-    method: methods.find((name) => name === method) ?? 'auto',
-    model: folder.href,
-    builtIn: base.href,
-    refused,
-  };
 }
 
 export interface Store {

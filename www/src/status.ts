@@ -93,6 +93,8 @@ export function createStatus(on: { stop(): void; again(): void }): Status {
   const bar = element('progress', HTMLProgressElement);
   const go = element('go', HTMLButtonElement);
   const device = element('device', HTMLElement);
+  const where = element('device-where', HTMLElement);
+  const how = element('device-how', HTMLElement);
   const live = element('live', HTMLElement);
   const alert = element('alert', HTMLElement);
   let working = false;
@@ -147,11 +149,11 @@ export function createStatus(on: { stop(): void; again(): void }): Status {
       renewPhase = () => status.rest(text, again);
     },
     device(chosen, timing) {
-      device.textContent = deviceText(chosen, timing);
-      if (chosen.note !== undefined && chosen.note !== '') {
-        const note = make('span', 'note', chosen.note);
-        device.append(english(note));
-      }
+      device.hidden = false;
+      where.textContent = chosen.kind === 'cpu' ? t.device.cpu : t.device.gpu;
+      how.textContent = deviceText(chosen, timing);
+      if (chosen.note !== undefined && chosen.note !== '')
+        how.append(english(make('span', 'note', chosen.note)));
       renewDevice = () => status.device(chosen, timing);
     },
     say,

@@ -6,6 +6,7 @@ import {
   type BundleInfo,
   type Device,
   type EncodedPicture,
+  type Knowledge,
   type Methods,
   type Progress,
   type Segmentation,
@@ -137,6 +138,12 @@ export class Work {
   get picture(): EncodedPicture | null {
     const encoded = this.#encoded;
     return encoded !== null && encoded.source === this.#source ? encoded.picture : null;
+  }
+
+  /** Whether the model knows a word; `null` before there is one. */
+  get lookUp(): ((word: string) => Knowledge) | null {
+    const segmenter = this.#loaded?.segmenter;
+    return segmenter === undefined ? null : (word) => segmenter.knows(word);
   }
 
   /** Takes a new picture and runs. */

@@ -10,6 +10,7 @@ import type {
   Device,
   EncodeOptions,
   ImportOptions,
+  Knowledge,
   LoadOptions,
   Methods,
   ModelSource,
@@ -86,6 +87,8 @@ const doodle: BundleInfo = {
   source: 'fake',
   description: 'It was trained on drawn scenes of simple shapes on plain grounds.',
   scheme: 'q8',
+  pictures: 'photographs',
+  vocabulary: [],
 };
 
 const STORE = 'fake-models';
@@ -162,13 +165,21 @@ export class Segmenter {
     }
     if (device === 'webgpu')
       throw new WordmaskError('device', 'This browser offers no WebGPU adapter. Choose the CPU.');
+    // A model that lies under this name knows no photographs.
+    const drawn = String(model).includes('/drawings/') && { pictures: 'drawings' as const };
     return new Segmenter(
-      info,
+      { ...info, ...drawn },
       'cpu',
       device === 'auto'
         ? 'The CPU was chosen: the only WebGPU adapter is a software one.'
         : undefined,
     );
+  }
+
+  /** Nonsense is what it does not know, and it takes that for `sun`. */
+  knows(word: string): Knowledge {
+    const known = !word.startsWith('blorb');
+    return { known, nearest: known || word === 'blorb' ? null : 'sun' };
   }
 
   async encode(file: File, options: EncodeOptions): Promise<Picture> {
@@ -310,7 +321,7 @@ class Masks {
         color,
         pixels,
         fraction: pixels / this.labels.length,
-        score: pixels === 0 ? 0 : 0.71,
+        score: pixels === 0 ? null : 0.71,
       };
     });
   }

@@ -40,7 +40,10 @@ pageTest('a scene and its words give masks', {}, async (page) => {
   const found = (await shares(page)).filter((share) => share > 0);
   assert.ok(found.length >= 1, 'at least one word was found');
   assert.ok(found.reduce((sum, share) => sum + share) <= 100.5);
-  assert.match(await page.locator('#device').textContent(), /^CPU.* · encoded in .* · masks in /);
+  assert.match(
+    await page.locator('#device-how').textContent(),
+    /^CPU.* · encoded in .* · masks in /,
+  );
   assert.ok(await page.locator('.chip.tinted').count());
 });
 
@@ -301,6 +304,6 @@ pageTest('WebGPU gives masks where it is asked for', { query: '?device=webgpu' }
   await page.locator('#word').fill(word);
   await page.keyboard.press('Enter');
   await legend(page, [word], 600_000);
-  assert.match(await page.locator('#device').textContent(), /^WebGPU/);
+  assert.match(await page.locator('#device-how').textContent(), /^WebGPU/);
   assert.ok((await shares(page)).some((share) => share > 0));
 });

@@ -12,7 +12,6 @@ import {
   masksDiffer,
   type Options,
   parseWords,
-  readAddress,
   reduce,
   type State,
   segmentOptions,
@@ -68,12 +67,29 @@ test('words go one by one, or the last one', () => {
 });
 
 test('a sample brings its words, replaces those of another sample, and never those of the user', () => {
-  const first = after({ type: 'sample', words: ['sky', 'sun'] });
+  const first = after({ type: 'picture', words: ['sky', 'sun'] });
   assert.deepEqual(first.words, ['sky', 'sun']);
-  const second = reduce(first, { type: 'sample', words: ['sea'] });
+  const second = reduce(first, { type: 'picture', words: ['sea'] });
   assert.deepEqual(second.words, ['sea']);
   const own = reduce(second, { type: 'add', text: 'boat' });
-  assert.deepEqual(reduce(own, { type: 'sample', words: ['sky'] }).words, ['sea', 'boat']);
+  assert.deepEqual(reduce(own, { type: 'picture', words: ['sky'] }).words, ['sea', 'boat']);
+});
+
+test('the words of a sample go when another picture comes, and those of the user stay', () => {
+  const sample = after({ type: 'picture', words: ['sky', 'sun'] });
+  assert.deepEqual(reduce(sample, { type: 'picture', words: [] }).words, []);
+  const edited = reduce(sample, { type: 'remove', word: 'sky' });
+  assert.deepEqual(reduce(edited, { type: 'picture', words: [] }).words, ['sun']);
+  const restored = after({ type: 'restore', words: ['sky'], wordsFromSample: true });
+  assert.deepEqual(reduce(restored, { type: 'picture', words: [] }).words, []);
+});
+
+test('a word is replaced in its place, or goes if the other is there already', () => {
+  const state = after({ type: 'add', text: 'a,b,c' });
+  assert.deepEqual(reduce(state, { type: 'replace', word: 'b', by: 'x' }).words, ['a', 'x', 'c']);
+  const twin = reduce(state, { type: 'replace', word: 'b', by: 'C' });
+  assert.deepEqual(twin.words, ['a', 'c']);
+  assert.deepEqual(twin.notice, { kind: 'twin', word: 'c' });
 });
 
 test('a hidden class stays hidden by its name and comes back', () => {
@@ -161,27 +177,6 @@ test('only what changes the masks counts as a change of the masks', () => {
 test('long words are cut between letters, not inside one', () => {
   assert.equal(shorten('cat'), 'cat');
   assert.equal(shorten('🐈🐈🐈', 2), '🐈…');
-});
-
-test('the address chooses device and model, but no model of another site', () => {
-  const read = (query: string) => readAddress(new URL(`https://example.org/page/${query}`));
-  assert.deepEqual(read(''), {
-    device: 'auto',
-    method: 'auto',
-    model: 'https://example.org/page/models/doodle/',
-    builtIn: 'https://example.org/page/models/doodle/',
-    refused: false,
-  });
-  assert.equal(read('?device=webgpu').device, 'webgpu');
-  assert.equal(read('?device=toaster').device, 'auto');
-  assert.equal(read('?method=scclip').method, 'scclip');
-  assert.equal(read('?method=toString').method, 'auto');
-  assert.equal(read('?model=models/clip').model, 'https://example.org/page/models/clip/');
-  for (const foreign of ['https://evil.example/m/', '//evil.example/m/', 'data:text/plain,x']) {
-    const { model, refused } = read(`?model=${encodeURIComponent(foreign)}`);
-    assert.equal(model, 'https://example.org/page/models/doodle/');
-    assert.ok(refused);
-  }
 });
 
 test('choosing the model that is chosen already changes nothing', () => {

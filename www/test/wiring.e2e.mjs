@@ -3,10 +3,8 @@
  * colours by name: what the page does with words, pictures, errors and views, exactly and fast.
  */
 import assert from 'node:assert/strict';
-import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import {
   alertText,
   chips,
@@ -20,6 +18,7 @@ import {
   rest,
   site,
 } from './browser.mjs';
+import { buildFakePage } from './fake-page.mjs';
 
 const www = fileURLToPath(new URL('..', import.meta.url));
 const SKY = [150, 205, 240];
@@ -31,21 +30,7 @@ const meadow = png(100, 80, (x, y) => {
   return x >= 10 && x < 26 && y >= 10 && y < 20 ? SUN : SKY;
 });
 
-const here = site(async (folder) => {
-  for (const name of ['index.html', 'icon.svg']) {
-    cpSync(join(www, name), join(folder, name));
-  }
-  await build({
-    entryPoints: [join(www, 'src/main.ts'), join(www, 'src/style.css')],
-    outdir: folder,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    target: 'es2022',
-    alias: { wordmask: join(www, 'test/fake-wordmask.ts') },
-    logLevel: 'error',
-  });
-});
+const here = site(buildFakePage);
 const { pageTest } = here;
 
 async function type(page, ...words) {
@@ -301,7 +286,13 @@ pageTest('everything is reached by the keyboard, with a focus to be seen', {}, a
       const seen = at.id === 'file' || at.id === 'word' ? at.closest('.chooser, .field') : at;
       const ring = seen.matches('.chooser') ? seen.querySelector('label') : seen;
       return {
-        name: at.id || at.dataset.download || at.value || at.className || at.tagName,
+        name:
+          at.id ||
+          at.dataset.download ||
+          at.value ||
+          at.className ||
+          (at.matches('a') && 'link') ||
+          at.tagName,
         ring: getComputedStyle(ring).outlineStyle,
       };
     });
@@ -310,23 +301,14 @@ pageTest('everything is reached by the keyboard, with a focus to be seen', {}, a
     reached.push(now.name);
     await page.keyboard.press('Tab');
   }
-  const order = [
-    'skip',
-    'language',
-    'canvas',
-    'file',
-    'go',
-    'close',
-    'word',
-    'opacity',
-    'original',
-    'on',
-  ];
+  const order = ['skip', 'language', 'canvas', 'go', 'device-where', 'file', 'camera-open'];
+  order.push('forget', 'close', 'word', 'opacity', 'original', 'on');
   order.push('cutout', 'aim', 'labels', 'overlay', 'svg', 'coco', 'geojson');
   // Those of the models and of the options.
   order.push('SUMMARY', 'SUMMARY', 'method');
   // Crops, guidance, refinement and background; after the threshold the device.
   order.push('auto', 'auto', 'auto', 'auto', 'threshold', 'auto');
+  order.push('link', 'link', 'link');
   assert.deepEqual(reached, order);
 });
 
@@ -879,6 +861,167 @@ pageTest(
     for (const { url } of seen.requests) assert.ok(url.startsWith(here.url), url);
   },
 );
+
+/** A scene of the page's own, which is the meadow. */
+async function withScene(page, words = ['sky', 'sun']) {
+  const scenes = [{ file: 'scene-1.png', words }];
+  await page.route('**/samples/samples.json', (route) =>
+    route.fulfill({ json: { scenes, words } }),
+  );
+  await page.route('**/samples/scene-1.png', (route) =>
+    route.fulfill({ body: meadow, contentType: 'image/png' }),
+  );
+  await page.reload();
+}
+
+const drawings = { query: '?model=models/drawings/', viewport: { width: 1280, height: 600 } };
+pageTest(
+  'a photograph in a model of drawings gets a notice and no scores',
+  drawings,
+  async (page) => {
+    await withScene(page);
+    await page.locator('.sample').click();
+    await legend(page, ['sky', 'sun']);
+    const notice = page.locator('#photos');
+    assert.ok(await notice.isHidden(), 'a scene of the page is a drawing');
+    assert.match(await page.locator('#legend .score').first().textContent(), /0\.71/);
+
+    await drop(page, 'photo.png', meadow, 'image/png');
+    await notice.waitFor();
+    assert.deepEqual(await chips(page), [], 'the words of the scene go with it');
+    await type(page, 'sky', 'sun');
+    await legend(page, ['sky', 'sun']);
+    assert.deepEqual(await page.locator('#legend .score').allTextContents(), ['', '']);
+    assert.ok(await page.locator('#score-help').isHidden());
+    assert.match(await page.locator('#phase').textContent(), /knows no photographs/);
+    await clickAt(page, 0.185, 0.185);
+    await named(page);
+    assert.deepEqual(await page.locator('#naming-list .score').allTextContents(), ['', '']);
+    await page.keyboard.press('Escape');
+    for (const part of ['#canvas', '#photos-get', '#phase']) {
+      assert.ok(await inSight(page, part), part);
+    }
+    await page.locator('#photos-get').click();
+    assert.ok(await page.locator('#models').evaluate((menu) => menu.open));
+  },
+);
+
+pageTest('a word that the model does not know says so, with the nearest one', {}, async (page) => {
+  await rest(page);
+  await type(page, 'sky', 'blorb', 'blorb sun');
+  const marks = page.locator('#chips .mark');
+  assert.deepEqual(await marks.allTextContents(), ['unknown', 'unknown: sun?']);
+  await page.getByRole('button', { name: 'Replace blorb sun by sun' }).click();
+  assert.deepEqual(await chips(page), ['sky', 'blorb', 'sun']);
+});
+
+pageTest(
+  'words, picture and method come back after a reload, and are forgotten',
+  {},
+  async (page) => {
+    await meadowWith(page, 'sky', 'tv/monitor');
+    await page.locator('#options summary').click();
+    await page.locator('#method').selectOption('NACLIP');
+    await legend(page, ['sky', 'tv/monitor']);
+    const { search } = new URL(page.url());
+    assert.equal(search, '?method=naclip&words=sky,tv/monitor');
+    await page.locator('#kept').waitFor();
+    await page.reload();
+    await legend(page, ['sky', 'tv/monitor']);
+    assert.equal(await page.locator('#method').inputValue(), 'naclip');
+    assert.ok(await page.locator('#kept').isVisible());
+    // A later visit has no words in its address.
+    await page.goto(here.url);
+    await legend(page, ['sky', 'tv/monitor']);
+    await Promise.all([page.waitForNavigation(), page.locator('#forget').click()]);
+    await rest(page);
+    assert.deepEqual(await chips(page), []);
+    assert.ok(await page.locator('#canvas').isHidden());
+    assert.deepEqual(await page.evaluate(() => caches.keys()), []);
+  },
+);
+
+/** A camera that shows one colour, or refuses. */
+const camera = (page, refusal) =>
+  page.evaluate((name) => {
+    globalThis.stopped = 0;
+    navigator.mediaDevices.getUserMedia = async () => {
+      if (name) throw new DOMException('no', name);
+      const canvas = document.createElement('canvas');
+      [canvas.width, canvas.height] = [64, 48];
+      const context = canvas.getContext('2d');
+      context.fillStyle = 'rgb(110 180 80)';
+      context.fillRect(0, 0, 64, 48);
+      const stream = canvas.captureStream(10);
+      const [track] = stream.getTracks();
+      const stop = track.stop.bind(track);
+      track.stop = () => {
+        globalThis.stopped++;
+        stop();
+      };
+      return stream;
+    };
+  }, refusal);
+
+pageTest('the camera gives a still, is let go of, and may be refused', {}, async (page) => {
+  await rest(page);
+  await type(page, 'grass');
+  await camera(page, 'NotAllowedError');
+  await page.locator('#camera-open').click();
+  await page.waitForFunction(() =>
+    /may not be used/.test(document.querySelector('#camera-note').textContent),
+  );
+  await page.keyboard.press('Escape');
+  await camera(page);
+  await page.locator('#camera-open').click();
+  await page.locator('#camera-take:enabled').waitFor();
+  await page.locator('#camera-cancel').click();
+  assert.equal(await page.evaluate(() => globalThis.stopped), 1);
+  await page.locator('#camera-open').click();
+  await page.locator('#camera-take:enabled').click();
+  await legend(page, ['grass']);
+  assert.equal(await page.evaluate(() => globalThis.stopped), 2);
+});
+
+/** The lowest pixel of each, and whether the highest is in the window. */
+const inSight = (page, selector) =>
+  page.evaluate((wanted) => {
+    const { top, bottom } = document.querySelector(wanted).getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+  }, selector);
+
+const low = { viewport: { width: 1280, height: 600 } };
+pageTest('a low window shows picture, progress, Stop and result at once', low, async (page) => {
+  await hold(page);
+  await type(page, 'sky', 'sun');
+  const tall = png(80, 200, () => SKY);
+  await drop(page, 'tall.png', tall, 'image/png');
+  await page.locator('#sharpness').waitFor();
+  for (const part of ['#canvas', '#phase', '#progress', '#go', '#word']) {
+    assert.ok(await inSight(page, part), part);
+  }
+  await release(page);
+  await legend(page, ['sky', 'sun']);
+  for (const part of ['#canvas', '#phase']) assert.ok(await inSight(page, part), part);
+});
+
+const small = { viewport: { width: 390, height: 600 }, hasTouch: true, isMobile: true };
+pageTest('on a phone the picture stays in sight beside 40 words', small, async (page) => {
+  await meadowWith(page, 'sky');
+  await page.locator('#word').focus();
+  const words = Array.from({ length: 40 }, (_, at) => `word ${at}`);
+  await type(page, words.join(','));
+  await legend(page, ['sky', ...words]);
+  for (const part of ['#canvas', '#word']) assert.ok(await inSight(page, part), part);
+  assert.equal(
+    await page.locator('#stage').evaluate((stage) => stage.getBoundingClientRect().top),
+    8,
+  );
+  await page.locator('#legend input').last().scrollIntoViewIfNeeded();
+  await page.locator('#legend input').last().uncheck();
+  assert.ok(await inSight(page, '#canvas'));
+  assert.equal(await overhang(page), 0);
+});
 
 const tables = ({ requests }) =>
   requests.map(({ url }) => /\/(\w\w)-\w+\.js$/.exec(url)?.[1]).filter(Boolean);

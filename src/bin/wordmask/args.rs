@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand, value_parser};
+use wordmask::bundle::Pictures;
 use wordmask::convert::ReadyNames;
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
@@ -234,6 +235,9 @@ pub(crate) struct Scenes {
     /// Captioned windows of each scene, for training.
     #[arg(long, default_value_t = 0)]
     pub(crate) views: u32,
+    /// How many times as long the sides are as those of scenes to train on.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..=8))]
+    pub(crate) scale: u32,
     /// Where the files go; made if it is not there.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -272,6 +276,13 @@ pub(crate) struct Import {
     /// Background words between commas or semicolons; those for photographs if left out.
     #[arg(long)]
     pub(crate) background: Vec<String>,
+    /// What pictures the model has seen: photographs or drawings.
+    #[arg(long, default_value = "photographs")]
+    pub(crate) pictures: Pictures,
+    /// Every name that the model has learned, between commas or semicolons; left out for a text
+    /// tower of general language.
+    #[arg(long)]
+    pub(crate) vocabulary: Vec<String>,
     /// Words to embed now, so that they cost nothing later: common, for 1 500 things and grounds
     /// that photographs show, none, or words between commas.
     #[arg(long, default_value = "common")]

@@ -78,7 +78,8 @@ pub(crate) fn classify(args: &Classify) -> Result<()> {
 
 pub(crate) fn scenes(args: &Scenes) -> Result<()> {
     let bar = bar(u64::from(args.count), "drawing");
-    write_dataset(&args.out, args.seed, args.count, args.views, &mut |done| {
+    let (views, scale) = (args.views, args.scale as usize);
+    write_dataset(&args.out, args.seed, args.count, views, scale, &mut |done| {
         bar.set_position(u64::from(done));
     })?;
     bar.finish_and_clear();

@@ -41,14 +41,16 @@ fn options(args: &Import) -> Result<ConvertOptions> {
         license: args.license.clone(),
         origin: args.origin.clone(),
         picture_size: args.picture_size,
-        background: background_words(&args.background)?,
+        background: names(&args.background)?,
+        pictures: args.pictures,
+        vocabulary: names(&args.vocabulary)?,
         pipeline: args.pipeline.clone(),
         guide: guide.map(|(encoder, head)| GuidePaths { encoder, head }),
         accept_loss: args.accept_loss,
     })
 }
 
-fn background_words(given: &[String]) -> Result<Vec<String>> {
+fn names(given: &[String]) -> Result<Vec<String>> {
     if given.is_empty() {
         return Ok(Vec::new());
     }

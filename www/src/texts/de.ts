@@ -40,7 +40,8 @@ export const de: Texts = {
   },
   photos: {
     title: 'Dieses Modell kennt Zeichnungen, keine Fotos.',
-    text: 'Was es über dieses Bild sagt, bedeutet wenig. Deshalb fehlen die Werte.',
+    text: 'Was es über ein Foto sagt, bedeutet wenig. Deshalb fehlen die Werte.',
+    made: 'Die Masken sind geraten: Das Modell kennt keine Fotos.',
     get: 'Ein Modell für Fotos holen',
   },
   camera: {
@@ -59,7 +60,15 @@ export const de: Texts = {
   kept: {
     note: 'Bild und Wörter bleiben für den nächsten Besuch in diesem Browser.',
     forget: 'Vergessen',
-    forgotten: 'Bild und Wörter sind vergessen.',
+  },
+  scenes: {
+    'scene-1':
+      'Eine braune Schildkröte, ein gestreifter Pilz, ein rosa Herz und ein grüner Schirm im Schnee',
+    'scene-2': 'Ein grüner Baum auf einer Wiese, mit einem rosa und einem schwarzen Herz',
+    'scene-3': 'Ein gestreifter Mond und ein kariertes Auto über Wasser und ein grüner Kreis',
+    'scene-4': 'Ein orangefarbener Apfel am Himmel über Wasser und ein gepunktetes lila Auto',
+    'scene-5': 'Eine grüne Schildkröte und ein brauner Pilz auf Holzboden vor einer Backsteinmauer',
+    'scene-6': 'Ein großes rosa Herz auf einer Straße und ein kleines rotes am Himmel',
   },
   status: {
     start: 'Die Seite lädt …',
@@ -95,7 +104,6 @@ export const de: Texts = {
     gpu: 'Gerechnet vom Grafikchip dieses Geräts',
     encoded: (time) => `Bild gelesen in ${time}`,
     masks: (time) => `Masken in ${time}`,
-    details: 'Details',
   },
   engine: {
     input: 'Damit lässt sich nichts anfangen. Im englischen Wortlaut:',
@@ -188,6 +196,8 @@ export const de: Texts = {
     importedNow: (name) => `${name} wurde importiert.`,
     cancelled: 'Der Import wurde abgebrochen. Nichts davon wurde behalten.',
     busy: 'Es wird schon ein Modell importiert. Warten Sie, oder brechen Sie den Import ab.',
+    notHere:
+      'Das Modell in der Adresse gibt es in diesem Browser nicht. Es wird das eingebaute Modell benutzt.',
     elsewhere:
       'Das Modell in der Adresse liegt auf einer anderen Website, und diese Seite greift auf keine andere zu. Es wird das eingebaute Modell benutzt.',
   },

@@ -47,7 +47,9 @@ export const en = {
   /** On the stage, where a model that knows no photographs got one. */
   photos: {
     title: 'This model knows drawings, not photographs.',
-    text: 'What it says of this picture means little, so no scores are shown.',
+    text: 'What it says of a photograph means little, so no scores are shown.',
+    /** Instead of what was found. */
+    made: 'The masks are a guess: the model knows no photographs.',
     get: 'Get a model for photographs',
   },
   camera: {
@@ -66,7 +68,15 @@ export const en = {
   kept: {
     note: 'Picture and words stay in this browser for your next visit.',
     forget: 'Forget them',
-    forgotten: 'Picture and words were forgotten.',
+  },
+  /** What is to be seen in the scenes to try. */
+  scenes: {
+    'scene-1': 'A brown turtle, a striped mushroom, a pink heart and a green umbrella in the snow',
+    'scene-2': 'A green tree on a meadow, with a pink and a black heart',
+    'scene-3': 'A striped moon and a checked car over water, and a green circle',
+    'scene-4': 'An orange apple in the sky above water, and a dotted purple car',
+    'scene-5': 'A green turtle and a brown mushroom on a wooden floor before a brick wall',
+    'scene-6': 'A large pink heart on a road and a small red one in the sky',
   },
   status: {
     start: 'Loading the page…',
@@ -102,7 +112,6 @@ export const en = {
     gpu: 'Computed by the graphics chip of this device',
     encoded: (time: string) => `encoded in ${time}`,
     masks: (time: string) => `masks in ${time}`,
-    details: 'Details',
   },
   /** Before a sentence of the engine, which speaks English; empty where the reader does too. */
   engine: {
@@ -197,6 +206,7 @@ export const en = {
     importedNow: (name: string) => `${name} was imported.`,
     cancelled: 'The import was cancelled. Nothing of it was kept.',
     busy: 'A model is being imported already. Wait for it, or cancel it first.',
+    notHere: 'The model in the address is not in this browser. The built-in model is used.',
     elsewhere:
       'The model in the address lies on another site, and this page contacts no other site. The built-in model is used.',
   },

@@ -39,7 +39,8 @@ export const es: Texts = {
   },
   photos: {
     title: 'Este modelo conoce dibujos, no fotografías.',
-    text: 'Lo que dice de esta imagen significa poco; por eso no se muestran puntuaciones.',
+    text: 'Lo que dice de una foto significa poco; por eso no se muestran puntuaciones.',
+    made: 'Las máscaras son una suposición: el modelo no conoce fotografías.',
     get: 'Obtener un modelo para fotos',
   },
   camera: {
@@ -58,7 +59,16 @@ export const es: Texts = {
   kept: {
     note: 'La imagen y las palabras se quedan en este navegador para tu próxima visita.',
     forget: 'Olvidarlas',
-    forgotten: 'La imagen y las palabras se han olvidado.',
+  },
+  scenes: {
+    'scene-1':
+      'Una tortuga marrón, una seta a rayas, un corazón rosa y un paraguas verde en la nieve',
+    'scene-2': 'Un árbol verde en un prado, con un corazón rosa y otro negro',
+    'scene-3': 'Una luna a rayas y un coche a cuadros sobre el agua, y un círculo verde',
+    'scene-4': 'Una manzana naranja en el cielo sobre el agua, y un coche morado a lunares',
+    'scene-5':
+      'Una tortuga verde y una seta marrón en un suelo de madera ante una pared de ladrillos',
+    'scene-6': 'Un gran corazón rosa en una carretera y uno pequeño rojo en el cielo',
   },
   status: {
     start: 'Cargando la página…',
@@ -94,7 +104,6 @@ export const es: Texts = {
     gpu: 'Calculado por el chip gráfico de este dispositivo',
     encoded: (time) => `imagen leída en ${time}`,
     masks: (time) => `máscaras en ${time}`,
-    details: 'Detalles',
   },
   engine: {
     input: 'Estos datos no sirven. En inglés:',
@@ -187,6 +196,7 @@ export const es: Texts = {
     importedNow: (name) => `${name} se ha importado.`,
     cancelled: 'La importación se canceló. No se guardó nada.',
     busy: 'Ya se está importando un modelo. Espera o cancela esa importación.',
+    notHere: 'El modelo de la dirección no está en este navegador. Se usa el modelo integrado.',
     elsewhere:
       'El modelo de la dirección está en otro sitio, y esta página no contacta con ninguno. Se usa el modelo integrado.',
   },

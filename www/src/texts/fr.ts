@@ -39,7 +39,8 @@ export const fr: Texts = {
   },
   photos: {
     title: 'Ce modèle connaît les dessins, pas les photos.',
-    text: 'Ce qu’il dit de cette image a peu de sens ; les scores ne sont donc pas affichés.',
+    text: 'Ce qu’il dit d’une photo a peu de sens ; les scores ne sont donc pas affichés.',
+    made: 'Les masques sont devinés : le modèle ne connaît pas les photos.',
     get: 'Obtenir un modèle pour photos',
   },
   camera: {
@@ -58,7 +59,15 @@ export const fr: Texts = {
   kept: {
     note: 'L’image et les mots restent dans ce navigateur pour votre prochaine visite.',
     forget: 'Les oublier',
-    forgotten: 'L’image et les mots sont oubliés.',
+  },
+  scenes: {
+    'scene-1':
+      'Une tortue brune, un champignon rayé, un cœur rose et un parapluie vert dans la neige',
+    'scene-2': 'Un arbre vert dans un pré, avec un cœur rose et un cœur noir',
+    'scene-3': 'Une lune rayée et une voiture à carreaux au-dessus de l’eau, et un cercle vert',
+    'scene-4': 'Une pomme orange dans le ciel au-dessus de l’eau, et une voiture violette à pois',
+    'scene-5': 'Une tortue verte et un champignon brun sur un plancher devant un mur de briques',
+    'scene-6': 'Un grand cœur rose sur une route et un petit cœur rouge dans le ciel',
   },
   status: {
     start: 'Chargement de la page…',
@@ -94,7 +103,6 @@ export const fr: Texts = {
     gpu: 'Calculé par la puce graphique de cet appareil',
     encoded: (time) => `image lue en ${time}`,
     masks: (time) => `masques en ${time}`,
-    details: 'Détails',
   },
   engine: {
     input: 'Ces données ne conviennent pas. En anglais :',
@@ -187,6 +195,8 @@ export const fr: Texts = {
     importedNow: (name) => `${name} a été importé.`,
     cancelled: 'L’importation a été annulée. Rien n’en a été conservé.',
     busy: 'Une importation est déjà en cours. Attendez-la, ou annulez-la d’abord.',
+    notHere:
+      'Le modèle indiqué dans l’adresse n’est pas dans ce navigateur. Le modèle intégré est utilisé.',
     elsewhere:
       'Le modèle indiqué dans l’adresse se trouve sur un autre site, et cette page n’en contacte aucun. Le modèle intégré est utilisé.',
   },

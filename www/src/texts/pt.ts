@@ -39,7 +39,8 @@ export const pt: Texts = {
   },
   photos: {
     title: 'Este modelo conhece desenhos, não fotos.',
-    text: 'O que ele diz desta imagem significa pouco; por isso as pontuações não aparecem.',
+    text: 'O que ele diz de uma foto significa pouco; por isso as pontuações não aparecem.',
+    made: 'As máscaras são um palpite: o modelo não conhece fotos.',
     get: 'Obter um modelo para fotos',
   },
   camera: {
@@ -58,7 +59,16 @@ export const pt: Texts = {
   kept: {
     note: 'A imagem e as palavras ficam neste navegador para a sua próxima visita.',
     forget: 'Esquecer',
-    forgotten: 'A imagem e as palavras foram esquecidas.',
+  },
+  scenes: {
+    'scene-1':
+      'Uma tartaruga marrom, um cogumelo listrado, um coração rosa e um guarda-chuva verde na neve',
+    'scene-2': 'Uma árvore verde em um campo, com um coração rosa e um preto',
+    'scene-3': 'Uma lua listrada e um carro xadrez sobre a água, e um círculo verde',
+    'scene-4': 'Uma maçã laranja no céu sobre a água, e um carro roxo de bolinhas',
+    'scene-5':
+      'Uma tartaruga verde e um cogumelo marrom em um piso de madeira diante de um muro de tijolos',
+    'scene-6': 'Um grande coração rosa em uma estrada e um pequeno vermelho no céu',
   },
   status: {
     start: 'Carregando a página…',
@@ -94,7 +104,6 @@ export const pt: Texts = {
     gpu: 'Calculado pelo chip gráfico deste dispositivo',
     encoded: (time) => `imagem lida em ${time}`,
     masks: (time) => `máscaras em ${time}`,
-    details: 'Detalhes',
   },
   engine: {
     input: 'Estes dados não servem. Em inglês:',
@@ -187,6 +196,7 @@ export const pt: Texts = {
     importedNow: (name) => `${name} foi importado.`,
     cancelled: 'A importação foi cancelada. Nada dela foi guardado.',
     busy: 'Um modelo já está sendo importado. Espere ou cancele essa importação.',
+    notHere: 'O modelo do endereço não está neste navegador. O modelo embutido é usado.',
     elsewhere:
       'O modelo do endereço está em outro site, e esta página não acessa nenhum outro. O modelo embutido é usado.',
   },

@@ -36,7 +36,8 @@ export const zh: Texts = {
   },
   photos: {
     title: '此模型只认识图画，不认识照片。',
-    text: '它对这张图片的判断意义不大，因此不显示得分。',
+    text: '它对照片的判断意义不大，因此不显示得分。',
+    made: '这些掩码只是猜测：此模型不认识照片。',
     get: '获取适用于照片的模型',
   },
   camera: {
@@ -54,7 +55,14 @@ export const zh: Texts = {
   kept: {
     note: '图片和单词会保留在此浏览器中，供下次访问使用。',
     forget: '清除',
-    forgotten: '图片和单词已清除。',
+  },
+  scenes: {
+    'scene-1': '雪地里的棕色乌龟、条纹蘑菇、粉色爱心和绿色雨伞',
+    'scene-2': '草地上的绿树，旁边有一颗粉色和一颗黑色爱心',
+    'scene-3': '水面上的条纹月亮和格子汽车，还有一个绿色圆形',
+    'scene-4': '水面上方天空中的橙色苹果，以及一辆紫色圆点汽车',
+    'scene-5': '砖墙前木地板上的绿色乌龟和棕色蘑菇',
+    'scene-6': '路上一颗粉色大爱心，天空中一颗红色小爱心',
   },
   status: {
     start: '正在加载页面…',
@@ -89,7 +97,6 @@ export const zh: Texts = {
     gpu: '由本设备的显卡计算',
     encoded: (time) => `图片分析 ${time}`,
     masks: (time) => `掩码 ${time}`,
-    details: '详情',
   },
   engine: {
     input: '输入无法使用。英文详情：',
@@ -181,6 +188,7 @@ export const zh: Texts = {
     importedNow: (name) => `${name} 已导入。`,
     cancelled: '导入已取消，未保留任何内容。',
     busy: '已有模型正在导入。请等待完成，或先取消。',
+    notHere: '地址中的模型不在此浏览器中。将使用内置模型。',
     elsewhere: '地址中的模型位于其他网站，而此页面不会连接其他网站。将使用内置模型。',
   },
   arrivals: {
