@@ -9,7 +9,7 @@ use wordmask::dense::clip_diy::Budget;
 use wordmask::device::{Compute, Preference};
 use wordmask::image::Picture;
 use wordmask::mask::{LabelMap, Rle};
-use wordmask::progress::NoProgress;
+use wordmask::progress::{NoProgress, Progress};
 use wordmask::prompt::{Class, parse_words};
 use wordmask::quant::WeightSource;
 use wordmask::refine::Refinement;
@@ -78,6 +78,16 @@ fn segment(
     block_on(segmenter.segment(image, classes, &options, &mut NoProgress)).unwrap()
 }
 
+/// Every pipeline; at several scales, which take many times as long, those of two methods alone.
+fn pipelines() -> Vec<Pipeline> {
+    let mut all = Pipeline::all();
+    all.retain(|pipeline| {
+        let tried = matches!(pipeline.method, Method::MaskClip | Method::ScClip);
+        !pipeline.multi_scale || (tried && pipeline.refine.is_empty())
+    });
+    all
+}
+
 /// Shares add up to at most the whole, scores are probabilities, and pixels are labelled with
 /// classes that were asked for.
 fn check(answer: &Segmentation, setting: &Pipeline, classes: usize) {
@@ -102,7 +112,7 @@ fn segment_takes_one_class_with_and_without_background() {
     let segmenter = segmenter(&words);
     let classes = parse_words(&words[..1]).unwrap();
     let image = encode(&segmenter, picture(3), Windows::Auto).unwrap();
-    for setting in Pipeline::all() {
+    for setting in pipelines() {
         let alone = segment(&segmenter, &image, &classes, &setting, Background::None);
         check(&alone, &setting, 1);
         // Nothing else is there to be.
@@ -156,7 +166,7 @@ fn segment_takes_one_cell_and_one_color() {
         (one_color(40, 30), EncodeOptions::default()),
     ] {
         let image = block_on(segmenter.encode(picture, &options, &mut NoProgress)).unwrap();
-        for setting in Pipeline::all() {
+        for setting in pipelines() {
             let background = Background::Words(words[2..].to_vec());
             let answer = segment(&segmenter, &image, &classes, &setting, background);
             check(&answer, &setting, 2);
@@ -314,6 +324,112 @@ fn segment_refuses_what_cannot_be_done_and_goes_on() {
     assert!((named[0].iter().sum::<f32>() - 1.0).abs() < 1e-5);
 }
 
+/// Counts steps, and stops at one of them.
+#[derive(Default)]
+struct Steps {
+    taken: usize,
+    stop_at: Option<usize>,
+}
+
+impl Progress for Steps {
+    async fn step(&mut self, _done: usize, _total: usize) -> Result<(), Error> {
+        self.taken += 1;
+        match self.stop_at {
+            Some(at) if self.taken > at => Err(Error::Cancelled),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn several_scales(background: Background) -> Options {
+    Options {
+        background,
+        ..Options::from("maskclip+multi-scale".parse::<Pipeline>().unwrap())
+    }
+}
+
+#[test]
+fn multi_scale_answers_first_as_one_scale_does() {
+    let segmenter = segmenter(&[]);
+    let classes = parse_words(&["grass", "sky", "car"]).unwrap();
+    let image = encode(&segmenter, picture(11), Windows::Auto).unwrap();
+    let plain = "maskclip".parse::<Pipeline>().unwrap();
+    let one = segment(&segmenter, &image, &classes, &plain, Background::None);
+    let options = several_scales(Background::None);
+    let mut steps = Steps::default();
+    let mut partial = Vec::new();
+    let last = block_on(segmenter.segment_progressive(
+        &image,
+        &classes,
+        &options,
+        &mut steps,
+        &mut |answer| partial.push(answer.labels().clone()),
+    ))
+    .unwrap();
+    assert_eq!(partial.len(), 2);
+    assert_eq!(&partial[0], one.labels());
+    assert_ne!(&partial[0], last.labels());
+    assert!(steps.taken > 0);
+
+    // Other words find the scales read, and get the last answer at once.
+    let mut steps = Steps::default();
+    let others = parse_words(&["wall", "road"]).unwrap();
+    let again =
+        block_on(
+            segmenter.segment_progressive(&image, &others, &options, &mut steps, &mut |_| {
+                panic!("a coarse answer though all scales are there")
+            }),
+        );
+    assert_eq!(again.unwrap().classes().len(), 2);
+    assert_eq!(steps.taken, 0);
+}
+
+#[test]
+fn multi_scale_keeps_a_time_limit() {
+    let segmenter = segmenter(&[]);
+    let classes = parse_words(&["grass", "sky", "car"]).unwrap();
+    let picture = picture(12);
+    let plain = "maskclip".parse::<Pipeline>().unwrap();
+    let whole = encode(&segmenter, picture.clone(), Windows::Auto).unwrap();
+    let one = segment(&segmenter, &whole, &classes, &plain, Background::None);
+    let image = encode(&segmenter, picture, Windows::Auto).unwrap();
+    let mut options = several_scales(Background::None);
+    options.parameters.max_seconds = Some(0.0);
+    let progress = &mut NoProgress;
+    let limited = block_on(segmenter.segment(&image, &classes, &options, progress)).unwrap();
+    assert_eq!(limited.labels(), one.labels());
+    options.parameters.max_seconds = None;
+    let unlimited = block_on(segmenter.segment(&image, &classes, &options, progress)).unwrap();
+    assert_ne!(unlimited.labels(), one.labels());
+    for seconds in [-1.0, f32::NAN] {
+        options.parameters.max_seconds = Some(seconds);
+        let refused = block_on(segmenter.segment(&image, &classes, &options, progress));
+        assert_eq!(refused.unwrap_err().code(), "input");
+    }
+}
+
+#[test]
+fn multi_scale_goes_on_after_it_was_stopped() {
+    let segmenter = segmenter(&[]);
+    let classes = parse_words(&["grass", "sky", "car"]).unwrap();
+    let options = several_scales(Background::None);
+    let whole = encode(&segmenter, picture(13), Windows::Auto).unwrap();
+    let progress = &mut NoProgress;
+    let expected = block_on(segmenter.segment(&whole, &classes, &options, progress)).unwrap();
+    let image = encode(&segmenter, picture(13), Windows::Auto).unwrap();
+    for stop_at in [0, 3, 7] {
+        let mut steps = Steps {
+            stop_at: Some(stop_at),
+            ..Steps::default()
+        };
+        let stopped = block_on(segmenter.segment(&image, &classes, &options, &mut steps));
+        assert_eq!(stopped.unwrap_err(), Error::Cancelled);
+    }
+    let answer = block_on(segmenter.segment(&image, &classes, &options, progress)).unwrap();
+    assert_eq!(answer.labels(), expected.labels());
+    assert_eq!(answer.scores(0), expected.scores(0));
+}
+
 /// A bundle whose matrices are computed with as what they stand for, in f32.
 struct Exact(Bundle);
 
@@ -333,7 +449,7 @@ fn segment_answers_alike_with_quantised_kernels() {
     let ready = bundle.words().words.clone();
     let exact = Segmenter::build(manifest, &mut Exact(bundle), Compute::cpu()).unwrap();
     exact.add_names(ready).unwrap();
-    assert_agree(&packed, &exact, Pipeline::all());
+    assert_agree(&packed, &exact, pipelines());
 }
 
 /// The same of a GPU, where there is one; browsers always compare (`tests/parity.e2e.mjs`).
@@ -346,7 +462,7 @@ fn segment_answers_alike_on_a_gpu() {
     };
     // All settings take minutes on a software adapter. Of the refinements only key smoothing has a
     // part on the GPU.
-    let mut settings = Pipeline::all();
+    let mut settings = pipelines();
     settings.retain(|s| match s.refine[..] {
         [] | [Refinement::KeySmoothing] => true,
         _ => s.method == Method::MaskClip,

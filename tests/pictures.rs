@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use wordmask::bundle::Bundle;
 use wordmask::clip::VisionConfig;
+use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
 use wordmask::device::Compute;
 use wordmask::image::{MAX_CELLS, MAX_PIXELS, MAX_SIDE, Picture, read_dimensions};
@@ -239,10 +240,12 @@ fn segment(
     block_on(segmenter.segment(image, &classes, &options, &mut NoProgress))
 }
 
-/// Every method, plain and with refinements two at a time, which all occur.
+/// Every method, plain and with refinements two at a time, which all occur; at several scales, which
+/// take many times as long, one.
 fn settings() -> impl Iterator<Item = Pipeline> {
     let all = Pipeline::all().into_iter();
     all.filter(|setting| setting.refine.len() != 1)
+        .filter(|setting| !setting.multi_scale || setting.method == Method::NaClip)
 }
 
 /// Asserts what holds of any grid: at least a cell each way, at most the most, and squares that are

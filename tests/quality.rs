@@ -14,8 +14,9 @@ use wordmask::prompt::parse_words;
 use wordmask::scene::{self, Scene};
 use wordmask::segmenter::{Background, EncodeOptions, Options};
 
-/// Of the default setting; measured 0.528 over the scenes with seeds 7 to 106 (`docs/methods.md`).
-const MIOU_FLOOR: f64 = 0.51;
+/// Of the default pipeline; measured 0.667 over the scenes with seeds 7 to 46 (`wordmask eval --scenes 40
+/// --seed 7`).
+const MIOU_FLOOR: f64 = 0.65;
 
 /// Share of the pixels of two things of one kind that were given to the one of the right colour.
 const COMBINATION_FLOOR: f64 = 0.9;
@@ -33,7 +34,7 @@ fn segment_reaches_its_mean_iou_on_held_out_scenes() {
     let segmenter = segmenter();
     let evaluation = Evaluation {
         segmenter: &segmenter,
-        set: &TestSet::scenes(7, 100).unwrap(),
+        set: &TestSet::scenes(7, 40).unwrap(),
         settings: vec![segmenter.default_pipeline().clone()],
         protocol: Protocol::Own(Own {
             backgrounds: vec![Background::Auto],

@@ -35,8 +35,8 @@ use serde::Serialize;
 pub use origin::Origin;
 
 use crate::bundle::{
-    Bundle, BundleMetadata, BundleWriter, Manifest, Part, Pictures, ReadyWords, Source, TensorError,
-    add_words, finish, write,
+    Bundle, BundleMetadata, BundleWriter, Manifest, Part, Pictures, ReadyWords, Source,
+    TensorError, add_words, finish, write,
 };
 use crate::calibrate::{Fidelity, Probe, blocks_to_keep};
 use crate::clip::Tokenizer;

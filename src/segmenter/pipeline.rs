@@ -51,7 +51,8 @@ impl Pipeline {
         })
     }
 
-    /// Every method alone and with each sensible chain of refinements.
+    /// Every method alone and with each sensible chain of refinements; at several scales, which take
+    /// many times as long, alone and with PAMR.
     #[must_use]
     pub fn all() -> Vec<Self> {
         use Refinement::{KeySmoothing, Pamr, PromptDenoising, Tlp};
@@ -79,6 +80,7 @@ impl Pipeline {
                 })
             })
             .filter(|pipeline| Refinement::check(&pipeline.refine, pipeline.method).is_ok())
+            .filter(|pipeline| !pipeline.multi_scale || matches!(pipeline.refine[..], [] | [Pamr]))
             .collect()
     }
 }
