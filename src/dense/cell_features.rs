@@ -111,7 +111,7 @@ pub(super) async fn prepare(
     progress: &mut impl Progress,
 ) -> Result<()> {
     if parameters.multi_scale == Some(true) {
-        let scales = Scales::new(method, parameters, view, model);
+        let mut scales = Scales::new(method, parameters, view, model);
         scales.fused(scales.len(), progress).await?;
     } else {
         whole_features(method, parameters.residual, view, model, progress).await?;
@@ -132,13 +132,13 @@ pub(super) async fn scores(
         let cells = whole_features(method, parameters.residual, view, model, progress).await?;
         return score(cells, view.grid(), model, classes).await;
     }
-    let scales = Scales::new(method, parameters, view, model);
+    let mut scales = Scales::new(method, parameters, view, model);
     let mut count = scales.known().max(1);
     let mut fused = scales.fused(count, progress).await?;
     loop {
         let scores = score(fused.cells, fused.grid, model, classes).await?;
-        scales.measured(count);
-        if count == scales.len() || scales.is_too_slow(count) {
+        scales.measured();
+        if count == scales.len() || scales.is_too_slow() {
             return Ok(scores);
         }
         partial(&scores.map);

@@ -5,8 +5,6 @@
 //! Cosines with words being linear in the features, the mean of the scales' features scores as the
 //! mean of their scores; words stay one matrix product.
 
-use std::cell::Cell;
-
 use burn::tensor::{Device, Tensor, TensorData};
 use web_time::{Duration, Instant};
 
@@ -27,13 +25,13 @@ const FINER: [f32; 2] = [1.5, 2.0];
 /// Windows that run through the tower together.
 const BATCH: usize = 8;
 
-/// The cells of the scales that were read so far.
+/// The scales that were read so far.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     made_by: Option<(Method, bool)>,
     scales: Vec<Scale>,
     /// How long a cell takes, nothing before it was measured.
-    pace: Duration,
+    pub(super) pace: Duration,
     /// The limit in seconds that no finer scale was expected to keep.
     stopped_by: Option<f32>,
 }
@@ -58,26 +56,39 @@ pub(super) struct Scales<'a> {
     view: &'a View,
     model: &'a Model<'a>,
     finer: Vec<Layer>,
+    /// Those that have been read.
+    read: Vec<Scale>,
     began: Instant,
-    /// The scale that is being read, and since when.
-    reading: Cell<Option<(usize, Instant)>>,
+    /// When reading the last one began, until it is known how long it took.
+    reading: Option<Instant>,
 }
 
 impl<'a> Scales<'a> {
+    /// The scales of a picture, of which those need not be read again that the method has read
+    /// before.
     pub(super) fn new(
         method: Method,
         parameters: &'a Parameters,
         view: &'a View,
         model: &'a Model<'a>,
     ) -> Self {
+        let mut cache = view.cache();
+        let cache = &mut cache.multi_scale;
+        let made_by = Some((method, parameters.residual));
+        if cache.made_by != made_by {
+            cache.made_by = made_by;
+            cache.scales.clear();
+            cache.stopped_by = None;
+        }
         Self {
             method,
             parameters,
             view,
             model,
             finer: finer_layers(view, model),
+            read: cache.scales.clone(),
             began: Instant::now(),
-            reading: Cell::new(None),
+            reading: None,
         }
     }
 
@@ -86,90 +97,88 @@ impl<'a> Scales<'a> {
         1 + self.finer.len()
     }
 
-    /// How many this method has read before. What another has read is forgotten.
+    /// How many have been read.
     pub(super) fn known(&self) -> usize {
-        let made_by = Some((self.method, self.parameters.residual));
-        let mut cache = self.view.cache();
-        let cache = &mut cache.multi_scale;
-        if cache.made_by != made_by {
-            cache.made_by = made_by;
-            cache.scales.clear();
-            cache.stopped_by = None;
-        }
-        cache.scales.len()
+        self.read.len()
     }
 
-    /// The cells of the first `count` scales together.
+    /// The cells of the first `count` scales together, read if they have not been.
     ///
     /// # Errors
     ///
     /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
-    pub(super) async fn fused(&self, count: usize, progress: &mut impl Progress) -> Result<Fused> {
-        for index in self.known()..count {
-            let scale = self.read(index, progress).await?;
-            self.view.cache().multi_scale.scales.push(scale);
+    pub(super) async fn fused(
+        &mut self,
+        count: usize,
+        progress: &mut impl Progress,
+    ) -> Result<Fused> {
+        while self.read.len() < count {
+            self.reading = Some(Instant::now());
+            let scale = self.read_next(progress).await?;
+            self.read.push(scale);
+            self.keep();
         }
-        let scales = self.view.cache().multi_scale.scales[..count].to_vec();
-        fuse(&scales, self.model.device)
+        fuse(&self.read[..count], self.model.device)
     }
 
-    /// Whether the scale after the first `count` would not be done within the time that the
-    /// parameters allow, by what those before took.
-    pub(super) fn is_too_slow(&self, count: usize) -> bool {
-        let Some(limit) = self.parameters.max_seconds else {
+    /// Leaves what has been read to later words, unless another method has come in between.
+    fn keep(&self) {
+        let mut cache = self.view.cache();
+        let cache = &mut cache.multi_scale;
+        let same = cache.made_by == Some((self.method, self.parameters.residual));
+        if same && cache.scales.len() < self.read.len() {
+            cache.scales.clone_from(&self.read);
+        }
+    }
+
+    /// Whether the next scale would not be done within the time that the parameters allow, by what
+    /// those before took.
+    ///
+    /// A later word gets no more scales than the first, and does not wait for the tower again.
+    pub(super) fn is_too_slow(&self) -> bool {
+        let (Some(limit), Some(next)) = (
+            self.parameters.max_seconds,
+            self.finer.get(self.read.len().saturating_sub(1)),
+        ) else {
             return false;
         };
         let mut cache = self.view.cache();
         let cache = &mut cache.multi_scale;
-        // A later word gets no more scales than the first, and does not wait for the tower again.
-        if cache.scales.len() > count || cache.stopped_by == Some(limit) {
-            return cache.scales.len() <= count;
-        }
-        let expected = cache
-            .pace
-            .mul_f64(seen_cells(&self.finer[count - 1]) as f64);
-        let is_too_slow = (self.began.elapsed() + expected).as_secs_f32() > limit;
-        if is_too_slow {
+        let expected = self.began.elapsed() + cache.pace.mul_f64(seen_cells(next) as f64);
+        if expected.as_secs_f32() > limit {
             cache.stopped_by = Some(limit);
         }
-        is_too_slow
+        cache.stopped_by == Some(limit)
     }
 
-    /// Notes how long the last of the first `count` scales took, now that its cells have been read:
-    /// before, a GPU may still be at work.
-    pub(super) fn measured(&self, count: usize) {
-        if let Some((index, began)) = self.reading.take()
-            && index + 1 == count
-        {
-            let seen = match index {
-                0 => seen_cells(&self.view.layer),
-                index => seen_cells(&self.finer[index - 1]),
-            };
+    /// Notes how long the last scale took, now that its scores have been read: before, a GPU may
+    /// still be at work.
+    pub(super) fn measured(&mut self) {
+        // What the whole picture takes is measured where the tower runs, which may be before.
+        if let (Some(began), [_, .., _]) = (self.reading.take(), &self.read[..]) {
+            let seen = seen_cells(&self.finer[self.read.len() - 2]);
             self.view.cache().multi_scale.pace = began.elapsed().div_f64(seen as f64);
         }
     }
 
-    async fn read(&self, index: usize, progress: &mut impl Progress) -> Result<Scale> {
+    async fn read_next(&self, progress: &mut impl Progress) -> Result<Scale> {
         let (view, model) = (self.view, self.model);
-        self.reading.set(Some((index, Instant::now())));
-        if index == 0 {
-            let cells =
-                whole_features(self.method, self.parameters.residual, view, model, progress)
-                    .await?;
+        let Some(index) = self.read.len().checked_sub(1) else {
+            let residual = self.parameters.residual;
             return Ok(Scale {
                 grid: view.grid(),
-                cells,
+                cells: whole_features(self.method, residual, view, model, progress).await?,
             });
-        }
+        };
         let blocks = model.tower.backbone_blocks();
         let batches = |layer: &Layer| layer.plan.origins.len().div_ceil(BATCH);
-        let before: usize = self.finer[..index - 1].iter().map(batches).sum();
+        let before: usize = self.finer[..index].iter().map(batches).sum();
         let mut progress = SubProgress {
             progress,
             done: before * blocks,
             total: self.finer.iter().map(batches).sum::<usize>() * blocks,
         };
-        let layer = &self.finer[index - 1];
+        let layer = &self.finer[index];
         Ok(Scale {
             grid: layer.grid,
             cells: self.read_layer(layer, &mut progress).await?,
@@ -207,7 +216,7 @@ impl<'a> Scales<'a> {
 }
 
 /// Cells that the tower sees of a layer, those of overlaps as often as they are seen.
-fn seen_cells(layer: &Layer) -> usize {
+pub(super) fn seen_cells(layer: &Layer) -> usize {
     layer.plan.origins.len() * layer.plan.window.cells()
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::{Device, Tensor};
+use web_time::Instant;
 
 use super::layer::Layer;
 use super::windows::Windows;
@@ -123,6 +124,7 @@ impl View {
         {
             return Ok(Arc::clone(hidden_states));
         }
+        let began = Instant::now();
         let resized = self.layer.resize(&self.picture)?;
         let (origins, grid) = (&self.layer.plan.origins, self.layer.plan.window);
         let mut hidden_states = Vec::with_capacity(origins.len());
@@ -140,7 +142,10 @@ impl View {
             });
         }
         let hidden_states = Arc::new(hidden_states);
-        self.cache().hidden_states = Some(Arc::clone(&hidden_states));
+        let mut cache = self.cache();
+        let cells = multi_scale::seen_cells(&self.layer);
+        cache.multi_scale.pace = began.elapsed().div_f64(cells as f64);
+        cache.hidden_states = Some(Arc::clone(&hidden_states));
         Ok(hidden_states)
     }
 }
