@@ -7,6 +7,7 @@ import type {
   EngineMask,
   EngineSegmentOptions,
   Methods,
+  ModelDetails,
   NamedScore,
   Scheme,
 } from './engine.js';
@@ -15,7 +16,7 @@ import type { MadeModel } from './models.js';
 import type { CheckedEncode, DeviceChoice, Progress } from './options.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 /** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
 export interface PictureData {
@@ -67,7 +68,7 @@ export interface Calls {
     request: {
       files: PublishedFile[];
       scheme: Scheme;
-      name?: string;
+      about: ModelDetails;
       engineUrl: string;
     };
     /** The files are in the browser's storage by then; the page adds the model to its list. */

@@ -23,6 +23,13 @@ export function progressText(
       const size = `${megabytes(progress.loaded)} of ${megabytes(progress.total)} MB`;
       return { text: `Getting ${what}: ${size}`, spoken: `Getting ${what}`, part };
     }
+    case 'wait': {
+      const text =
+        progress.reason === 'other-page'
+          ? 'Another window gets the same model; waiting for it'
+          : 'The connection broke off; trying again';
+      return { text, spoken: text, part: null };
+    }
     case 'prepare':
       return { text: `Preparing ${what}`, spoken: `Preparing ${what}`, part: null };
     case 'encode':
