@@ -241,7 +241,9 @@ async function buildWww() {
   rmSync(pageDir, { recursive: true, force: true });
   mkdirSync(pageDir, { recursive: true });
   await bundle({
-    entryPoints: [join(root, 'www/src/main.ts'), join(root, 'www/src/style.css')],
+    entryPoints: ['main.ts', 'models-page.ts', 'style.css'].map((name) =>
+      join(root, 'www/src', name),
+    ),
     outdir: pageDir,
     minify: true,
     sourcemap: true,

@@ -5,9 +5,10 @@ import { createChips } from './chips.js';
 import { element } from './dom.js';
 import { fileName, save } from './downloads.js';
 import { createLegend } from './legend.js';
-import { createModels, rememberedModel } from './models.js';
+import { createModels } from './models.js';
 import { createNaming } from './naming.js';
 import { connectOptions } from './options.js';
+import { rememberedModel } from './remembered.js';
 import { loadSamples, showSamples } from './samples.js';
 import { listenForFiles, readSource, type Source } from './sources.js';
 import { createStage } from './stage.js';
@@ -32,7 +33,7 @@ const address = readAddress(new URL(location.href));
 const named = new URLSearchParams(location.search).has('model');
 const store = createStore({
   ...initialState,
-  // What the address says goes before what was chosen earlier in this visit.
+  // What the address says goes before what was chosen earlier.
   model: (named ? null : rememberedModel()) ?? address.model,
   options: { ...initialState.options, device: address.device, method: address.method },
 });
@@ -152,7 +153,7 @@ function summary(): string {
 function describe({ name, description, license }: BundleInfo): void {
   const builtIn = store.state().model === address.builtIn;
   element('model', HTMLElement).textContent = builtIn
-    ? `The built-in model, doodle, knows cartoon scenes, not photographs. ${description} Photographs need a full CLIP: “Model” says how to import one.`
+    ? `The built-in model, doodle, knows cartoon scenes, not photographs. ${description} Photographs need a full CLIP: “Model” gets one with a click.`
     : `This is the model ${name}. ${description} Its licence: ${license}.`;
 }
 

@@ -1,0 +1,231 @@
+/** The page that fetches models of a hub. It has no way to be given a picture. */
+import { importModel, listModels, type Progress, type StoredModel, storageUse } from 'wordmask';
+import { announceModel } from './announcements.js';
+import { element, make } from './dom.js';
+import { findPublished, type PublishedModel } from './published.js';
+import { showPublished } from './published-rows.js';
+import { texts } from './published-texts.js';
+import { keepStorage, rememberModel } from './remembered.js';
+import { wasAskedFor } from './request.js';
+import { createStorageLine } from './storage-line.js';
+import { TimeLeft } from './time-left.js';
+
+/** The model that was being fetched when the page was closed. */
+const UNFINISHED = 'wordmask-unfinished';
+
+const box = element('fetching', HTMLElement);
+const title = element('fetching-title', HTMLElement);
+const phase = element('fetching-phase', HTMLElement);
+const bar = element('fetching-progress', HTMLProgressElement);
+const stop = element('fetching-stop', HTMLButtonElement);
+const error = element('fetching-error', HTMLElement);
+const again = element('fetching-again', HTMLButtonElement);
+const back = element('fetching-back', HTMLAnchorElement);
+const list = element('published-list', HTMLUListElement);
+const live = element('live', HTMLElement);
+const storage = createStorageLine(say);
+
+let running: AbortController | null = null;
+let shown: PublishedModel | null = null;
+
+stop.addEventListener('click', () => running?.abort());
+again.addEventListener('click', () => {
+  if (shown) void get(shown);
+});
+
+function say(text: string): void {
+  if (live.textContent !== text) live.textContent = text;
+}
+
+/** Fetches a model, unless one is being fetched. */
+async function get(model: PublishedModel): Promise<void> {
+  if (running !== null) return;
+  running = new AbortController();
+  const { signal } = running;
+  begin(model);
+  try {
+    const { hub, revision, scheme, sha256 } = model;
+    const made = await importModel(hub, {
+      scheme,
+      name: model.title,
+      description: model.description,
+      license: model.license,
+      pictureSize: model.picture_size,
+      revision,
+      sha256,
+      signal,
+      onProgress: teller(signal),
+    });
+    await finish(model, made);
+  } catch (reason) {
+    if (signal.aborted) rest(await stoppedText());
+    else fail(reason);
+  } finally {
+    running = null;
+    await refresh();
+  }
+}
+
+function begin(model: PublishedModel): void {
+  show(model);
+  remember(model.name);
+  stop.hidden = false;
+  again.hidden = true;
+  tell(texts.fetching.starting, texts.fetching.starting, null);
+  box.scrollIntoView({ block: 'nearest' });
+  stop.focus({ preventScroll: true });
+}
+
+function show(model: PublishedModel): void {
+  shown = model;
+  box.hidden = false;
+  title.textContent = model.title;
+  error.textContent = '';
+  back.hidden = true;
+}
+
+/** Tells how far it is, with the time that is left, until it is stopped. */
+function teller(signal: AbortSignal): (progress: Progress) => void {
+  const time = new TimeLeft();
+  return (progress) => {
+    if (signal.aborted) return;
+    const { fetching } = texts;
+    switch (progress.phase) {
+      case 'download': {
+        const { loaded, total } = progress;
+        const left = time.at(performance.now(), loaded, total);
+        const bytes = fetching.download(megabytes(loaded), megabytes(total));
+        const text = left === null ? bytes : `${bytes} · ${fetching.left(duration(left))}`;
+        tell(text, title.textContent ?? '', total > 0 ? loaded / total : null);
+        break;
+      }
+      case 'wait': {
+        const text = progress.reason === 'other-page' ? fetching.otherPage : fetching.connection;
+        tell(text, text, null);
+        break;
+      }
+      case 'import': {
+        const { done, total } = progress;
+        const text = fetching.importing(Math.min(done + 1, total), total);
+        tell(text, fetching.prepare, total > 0 ? done / total : null);
+        break;
+      }
+      default:
+        tell(fetching.prepare, fetching.prepare, null);
+    }
+  };
+}
+
+function tell(text: string, spoken: string, part: number | null): void {
+  phase.textContent = text;
+  bar.hidden = false;
+  if (part === null) bar.removeAttribute('value');
+  else bar.value = Math.min(1, part);
+  say(spoken);
+}
+
+/** Says where things stand while nothing runs; the button goes on. */
+function rest(text: string): void {
+  phase.textContent = text;
+  bar.hidden = true;
+  stop.hidden = true;
+  again.hidden = false;
+  again.focus({ preventScroll: true });
+  say(text);
+}
+
+function fail(reason: unknown): void {
+  rest(texts.fetching.failed);
+  error.textContent = reason instanceof Error ? reason.message : String(reason);
+}
+
+async function stoppedText(): Promise<string> {
+  const { downloads } = await storageUse();
+  return downloads === 0
+    ? texts.fetching.stoppedEarly
+    : texts.fetching.stopped(megabytes(downloads));
+}
+
+async function finish(model: PublishedModel, made: StoredModel): Promise<void> {
+  remember(null);
+  rememberModel(made.id);
+  await keepStorage();
+  rest(texts.fetching.done(model.title));
+  again.hidden = true;
+  back.hidden = false;
+  back.focus({ preventScroll: true });
+  announceModel(made.id, () => {
+    phase.textContent = texts.fetching.taken;
+    say(texts.fetching.taken);
+  });
+}
+
+function remember(name: string | null): void {
+  try {
+    if (name === null) localStorage.removeItem(UNFINISHED);
+    else localStorage.setItem(UNFINISHED, name);
+  } catch {
+    // Then the user finds the model in the list.
+  }
+}
+
+function unfinished(): PublishedModel | undefined {
+  try {
+    return findPublished(localStorage.getItem(UNFINISHED) ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Shows what is in the browser by now. */
+async function refresh(): Promise<void> {
+  // A browser without storage has no models; the attempt to get one says why.
+  const kept = new Set((await listModels().catch(() => [])).map(({ name }) => name));
+  showPublished(
+    list,
+    () => true,
+    (model) => (kept.has(model.title) ? make('p', 'there', texts.there) : getButton(model)),
+  );
+  await storage.refresh();
+}
+
+function getButton(model: PublishedModel): HTMLButtonElement {
+  const button = make('button', 'button small', texts.get);
+  button.type = 'button';
+  button.setAttribute('aria-label', texts.getOf(model.title));
+  button.disabled = running !== null;
+  button.addEventListener('click', () => void get(model));
+  return button;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
+}
+
+function duration(seconds: number): string {
+  const { seconds: short, minutes } = texts.fetching;
+  return seconds < 90 ? short(Math.ceil(seconds)) : minutes(Math.round(seconds / 60));
+}
+
+async function start(): Promise<void> {
+  const wanted = findPublished(decodeURIComponent(location.hash.slice(1)));
+  if (wanted && wasAskedFor(wanted.name)) {
+    void get(wanted);
+  } else {
+    const before = unfinished();
+    if (before) {
+      show(before);
+      rest(texts.fetching.unfinished(before.title));
+    }
+  }
+  await refresh();
+  if (wanted) {
+    const item = document.getElementById(`published-${wanted.name}`);
+    const fold = item?.closest('details');
+    if (fold) fold.open = true;
+    item?.classList.add('wanted');
+    if (running === null) item?.scrollIntoView({ block: 'center' });
+  }
+}
+
+void start();

@@ -1,0 +1,42 @@
+/** What the pages say of published models, of fetching them, and of what is kept. */
+
+export const texts = {
+  recommended: 'Recommended',
+  download: (megabytes: number) => `Download ${megabytes} MB`,
+  kept: (megabytes: number) => `keeps ${megabytes} MB`,
+  license: 'licence',
+  accuracy: (percent: number) => `${percent} % right on ImageNet`,
+  get: 'Get it',
+  getOf: (title: string) => `Get ${title}`,
+  more: (count: number) => `${count} more models`,
+  there: 'is in this browser',
+  use: {
+    nothing: 'Nothing is kept in this browser yet.',
+    kept: (parts: string) => `Kept in this browser: ${parts}.`,
+    models: (megabytes: string) => `${megabytes} MB of models that were fetched or imported`,
+    bundles: (megabytes: string) => `${megabytes} MB of models beside the page`,
+    downloads: (megabytes: string) => `${megabytes} MB of unfinished downloads`,
+    free: 'Free what can be fetched again',
+    freed: 'What can be fetched again was freed.',
+  },
+  fetching: {
+    starting: 'Asking the hub',
+    download: (done: string, total: string) => `${done} of ${total} MB`,
+    left: (time: string) => `${time} left`,
+    seconds: (count: number) => `${count} s`,
+    minutes: (count: number) => `${count} min`,
+    connection: 'The connection broke off; trying again',
+    otherPage: 'Another window gets the same model; waiting for it',
+    prepare: 'Starting to make it smaller',
+    importing: (done: number, total: number) => `Making it smaller: file ${done} of ${total}`,
+    stopped: (megabytes: string) =>
+      `Stopped. The ${megabytes} MB that have come are kept, and it goes on from there.`,
+    stoppedEarly: 'Stopped.',
+    failed: 'That did not work.',
+    goOn: 'Go on',
+    unfinished: (title: string) => `${title} was not fetched to the end.`,
+    done: (title: string) => `${title} is here.`,
+    back: 'Use it on a picture',
+    taken: 'The window with your picture uses it now. This one can be closed.',
+  },
+} as const;
