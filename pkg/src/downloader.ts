@@ -31,7 +31,7 @@ export interface DownloadMeans extends Waiting {
 export type OnBytes = (loaded: number, total: number | undefined) => void;
 
 /** As much is lost with a closed page, and is in memory at a time. */
-const pieceBytes = 8 << 20;
+const pieceBytes = 4 << 20;
 
 /** How often a file may turn out to be another one than before. */
 const mostChanges = 3;

@@ -8,7 +8,7 @@ import { FakeCache, hash } from './fakes.js';
 import { cut, given, offline, ServedFile, silent, status } from './served-file.js';
 
 const url = 'https://hub.example/model.safetensors';
-// More than two pieces of 8 MiB.
+// More than four pieces of 4 MiB.
 const bytes = Uint8Array.from({ length: 20_000_000 }, (_, index) => (index * 7919) >> 5);
 const small = bytes.slice(0, 1000);
 const file = { name: 'model.safetensors', url };
@@ -60,7 +60,7 @@ test('a file comes in one request, and lies on the disk in pieces', async () => 
   assert.equal(fetched.sha256, hash(bytes));
   assert.deepEqual(await content(fetched.blob), bytes);
   assert.deepEqual(served.asked, [0]);
-  assert.equal(cache.entries.size, 3 + 1, 'three pieces and a note');
+  assert.equal(cache.entries.size, 5 + 1, 'five pieces and a note');
   assert.deepEqual(seen.at(-1), [bytes.length, bytes.length]);
   assert.equal(await store.bytes(), bytes.length);
   await store.clear();
@@ -241,11 +241,11 @@ test('a full disk is told with its figures, and what found room stays', async ()
     await put(address, response);
   };
   await fails(get(new ServedFile(bytes)), 'out-of-memory', '2 of the 3 MB');
-  assert.equal(await store.bytes(), 8 << 20);
+  assert.equal(await store.bytes(), 4 << 20);
   cache.put = put;
   const served = new ServedFile(bytes);
   assert.equal((await get(served)).sha256, hash(bytes));
-  assert.deepEqual(served.asked, [8 << 20]);
+  assert.deepEqual(served.asked, [4 << 20]);
 });
 
 test('what belongs to something else is apart', async () => {

@@ -58,7 +58,7 @@ async function get(model: PublishedModel): Promise<void> {
     });
     await finish(model, made);
   } catch (reason) {
-    if (signal.aborted) rest(await stoppedText());
+    if (signal.aborted) await stopped();
     else fail(reason);
   } finally {
     running = null;
@@ -73,7 +73,8 @@ function begin(model: PublishedModel): void {
   again.hidden = true;
   tell(texts.fetching.starting, texts.fetching.starting, null);
   box.scrollIntoView({ block: 'nearest' });
-  stop.focus({ preventScroll: true });
+  moveFocus(stop);
+  for (const button of list.querySelectorAll('button')) button.disabled = true;
 }
 
 function show(model: PublishedModel): void {
@@ -124,26 +125,38 @@ function tell(text: string, spoken: string, part: number | null): void {
   say(spoken);
 }
 
-/** Says where things stand while nothing runs; the button goes on. */
+/** Says where things stand while nothing runs. */
 function rest(text: string): void {
   phase.textContent = text;
   bar.hidden = true;
   stop.hidden = true;
-  again.hidden = false;
-  again.focus({ preventScroll: true });
   say(text);
+}
+
+/** Offers to do it once more. */
+function offer(label: string): void {
+  again.textContent = label;
+  again.hidden = false;
+}
+
+/** After the button that had the focus is gone. */
+function moveFocus(to: HTMLElement): void {
+  to.focus({ preventScroll: true });
+}
+
+async function stopped(): Promise<void> {
+  const { downloads } = await storageUse();
+  const { stopped, stoppedEarly } = texts.fetching;
+  rest(downloads === 0 ? stoppedEarly : stopped(megabytes(downloads)));
+  offer(texts.fetching.goOn);
+  moveFocus(again);
 }
 
 function fail(reason: unknown): void {
   rest(texts.fetching.failed);
+  offer(texts.fetching.again);
+  moveFocus(again);
   error.textContent = reason instanceof Error ? reason.message : String(reason);
-}
-
-async function stoppedText(): Promise<string> {
-  const { downloads } = await storageUse();
-  return downloads === 0
-    ? texts.fetching.stoppedEarly
-    : texts.fetching.stopped(megabytes(downloads));
 }
 
 async function finish(model: PublishedModel, made: StoredModel): Promise<void> {
@@ -151,9 +164,8 @@ async function finish(model: PublishedModel, made: StoredModel): Promise<void> {
   rememberModel(made.id);
   await keepStorage();
   rest(texts.fetching.done(model.title));
-  again.hidden = true;
   back.hidden = false;
-  back.focus({ preventScroll: true });
+  moveFocus(back);
   announceModel(made.id, () => {
     phase.textContent = texts.fetching.taken;
     say(texts.fetching.taken);
@@ -216,6 +228,7 @@ async function start(): Promise<void> {
     if (before) {
       show(before);
       rest(texts.fetching.unfinished(before.title));
+      offer(texts.fetching.goOn);
     }
   }
   await refresh();

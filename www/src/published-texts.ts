@@ -34,6 +34,7 @@ export const texts = {
     stoppedEarly: 'Stopped.',
     failed: 'That did not work.',
     goOn: 'Go on',
+    again: 'Try again',
     unfinished: (title: string) => `${title} was not fetched to the end.`,
     done: (title: string) => `${title} is here.`,
     back: 'Use it on a picture',

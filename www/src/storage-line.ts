@@ -41,6 +41,7 @@ export function useText({ models, bundles, downloads }: StorageUse): string {
   return texts.use.kept(told.map(([part, bytes]) => texts.use[part](megabytes(bytes))).join(', '));
 }
 
+/** Never rounds something to nothing. */
 function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
+  return Math.max(0.1, bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
 }
