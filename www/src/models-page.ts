@@ -2,6 +2,7 @@
 import { importModel, listModels, type Progress, type StoredModel, storageUse } from 'wordmask';
 import { announceModel } from './announcements.js';
 import { element, make } from './dom.js';
+import { engineWorker } from './engine-worker.js';
 import { findPublished, type PublishedModel } from './published.js';
 import { showPublished } from './published-rows.js';
 import { texts } from './published-texts.js';
@@ -53,6 +54,7 @@ async function get(model: PublishedModel): Promise<void> {
       pictureSize: model.picture_size,
       revision,
       sha256,
+      workerUrl: engineWorker(),
       signal,
       onProgress: teller(signal),
     });

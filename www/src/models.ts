@@ -19,6 +19,7 @@ import {
   servedOffer,
 } from './catalogue.js';
 import { element, make } from './dom.js';
+import { engineWorker } from './engine-worker.js';
 import { type PublishedModel, pageOf } from './published.js';
 import { showPublished } from './published-rows.js';
 import { texts } from './published-texts.js';
@@ -274,7 +275,8 @@ function createImporting(status: Status) {
         const onProgress = (progress: Progress) => {
           if (!signal.aborted) tell(progress);
         };
-        const model = await importModel(files, { scheme, signal, onProgress });
+        const workerUrl = engineWorker();
+        const model = await importModel(files, { scheme, workerUrl, signal, onProgress });
         status.say(`${shorten(model.name)} was imported.`);
         return model;
       } catch (error) {

@@ -13,6 +13,7 @@ import {
   type Timing,
 } from 'wordmask';
 import { sourceOf } from './catalogue.js';
+import { engineWorker } from './engine-worker.js';
 import type { Source } from './sources.js';
 import type { DeviceChoice, segmentOptions } from './state.js';
 
@@ -215,6 +216,7 @@ export class Work {
     onProgress({ phase: 'prepare' });
     const promise = Segmenter.load(sourceOf(choice.model), {
       device: choice.device,
+      workerUrl: engineWorker(),
       signal: stop.signal,
       onProgress,
     });

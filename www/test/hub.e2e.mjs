@@ -146,6 +146,33 @@ pageTest('each page may reach what its policy says, and no more', {}, async (pag
   );
 });
 
+pageTest(
+  'the worker with the picture obeys the page, on hosts without headers, too',
+  {},
+  async (page, seen) => {
+    await page.route(`${here.url}**`, async (route) => {
+      const response = await route.fetch();
+      const { 'content-security-policy': _, ...headers } = response.headers();
+      await route.fulfill({ response, headers });
+    });
+    await page.reload();
+    await rest(page);
+    const [worker] = page.workers();
+    const reached = await worker.evaluate(() =>
+      Promise.all(
+        ['https://huggingface.co/', '/index.html'].map((url) =>
+          fetch(new URL(url, self.location.origin), { mode: 'no-cors' }).then(
+            () => true,
+            () => false,
+          ),
+        ),
+      ),
+    );
+    assert.deepEqual(reached, [false, true]);
+    seen.faults.length = 0;
+  },
+);
+
 const places = [10, 50, 90].map((percent) => Math.round((weights.length * percent) / 100));
 
 pageTest('stopped at 10, 50 and 90 %, it goes on at that byte', {}, async (page) => {
