@@ -245,6 +245,9 @@ async function buildWww() {
       join(root, 'www/src', name),
     ),
     outdir: pageDir,
+    // The texts of each language are fetched only where they are read.
+    splitting: true,
+    chunkNames: 'texts/[name]-[hash]',
     minify: true,
     sourcemap: true,
   });

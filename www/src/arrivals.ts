@@ -1,4 +1,6 @@
 /** What came in by drop, paste or choice: a picture, the files of a model, or something to explain. Pure. */
+import { form, list, number } from './formats.js';
+import { t } from './texts.js';
 
 /** The part of a `File` that tells what it is. */
 export interface Named {
@@ -48,14 +50,10 @@ export function sortArrival<F extends Named>(files: readonly F[]): Arrival<F> {
   const picture = files.find(({ type }) => type.startsWith('image/'));
   if (!files.some(isModelFile)) return { kind: 'picture', file: picture ?? first };
   if (picture !== undefined) {
-    return refused(
-      `Those were a picture, “${cut(picture.name)}”, and files of a model. Drop the picture alone, or all files of the model without it.`,
-    );
+    return refused(t.arrivals.mixed(cut(picture.name)));
   }
   if (files.some(isBundle)) {
-    return refused(
-      'That is a finished bundle, which belongs beside the page, in its folder “models”. Here you can drop a model as it was published.',
-    );
+    return refused(t.arrivals.bundle);
   }
   const lack = lacking(files);
   return lack === null ? { kind: 'model', files: files.filter(isUseful) } : refused(lack);
@@ -70,16 +68,16 @@ function lacking(files: readonly Named[]): string | null {
   const weights = files.filter(isWeights);
   const foreign = files.find(isForeign);
   if (weights.length === 0 && foreign !== undefined) {
-    return `“${cut(foreign.name)}” is in a format that the page does not read. Most models are published as model.safetensors too, in the same place: take that, with config.json and tokenizer.json.`;
+    return t.arrivals.foreign(cut(foreign.name));
   }
   const pointer = weights.find(({ size }) => size < POINTER_BYTES);
   if (pointer !== undefined) {
-    return `“${cut(pointer.name)}” has only ${pointer.size} bytes: it is a pointer to the weights, or was cut off. Download the file itself.`;
+    return t.arrivals.pointer(cut(pointer.name), form(pointer.size), number(pointer.size));
   }
   const missing = missingFiles(new Set(files.map(({ name }) => name)), weights);
   if (missing.length === 0) return null;
-  const main = weights[0]?.name ?? 'the files that came';
-  return `The model is not complete: ${listed(missing)} ${missing.length === 1 ? 'is' : 'are'} missing. Such files lie beside ${cut(main)} where the model was published (Hugging Face lists them under “Files and versions”). Drop all of them together, or their folder.`;
+  const main = weights[0] === undefined ? t.arrivals.someFiles : cut(weights[0].name);
+  return t.arrivals.missing(form(missing.length), list(missing.map(cut)), main);
 }
 
 function missingFiles(names: ReadonlySet<string>, weights: readonly Named[]): string[] {
@@ -90,7 +88,7 @@ function missingFiles(names: ReadonlySet<string>, weights: readonly Named[]): st
   }
   if (!names.has('tokenizer.json')) {
     const [one, other] = [names.has('vocab.json'), names.has('merges.txt')];
-    if (!one && !other) missing.push('tokenizer.json (or vocab.json with merges.txt)');
+    if (!one && !other) missing.push(t.arrivals.tokenizer);
     else if (!one) missing.push('vocab.json');
     else if (!other) missing.push('merges.txt');
   }
@@ -113,16 +111,10 @@ function missingShards(names: ReadonlySet<string>, weights: readonly Named[]): s
     if (!names.has(name)) missing.push(name);
   }
   const more = missing.length - TOLD;
-  if (more > 0) missing.splice(TOLD, more, `${more} more parts`);
+  if (more > 0) missing.splice(TOLD, more, t.arrivals.moreParts(form(more), number(more)));
   const index = `${stem}.safetensors.index.json`;
   if (!names.has(index)) missing.push(index);
   return missing;
-}
-
-function listed(items: readonly string[]): string {
-  const all = items.map(cut);
-  const last = all.pop() ?? '';
-  return all.length === 0 ? last : `${all.join(', ')} and ${last}`;
 }
 
 function cut(name: string): string {

@@ -1,5 +1,7 @@
 /** Which models there are: the built-in one, those served beside the page, those imported here. Pure. */
 import type { ModelSource, StoredModel } from 'wordmask';
+import { megabytes } from './formats.js';
+import { t } from './texts.js';
 
 /** A model to choose. */
 export interface Offer {
@@ -32,7 +34,7 @@ export function checkedKey(key: string | null, origin: string): string | null {
 
 /** The built-in model as far as it is known before it is loaded. */
 export function builtInOffer(key: string): Offer {
-  const description = 'Cartoon scenes, not photographs.';
+  const description = t.models.doodle;
   return {
     key,
     kind: 'built-in',
@@ -98,14 +100,10 @@ export function manifestBytes(manifest: unknown): number | null {
   return sizes.reduce<number>((sum, size) => sum + (typeof size === 'number' ? size : 0), 0);
 }
 
-/** "45.2 MB · q4 · licence MIT" */
+/** "45 MB · q4 · licence MIT" */
 export function facts({ bytes, scheme, license }: Offer): string {
-  const size = bytes === null ? '' : sizeText(bytes);
-  return [size, scheme, license && `licence ${license}`].filter(Boolean).join(' · ');
-}
-
-function sizeText(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+  const size = bytes === null ? '' : megabytes(bytes);
+  return [size, scheme, license && t.models.license(license)].filter(Boolean).join(' · ');
 }
 
 function field(value: unknown, key: string): unknown {

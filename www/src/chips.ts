@@ -1,11 +1,11 @@
 /** The words as chips, the field that adds to them, and the suggestions below. */
 import { css, element, make } from './dom.js';
-import { SEPARATOR, type Store, shorten } from './state.js';
+import { form, number } from './formats.js';
+import { MAX_LETTERS, MAX_WORDS, type Notice, SEPARATOR, type Store, shorten } from './state.js';
+import { t } from './texts.js';
 
 /** How many suggestions are offered at once. */
 const SUGGESTIONS = 8;
-
-const EXAMPLE = 'cat, tv/monitor, grass';
 
 export interface Chips {
   /** The colours of the classes, in the order of the words; empty when there are no masks. */
@@ -41,7 +41,7 @@ export function createChips(store: Store): Chips {
     const dot = make('span', 'dot');
     const close = make('button', 'close', '×');
     close.type = 'button';
-    close.setAttribute('aria-label', `Remove ${shorten(word)}`);
+    close.setAttribute('aria-label', t.words.remove(shorten(word)));
     close.addEventListener('click', () => remove(word, index));
     const name = make('span', 'name', word);
     name.title = shorten(word, 200);
@@ -95,15 +95,15 @@ export function createChips(store: Store): Chips {
 
   const suggest = createSuggestions(store, input);
   store.subscribe((now, before) => {
-    if (now.words !== before.words) {
+    if (now.words !== before.words || now.language !== before.language) {
       list.replaceChildren(...now.words.map(chip));
-      input.placeholder = now.words.length === 0 ? EXAMPLE : 'another word';
+      input.placeholder = now.words.length === 0 ? t.words.example : t.words.another;
       tint();
       suggest.show();
     }
     if (now.notice !== before.notice) {
-      notice.textContent = now.notice?.text ?? '';
-      point(now.notice?.word ?? null);
+      notice.textContent = now.notice === null ? '' : noticeText(now.notice);
+      point(now.notice?.kind === 'twin' ? now.notice.word : null);
     }
   });
 
@@ -115,6 +115,17 @@ export function createChips(store: Store): Chips {
     known: suggest.known,
     fitting: suggest.fitting,
   };
+}
+
+function noticeText(notice: Notice): string {
+  switch (notice.kind) {
+    case 'twin':
+      return t.words.twin(shorten(notice.word));
+    case 'too-long':
+      return t.words.tooLong(form(notice.letters), number(notice.letters), number(MAX_LETTERS));
+    case 'too-many':
+      return t.words.most(number(MAX_WORDS));
+  }
 }
 
 function createSuggestions(store: Store, input: HTMLInputElement) {
@@ -133,7 +144,7 @@ function createSuggestions(store: Store, input: HTMLInputElement) {
       const item = make('li');
       const add = make('button', 'suggestion', word);
       add.type = 'button';
-      add.setAttribute('aria-label', `Add ${word}`);
+      add.setAttribute('aria-label', t.words.add(word));
       add.addEventListener('click', () => {
         store.dispatch({ type: 'add', text: word });
         const next = list.querySelectorAll('button')[index];

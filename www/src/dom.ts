@@ -19,6 +19,13 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** Marks what is English whatever the language of the page: it is read out, and runs, as such. */
+export function english<T extends HTMLElement>(node: T): T {
+  node.lang = 'en';
+  node.dir = 'ltr';
+  return node;
+}
+
 /** A CSS colour of three channels, 0..255. */
 export function css(color: readonly [number, number, number]): string {
   return `rgb(${color.join(' ')})`;

@@ -1,9 +1,10 @@
 /** Ways out of the page: files made here and handed to the browser's own download. */
+import { t } from './texts.js';
 
 /** A file name that every file system takes: letters, digits, dashes; never a path, never empty. */
 export function fileName(picture: string, part: string, extension: string): string {
-  const stem = clean(picture.replace(/\.[^./\\]*$/u, '')) || 'picture';
-  const suffix = clean(part) || 'class';
+  const stem = clean(picture.replace(/\.[^./\\]*$/u, '')) || t.picture.unnamed;
+  const suffix = clean(part) || t.masks.fileOfClass;
   return `${stem}-${suffix}.${extension}`;
 }
 

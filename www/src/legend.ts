@@ -1,7 +1,9 @@
 /** The legend: one row a class with its colour, its share of the picture, its score, a switch and a cut-out. */
 import type { ClassSummary } from 'wordmask';
 import { css, element, make } from './dom.js';
-import { type Store, shareText, shorten } from './state.js';
+import { score, share } from './formats.js';
+import { type Store, shorten } from './state.js';
+import { t } from './texts.js';
 
 export interface Legend {
   show(classes: readonly ClassSummary[]): void;
@@ -27,16 +29,16 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
     const name = make('span', 'name', of.name);
     name.title = shorten(of.name, 200);
     label.append(box, name);
-    const take = make('button', 'cutout', 'Cut out');
+    const take = make('button', 'cutout', t.masks.cutOut);
     take.type = 'button';
     take.disabled = of.pixels === 0;
-    take.setAttribute('aria-label', `Download the cut-out of ${shorten(of.name)}`);
+    take.setAttribute('aria-label', t.masks.cutOutOf(shorten(of.name)));
     take.addEventListener('click', () => cutout(index));
-    const share = make('span', 'share', shareText(of.fraction));
-    share.append(make('span', 'apart', ' of the picture'));
-    const score = make('span', 'score');
-    score.append(make('span', 'apart', 'score '), of.score.toFixed(2));
-    item.append(label, share, score, take);
+    const part = make('span', 'share', share(of.fraction));
+    part.append(make('span', 'apart', ` ${t.masks.ofPicture}`));
+    const certainty = make('span', 'score');
+    certainty.append(make('span', 'apart', `${t.masks.score} `), score(of.score));
+    item.append(label, part, certainty, take);
     item.addEventListener(
       'pointerenter',
       (event) => event.pointerType === 'mouse' && highlight(index),
@@ -64,7 +66,7 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
       const items = classes.map(row);
       if (rest > 0.0005) {
         const item = make('li', 'row rest');
-        item.append(make('span', 'name', 'no word'), make('span', 'share', shareText(rest)));
+        item.append(make('span', 'name', t.masks.noWord), make('span', 'share', share(rest)));
         items.push(item);
       }
       // Coarse masks come and go while somebody is at work here.

@@ -2,8 +2,11 @@
 import type { BundleInfo, Segmentation } from 'wordmask';
 import { sortArrival } from './arrivals.js';
 import { createChips } from './chips.js';
-import { element } from './dom.js';
+import { element, english, make } from './dom.js';
 import { fileName, save } from './downloads.js';
+import { list, share } from './formats.js';
+import { applyTexts } from './labels.js';
+import { chosenLanguage, connectLanguage } from './language.js';
 import { createLegend } from './legend.js';
 import { createModels } from './models.js';
 import { createNaming } from './naming.js';
@@ -18,10 +21,10 @@ import {
   masksDiffer,
   readAddress,
   segmentOptions,
-  shareText,
   shorten,
 } from './state.js';
 import { createStatus } from './status.js';
+import { language, speak, t } from './texts.js';
 import { Work } from './work.js';
 
 /** Long enough to type the next letter of a threshold or click two suggestions, short enough to feel immediate. */
@@ -29,10 +32,14 @@ const PAUSE_MS = 250;
 /** How many classes are read out when masks are ready. */
 const SPOKEN_CLASSES = 6;
 
+await speak(chosenLanguage());
+applyTexts();
+
 const address = readAddress(new URL(location.href));
 const named = new URLSearchParams(location.search).has('model');
 const store = createStore({
   ...initialState,
+  language,
   // What the address says goes before what was chosen earlier.
   model: (named ? null : rememberedModel()) ?? address.model,
   options: { ...initialState.options, device: address.device, method: address.method },
@@ -88,12 +95,12 @@ const work = new Work({
     stageBox.dataset.state = state === 'done' && timer !== undefined ? 'waiting' : state;
     showSharpness();
     const again = work.source !== null && store.state().words.length > 0;
-    if (how === 'done') status.rest(summary(), again);
+    if (how === 'done') status.rest(summary, again);
     else if (how === 'stopped')
-      status.rest(work.coarse ? 'Stopped. The masks are still coarse.' : 'Stopped.', true);
+      status.rest(() => (work.coarse ? t.status.stoppedCoarse : t.status.stopped), true);
     else {
-      status.rest('That did not work.', true);
-      status.alert(shorten(how.failed, 400));
+      status.rest(() => t.status.failed, true);
+      status.fail(how.failed);
       void models.refresh();
     }
   },
@@ -120,7 +127,7 @@ function show(source: Source | null, masks: Segmentation | null): void {
   const description =
     source === null
       ? ''
-      : `${shorten(source.name)}. ${masks === null ? 'No masks yet.' : 'With masks; arrow keys read out the class at a point, Enter names the region there.'}`;
+      : (masks === null ? t.picture.withoutMasks : t.picture.withMasks)(shorten(source.name));
   stage.show(source?.shown ?? null, masks, description);
   masksBlock.hidden = masks === null;
   showSharpness();
@@ -132,7 +139,8 @@ function show(source: Source | null, masks: Segmentation | null): void {
 function showSharpness(): void {
   sharpness.hidden = !work.coarse;
   const { state } = stageBox.dataset;
-  sharpness.textContent = state === 'busy' || state === 'waiting' ? 'sharpening…' : 'coarse';
+  sharpness.textContent =
+    state === 'busy' || state === 'waiting' ? t.picture.sharpening : t.picture.coarse;
 }
 
 /** Where things stand, in one sentence. */
@@ -142,19 +150,28 @@ function summary(): string {
     const found = masks.classes.filter(({ pixels }) => pixels > 0);
     const named = found
       .slice(0, SPOKEN_CLASSES)
-      .map(({ name, fraction }) => `${shorten(name, 24)} ${shareText(fraction)}`);
-    if (found.length === 0) return 'None of the words was found in the picture.';
-    return `Found ${named.join(', ')}${found.length > SPOKEN_CLASSES ? ' and more' : ''}.`;
+      .map(({ name, fraction }) => `${shorten(name, 24)} ${share(fraction)}`);
+    if (found.length === 0) return t.status.foundNone;
+    return found.length > SPOKEN_CLASSES
+      ? t.status.foundMore(named.join(t.page.comma))
+      : t.status.found(list(named));
   }
-  if (work.source !== null) return 'The picture is ready. Type a word.';
-  return 'Ready for a picture.';
+  if (work.source !== null) return t.status.typeWord;
+  return t.status.ready;
 }
 
-function describe({ name, description, license }: BundleInfo): void {
-  const builtIn = store.state().model === address.builtIn;
-  element('model', HTMLElement).textContent = builtIn
-    ? `The built-in model, doodle, knows cartoon scenes, not photographs. ${description} Photographs need a full CLIP: “Model” gets one with a click.`
-    : `This is the model ${name}. ${description} Its licence: ${license}.`;
+/** The model that is loaded, as far as it has told. */
+let described: BundleInfo | null = null;
+
+function describe(info: BundleInfo | null): void {
+  described = info;
+  const text = element('model', HTMLElement);
+  if (info === null || store.state().model === address.builtIn) {
+    text.textContent = t.about.builtIn;
+    return;
+  }
+  const about = english(make('span', '', info.description));
+  text.replaceChildren(t.about.model(info.name, info.license), ' ', about);
 }
 
 /** Gives the user a file; says so if it could not be made. */
@@ -163,11 +180,11 @@ async function give(
   part: string,
   extension: string,
 ): Promise<void> {
-  const picture = work.source?.name ?? 'picture';
+  const picture = work.source?.name ?? t.picture.unnamed;
   try {
     save(new Blob([await content]), fileName(picture, part, extension));
   } catch (error) {
-    status.alert(error instanceof Error ? error.message : String(error));
+    status.fail(error);
   }
 }
 
@@ -226,7 +243,7 @@ async function open(picture: File | Promise<File>, words: readonly string[] = []
     runNoMore();
     await work.open(source);
   } catch (error) {
-    if (turn === chosen) status.alert(error instanceof Error ? error.message : String(error));
+    if (turn === chosen) status.fail(error);
   }
 }
 
@@ -240,11 +257,19 @@ store.subscribe((now, before) => {
   else if (other && work.source !== null) runSoon();
 });
 
+connectLanguage(store, status.fail);
+store.subscribe((now, before) => {
+  if (now.language === before.language) return;
+  naming.dismiss();
+  status.renew();
+  describe(described);
+  show(work.source, work.masks);
+});
 connectOptions(store);
 listenForFiles(take, (text) => status.alert(text));
 void loadSamples().then(({ scenes, words }) => {
   chips.known(words);
   showSamples(scenes, (picture, sample) => void open(picture, sample.words));
 });
-if (address.notice !== null) status.alert(address.notice);
+if (address.refused) status.alert(t.models.elsewhere);
 void models.ready.then(() => work.run());

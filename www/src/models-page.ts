@@ -1,14 +1,17 @@
 /** The page that fetches models of a hub. It has no way to be given a picture. */
 import { importModel, listModels, type Progress, type StoredModel, storageUse } from 'wordmask';
 import { announceModel } from './announcements.js';
-import { element, make } from './dom.js';
+import { element, english, make } from './dom.js';
 import { engineWorker } from './engine-worker.js';
+import { megabytes, number, roughTime } from './formats.js';
+import { applyTexts } from './labels.js';
+import { chosenLanguage } from './language.js';
 import { findPublished, type PublishedModel } from './published.js';
 import { showPublished } from './published-rows.js';
-import { texts } from './published-texts.js';
 import { keepStorage, rememberModel } from './remembered.js';
 import { wasAskedFor } from './request.js';
-import { createStorageLine } from './storage-line.js';
+import { createStorageLine, type StorageLine } from './storage-line.js';
+import { speak, t } from './texts.js';
 import { TimeLeft } from './time-left.js';
 
 /** The model that was being fetched when the page was closed. */
@@ -24,10 +27,11 @@ const again = element('fetching-again', HTMLButtonElement);
 const back = element('fetching-back', HTMLAnchorElement);
 const list = element('published-list', HTMLUListElement);
 const live = element('live', HTMLElement);
-const storage = createStorageLine(say);
 
 let running: AbortController | null = null;
 let shown: PublishedModel | null = null;
+/** Made once there is a language to say it in. */
+let storage: StorageLine | undefined;
 
 stop.addEventListener('click', () => running?.abort());
 again.addEventListener('click', () => {
@@ -73,7 +77,7 @@ function begin(model: PublishedModel): void {
   remember(model.name);
   stop.hidden = false;
   again.hidden = true;
-  tell(texts.fetching.starting, texts.fetching.starting, null);
+  tell(t.fetching.starting, t.fetching.starting, null);
   box.scrollIntoView({ block: 'nearest' });
   moveFocus(stop);
   for (const button of list.querySelectorAll('button')) button.disabled = true;
@@ -92,29 +96,29 @@ function teller(signal: AbortSignal): (progress: Progress) => void {
   const time = new TimeLeft();
   return (progress) => {
     if (signal.aborted) return;
-    const { fetching } = texts;
     switch (progress.phase) {
       case 'download': {
         const { loaded, total } = progress;
         const left = time.at(performance.now(), loaded, total);
-        const bytes = fetching.download(megabytes(loaded), megabytes(total));
-        const text = left === null ? bytes : `${bytes} · ${fetching.left(duration(left))}`;
+        const bytes = t.fetching.bytes(megabytes(loaded), megabytes(total));
+        const text = left === null ? bytes : `${bytes} · ${t.fetching.left(roughTime(left))}`;
         tell(text, title.textContent ?? '', total > 0 ? loaded / total : null);
         break;
       }
       case 'wait': {
-        const text = progress.reason === 'other-page' ? fetching.otherPage : fetching.connection;
+        const { otherPage, connection } = t.fetching;
+        const text = progress.reason === 'other-page' ? otherPage : connection;
         tell(text, text, null);
         break;
       }
       case 'import': {
         const { done, total } = progress;
-        const text = fetching.importing(Math.min(done + 1, total), total);
-        tell(text, fetching.prepare, total > 0 ? done / total : null);
+        const text = t.fetching.importing(number(Math.min(done + 1, total)), number(total));
+        tell(text, t.fetching.preparing, total > 0 ? done / total : null);
         break;
       }
       default:
-        tell(fetching.prepare, fetching.prepare, null);
+        tell(t.fetching.preparing, t.fetching.preparing, null);
     }
   };
 }
@@ -148,29 +152,30 @@ function moveFocus(to: HTMLElement): void {
 
 async function stopped(): Promise<void> {
   const { downloads } = await storageUse();
-  const { stopped, stoppedEarly } = texts.fetching;
-  rest(downloads === 0 ? stoppedEarly : stopped(megabytes(downloads)));
-  offer(texts.fetching.goOn);
+  const { stopped, stoppedKept } = t.fetching;
+  rest(downloads === 0 ? stopped : stoppedKept(megabytes(downloads)));
+  offer(t.fetching.goOn);
   moveFocus(again);
 }
 
 function fail(reason: unknown): void {
-  rest(texts.fetching.failed);
-  offer(texts.fetching.again);
+  rest(t.fetching.failed);
+  offer(t.fetching.again);
   moveFocus(again);
-  error.textContent = reason instanceof Error ? reason.message : String(reason);
+  const told = english(make('span', '', reason instanceof Error ? reason.message : String(reason)));
+  error.replaceChildren(told);
 }
 
 async function finish(model: PublishedModel, made: StoredModel): Promise<void> {
   remember(null);
   rememberModel(made.id);
   await keepStorage();
-  rest(texts.fetching.done(model.title));
+  rest(t.fetching.done(model.title));
   back.hidden = false;
   moveFocus(back);
   announceModel(made.id, () => {
-    phase.textContent = texts.fetching.taken;
-    say(texts.fetching.taken);
+    phase.textContent = t.fetching.taken;
+    say(t.fetching.taken);
   });
 }
 
@@ -198,30 +203,24 @@ async function refresh(): Promise<void> {
   showPublished(
     list,
     () => true,
-    (model) => (kept.has(model.title) ? make('p', 'there', texts.there) : getButton(model)),
+    (model) => (kept.has(model.title) ? make('p', 'there', t.published.there) : getButton(model)),
   );
-  await storage.refresh();
+  await storage?.refresh();
 }
 
 function getButton(model: PublishedModel): HTMLButtonElement {
-  const button = make('button', 'button small', texts.get);
+  const button = make('button', 'button small', t.published.get);
   button.type = 'button';
-  button.setAttribute('aria-label', texts.getOf(model.title));
+  button.setAttribute('aria-label', t.published.getOf(model.title));
   button.disabled = running !== null;
   button.addEventListener('click', () => void get(model));
   return button;
 }
 
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
-}
-
-function duration(seconds: number): string {
-  const { seconds: short, minutes } = texts.fetching;
-  return seconds < 90 ? short(Math.ceil(seconds)) : minutes(Math.round(seconds / 60));
-}
-
 async function start(): Promise<void> {
+  await speak(chosenLanguage());
+  applyTexts();
+  storage = createStorageLine(say);
   const wanted = findPublished(decodeURIComponent(location.hash.slice(1)));
   if (wanted && wasAskedFor(wanted.name)) {
     void get(wanted);
@@ -229,8 +228,8 @@ async function start(): Promise<void> {
     const before = unfinished();
     if (before) {
       show(before);
-      rest(texts.fetching.unfinished(before.title));
-      offer(texts.fetching.goOn);
+      rest(t.fetching.unfinished(before.title));
+      offer(t.fetching.goOn);
     }
   }
   await refresh();

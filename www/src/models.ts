@@ -18,17 +18,17 @@ import {
   readIndex,
   servedOffer,
 } from './catalogue.js';
-import { element, make } from './dom.js';
+import { element, english, make } from './dom.js';
 import { engineWorker } from './engine-worker.js';
 import { type PublishedModel, pageOf } from './published.js';
 import { showPublished } from './published-rows.js';
-import { texts } from './published-texts.js';
 import { keepStorage, rememberModel } from './remembered.js';
 import { askFor } from './request.js';
 import { listenForChoice } from './sources.js';
 import { type Store, shorten } from './state.js';
 import { progressText, type Status } from './status.js';
 import { createStorageLine } from './storage-line.js';
+import { t } from './texts.js';
 
 const schemes: readonly Scheme[] = ['q8', 'q4', 'f16', 'f32'];
 
@@ -112,9 +112,13 @@ export function createModels(
     const about = make('div', 'quiet');
     about.id = `model-about-${at}`;
     input.setAttribute('aria-describedby', about.id);
-    const kind = { 'built-in': 'built in', served: 'beside the page', imported: 'imported' };
+    const kind = {
+      'built-in': t.models.builtIn,
+      served: t.models.served,
+      imported: t.models.imported,
+    };
     about.append(make('p', '', [kind[offer.kind], facts(offer)].filter(Boolean).join(' · ')));
-    if (offer.description !== '') about.append(make('p', '', shorten(offer.description, 300)));
+    if (offer.description !== '') about.append(description(offer));
     item.append(label, about);
     if (offer.kind === 'imported') item.append(deleteButton(offer));
     return item;
@@ -122,13 +126,13 @@ export function createModels(
 
   /** Asks once more: an import takes longer than a click. */
   const deleteButton = (offer: Offer): HTMLButtonElement => {
-    const button = make('button', 'button small', 'Delete');
+    const button = make('button', 'button small');
     button.type = 'button';
     const name = shorten(offer.name);
     const arm = (armed: boolean): void => {
       button.dataset.armed = String(armed);
-      button.textContent = armed ? 'Delete for good' : 'Delete';
-      button.setAttribute('aria-label', `${button.textContent}: ${name}`);
+      button.textContent = armed ? t.models.deleteForGood : t.models.delete;
+      button.setAttribute('aria-label', t.models.deleteOf(button.textContent, name));
     };
     arm(false);
     button.addEventListener('blur', () => arm(false));
@@ -136,7 +140,7 @@ export function createModels(
       if (button.dataset.armed === 'true') void remove(offer);
       else {
         arm(true);
-        status.say(`Press again to delete ${name} for good.`);
+        status.say(t.models.pressAgain(name));
       }
     });
     return button;
@@ -144,12 +148,12 @@ export function createModels(
 
   /** In another window, since this page can reach nothing but its own site, and keeps its picture. */
   const getLink = (model: PublishedModel): HTMLAnchorElement => {
-    const made = make('a', 'button small', texts.get);
+    const made = make('a', 'button small', t.published.get);
     made.href = pageOf(model);
     made.target = '_blank';
     // The window that reaches a hub must not reach this one, which holds the picture.
     made.rel = 'noopener';
-    made.setAttribute('aria-label', texts.getOf(model.title));
+    made.setAttribute('aria-label', t.published.getOf(model.title));
     made.addEventListener('click', () => askFor(model.name));
     return made;
   };
@@ -159,9 +163,9 @@ export function createModels(
     try {
       await deleteModel(key);
       await refresh();
-      status.say(`${shorten(name)} was deleted.`);
+      status.say(t.models.deleted(shorten(name)));
     } catch (error) {
-      status.alert(error instanceof Error ? error.message : String(error));
+      status.fail(error);
     }
     menu.querySelector('summary')?.focus();
   };
@@ -170,9 +174,13 @@ export function createModels(
     // A browser without storage has no imported models, which is no failure of the page.
     imported = (await listModels().catch(() => [])).map(importedOffer);
     show();
-    showPublished(offered, ({ title }) => !imported.some(({ name }) => name === title), getLink);
+    offerPublished();
     if (menu.open) await storage.refresh();
   };
+
+  /** Those of the catalogue that are not there yet. */
+  const offerPublished = (): void =>
+    showPublished(offered, ({ title }) => !imported.some(({ name }) => name === title), getLink);
 
   /** What lies beside the page is looked up when the menu is first opened. */
   const lookAround = async (): Promise<void> => {
@@ -206,7 +214,12 @@ export function createModels(
     if (there) store.dispatch({ type: 'model', model: id });
     return there;
   });
-  store.subscribe(({ model }, before) => {
+  store.subscribe(({ model, language }, before) => {
+    if (language !== before.language) {
+      render(offers());
+      offerPublished();
+      storage.renew();
+    }
     if (model === before.model) return;
     rememberModel(model);
     show();
@@ -227,6 +240,12 @@ export function createModels(
       show();
     },
   };
+}
+
+/** What a bundle says of itself is English; of the built-in one, the page says it before that. */
+function description(offer: Offer): HTMLElement {
+  const text = make('p', '', shorten(offer.description, 300));
+  return offer.description === t.models.doodle ? text : english(text);
 }
 
 /** What a file of this site says; `null` if it is not there or not JSON. */
@@ -251,7 +270,7 @@ function createImporting(status: Status) {
   const tell = (progress: Progress): void => {
     const { text, spoken, part } =
       progress.phase === 'prepare'
-        ? { text: 'Starting the import', spoken: 'Importing the model', part: null }
+        ? { text: t.progress.importStarts, spoken: t.progress.importing, part: null }
         : progressText(progress);
     phase.textContent = text;
     if (part === null) bar.removeAttribute('value');
@@ -263,7 +282,7 @@ function createImporting(status: Status) {
     /** The model, or `null` if none was made; it has been said why. */
     async run(files: readonly File[], scheme: Scheme): Promise<{ id: string } | null> {
       if (running !== null) {
-        status.alert('A model is being imported already. Wait for it, or cancel it first.');
+        status.alert(t.models.busy);
         return null;
       }
       running = new AbortController();
@@ -277,11 +296,11 @@ function createImporting(status: Status) {
         };
         const workerUrl = engineWorker();
         const model = await importModel(files, { scheme, workerUrl, signal, onProgress });
-        status.say(`${shorten(model.name)} was imported.`);
+        status.say(t.models.importedNow(shorten(model.name)));
         return model;
       } catch (error) {
-        if (signal.aborted) status.say('The import was cancelled. Nothing of it was kept.');
-        else status.alert(shorten(error instanceof Error ? error.message : String(error), 400));
+        if (signal.aborted) status.say(t.models.cancelled);
+        else status.fail(error);
         return null;
       } finally {
         running = null;

@@ -1,9 +1,11 @@
 /** Naming a region: a point is picked, the region around it is outlined, and a small box tells its best words. */
 import type { EncodedPicture, NamedScore, Region } from 'wordmask';
 import { css, element, make } from './dom.js';
+import { score, share } from './formats.js';
 import { type Point, pixelAt } from './pointer.js';
 import type { Stage } from './stage.js';
-import { shareText, shorten } from './state.js';
+import { shorten } from './state.js';
+import { t } from './texts.js';
 
 /** How many words are told. */
 const BEST = 3;
@@ -65,25 +67,25 @@ export function createNaming(
     asked = new AbortController();
     const { signal } = asked;
     if (picture === null) {
-      render(at, 'Not yet', 'The picture is still being read.', []);
+      render(at, t.naming.notYet, t.naming.stillReading, []);
       return;
     }
-    render(at, 'This region', 'Looking…', []);
+    render(at, t.naming.region, t.naming.looking, []);
     try {
       const { x, y } = pixelAt(picture, at);
       const region = await picture.regionAt(x, y, { signal });
-      const head = `This region · ${shareText(region.area / (region.width * region.height))}`;
+      const head = t.naming.regionOf(share(region.area / (region.width * region.height)));
       stage.outline(region);
-      render(at, head, now.busy() ? 'Named once the masks are done…' : 'Naming…', []);
+      render(at, head, now.busy() ? t.naming.afterMasks : t.naming.naming, []);
       const names = await best(picture, region, words, signal);
       const alone = words.length === 1;
-      const advice = alone ? 'With a single word there is no choice. Add words to compare.' : '';
+      const advice = alone ? t.naming.alone : '';
       render(at, head, advice, names);
       say(spoken(region, names));
     } catch (error) {
       if (signal.aborted) return;
       const text = shorten(error instanceof Error ? error.message : String(error), 200);
-      render(at, 'That did not work', text, []);
+      render(at, t.naming.failed, text, []);
       say(text);
     }
   };
@@ -108,15 +110,12 @@ export function createNaming(
 function connectAim(stage: Stage, say: (text: string) => void): { end(): void } {
   const button = element('aim', HTMLButtonElement);
   const help = element('aim-help', HTMLElement);
-  const hint = help.textContent;
   let aiming = false;
   const aim = (on: boolean): void => {
     aiming = on;
     button.setAttribute('aria-pressed', String(on));
-    const how = matchMedia('(pointer: coarse)').matches
-      ? 'Tap a thing in the picture.'
-      : 'Click a thing, or use arrow keys and Enter.';
-    help.textContent = on ? how : hint;
+    const how = matchMedia('(pointer: coarse)').matches ? t.naming.tap : t.naming.click;
+    help.textContent = on ? how : t.naming.help;
     if (on) say(how);
     stage.pointer.aim(on);
   };
@@ -135,21 +134,21 @@ async function best(
 }
 
 function row(
-  { name, score }: NamedScore,
+  { name, score: certainty }: NamedScore,
   color: readonly [number, number, number] | undefined,
 ): HTMLLIElement {
   const item = make('li');
   item.style.setProperty('--class', color === undefined ? 'var(--edge)' : css(color));
-  item.style.setProperty('--share', String(score));
+  item.style.setProperty('--share', String(certainty));
   item.append(
     make('span', 'dot'),
     make('span', 'name', name),
-    make('span', 'score', score.toFixed(2)),
+    make('span', 'score', score(certainty)),
   );
   return item;
 }
 
 function spoken({ area, width, height }: Region, names: readonly NamedScore[]): string {
-  const words = names.map(({ name, score }) => `${shorten(name, 24)} ${score.toFixed(2)}`);
-  return `A region of ${shareText(area / (width * height))}: ${words.join(', ')}.`;
+  const words = names.map((named) => `${shorten(named.name, 24)} ${score(named.score)}`);
+  return t.naming.spoken(share(area / (width * height)), words.join(t.page.comma));
 }

@@ -1,7 +1,7 @@
 /** The controls of the view and of the options. */
-import type { Refinement } from 'wordmask';
 import { element, make } from './dom.js';
-import { METHODS, methods, REFINEMENTS, refinements } from './methods.js';
+import { score } from './formats.js';
+import { methodName, methods, refinementName, refinements } from './methods.js';
 import {
   type BackgroundChoice,
   type DeviceChoice,
@@ -13,6 +13,7 @@ import {
   type State,
   type Store,
 } from './state.js';
+import { t } from './texts.js';
 
 const devices: readonly DeviceChoice[] = ['auto', 'webgpu', 'cpu'];
 const backgrounds: readonly BackgroundChoice[] = ['auto', 'none', 'words'];
@@ -74,15 +75,17 @@ function connectView(store: Store): Show {
   };
 }
 
+function automaticIs(what: string | null | undefined): string {
+  return what == null ? t.options.automatic : t.options.automaticIs(what);
+}
+
 function connectMethod(change: Change): Show {
   const select = element('method', HTMLSelectElement);
   const about = element('method-about', HTMLElement);
   const own = element('clip-diy', HTMLElement);
-  const automatic = new Option('Automatic', 'auto');
-  select.replaceChildren(
-    automatic,
-    ...methods.map((method) => new Option(METHODS[method].name, method)),
-  );
+  const automatic = new Option('', 'auto');
+  const entries = methods.map((method) => ({ method, entry: new Option('', method) }));
+  select.replaceChildren(automatic, ...entries.map(({ entry }) => entry));
   select.addEventListener('change', () => {
     change({ method: methods.find((method) => method === select.value) ?? 'auto' });
   });
@@ -91,9 +94,10 @@ function connectMethod(change: Change): Show {
   return (state) => {
     const { options, automatic: known } = state;
     const method = methodOf(state);
-    automatic.text = known === null ? 'Automatic' : `Automatic: ${METHODS[known.default].name}`;
+    automatic.text = automaticIs(known && methodName(known.default));
+    for (const { entry, method: of } of entries) entry.text = methodName(of);
     select.value = options.method;
-    about.textContent = method === undefined ? '' : METHODS[method].about;
+    about.textContent = method === undefined ? '' : t.methods[method];
     own.hidden = method !== 'clip-diy';
     showCrops(options.crops);
     showGuidance(options.guidance);
@@ -104,7 +108,7 @@ function connectRefinement(store: Store, change: Change): Show {
   const automatic = element('refine-automatic', HTMLElement);
   const list = element('refinements', HTMLElement);
   const noKeys = element('no-keys', HTMLElement);
-  const boxes = refinements.map((step): { step: Refinement; box: HTMLInputElement } => {
+  const boxes = refinements.map((step) => {
     const box = make('input');
     box.type = 'checkbox';
     box.value = step;
@@ -113,19 +117,21 @@ function connectRefinement(store: Store, change: Change): Show {
       change({ refinements: box.checked ? [...others, step] : others });
     });
     const label = make('label');
-    label.append(box, ` ${REFINEMENTS[step]}`);
+    const name = make('span');
+    label.append(box, name);
     list.append(label);
-    return { step, box };
+    return { step, box, name };
   });
   const showRefine = choice('refine', refineChoices, (refine) => change({ refine }));
   return (state) => {
     const { options, automatic: known } = state;
     showRefine(options.refine);
-    const names = known?.refine.map((step) => REFINEMENTS[step]).join(', ');
-    automatic.textContent = names === undefined ? '' : `: ${names || 'none'}`;
+    const names = known?.refine.map(refinementName).join(t.page.comma);
+    automatic.textContent = automaticIs(names === '' ? t.options.none : names);
     list.hidden = options.refine !== 'own';
     noKeys.hidden = list.hidden || fits('key-smoothing', state);
-    for (const { step, box } of boxes) {
+    for (const { step, box, name } of boxes) {
+      name.textContent = refinementName(step);
       box.disabled = !fits(step, state);
       box.checked = !box.disabled && (options.refinements ?? []).includes(step);
     }
@@ -148,7 +154,7 @@ function connectThreshold(change: Change): Show {
   threshold.addEventListener('input', () => change({ threshold: threshold.valueAsNumber }));
   return ({ options }) => {
     threshold.valueAsNumber = options.threshold;
-    value.value = options.threshold.toFixed(2);
+    value.value = score(options.threshold);
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { css, element, make } from './dom.js';
 import { type Painted, UNLABELLED } from './paint.js';
+import { t } from './texts.js';
 
 /** A place in the picture, as parts of its width and height. */
 export type Point = readonly [x: number, y: number];
@@ -60,7 +61,7 @@ export function createPointer(
     const of = classAt(from, point);
     const dot = make('span', 'dot');
     dot.style.setProperty('--class', of === undefined ? 'transparent' : css(of.color));
-    const name = of?.name ?? 'no word';
+    const name = of?.name ?? t.masks.noWord;
     tip.replaceChildren(dot, make('span', 'name', name));
     tip.hidden = pointer.muted;
     place(tip, point);

@@ -1,7 +1,8 @@
 /** Published models as rows of a list: what they know, what they take, under which licence. */
-import { make } from './dom.js';
+import { english, make } from './dom.js';
+import { form, megabytes, number, percent } from './formats.js';
 import { FIRST, type PublishedModel, published } from './published.js';
-import { texts } from './published-texts.js';
+import { t } from './texts.js';
 
 /**
  * Fills a list with the published models: a few at first, the others behind a fold.
@@ -13,14 +14,17 @@ export function showPublished(
   wanted: (model: PublishedModel) => boolean,
   action: (model: PublishedModel) => HTMLElement,
 ): void {
+  const open = list.querySelector('details')?.open ?? false;
   const rows = published.filter(wanted).map((model) => row(model, action(model)));
   const others = rows.slice(FIRST);
   list.replaceChildren(...rows.slice(0, FIRST));
   if (others.length === 0) return;
   const fold = make('details', 'more');
+  fold.open = open;
   const inner = make('ul');
   inner.append(...others);
-  fold.append(make('summary', '', texts.more(others.length)), inner);
+  const count = others.length;
+  fold.append(make('summary', '', t.published.more(form(count), number(count))), inner);
   const item = make('li');
   item.append(fold);
   list.append(item);
@@ -31,9 +35,9 @@ function row(model: PublishedModel, action: HTMLElement): HTMLLIElement {
   item.id = `published-${model.name}`;
   const title = make('p', 'title');
   title.append(make('span', 'name', model.title));
-  if (model.recommended) title.append(' ', make('span', 'badge', texts.recommended));
+  if (model.recommended) title.append(' ', make('span', 'badge', t.published.recommended));
   const about = make('div', 'quiet');
-  about.append(make('p', '', model.description), facts(model));
+  about.append(english(make('p', '', model.description)), facts(model));
   item.append(title, about, action);
   return item;
 }
@@ -41,11 +45,14 @@ function row(model: PublishedModel, action: HTMLElement): HTMLLIElement {
 function facts(model: PublishedModel): HTMLParagraphElement {
   const line = make('p', 'facts');
   const { download_megabytes, stored_megabytes, scheme, imagenet } = model;
+  const sizes = [download_megabytes, stored_megabytes[scheme]].map((size) =>
+    megabytes(size * 1e6, 0),
+  );
   line.append(
-    `${texts.download(download_megabytes)}, ${texts.kept(stored_megabytes[scheme])} · `,
-    link(texts.accuracy(imagenet.top1), imagenet.source),
-    ` · ${texts.license} `,
-    link(model.license, model.license_source, model.license_note),
+    `${t.published.takes(sizes[0] ?? '', sizes[1] ?? '')} · `,
+    link(t.published.accuracy(percent(imagenet.top1)), imagenet.source),
+    ` · ${t.published.license} `,
+    english(link(model.license, model.license_source, model.license_note)),
   );
   return line;
 }

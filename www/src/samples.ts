@@ -1,5 +1,6 @@
 /** The scenes to try: a strip of thumbnails from `samples/samples.json`. The page works without the file. */
 import { element, make } from './dom.js';
+import { t } from './texts.js';
 
 export interface Sample {
   readonly file: string;
@@ -23,7 +24,11 @@ export function readSamples(list: unknown): Samples {
     const words = strings(arrayOf(scene, 'words'));
     const alt = field(scene, 'alt');
     return [
-      { file, words, alt: typeof alt === 'string' ? alt : `A scene with ${words.join(', ')}` },
+      {
+        file,
+        words,
+        alt: typeof alt === 'string' ? alt : t.picture.sceneWith(words.join(t.page.comma)),
+      },
     ];
   });
   return { scenes, words: strings(arrayOf(list, 'words')) };
@@ -83,7 +88,7 @@ export function showSamples(
 
 async function fetchSample({ file }: Sample): Promise<File> {
   const response = await fetch(`samples/${file}`).catch(() => null);
-  if (!response?.ok) throw new Error(`The scene ${file} could not be loaded. Choose another one.`);
+  if (!response?.ok) throw new Error(t.picture.noScene(file));
   const blob = await response.blob();
   return new File([blob], file, { type: blob.type });
 }

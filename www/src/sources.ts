@@ -2,6 +2,7 @@
 import { isModelFile } from './arrivals.js';
 import { element } from './dom.js';
 import { shorten } from './state.js';
+import { t } from './texts.js';
 
 /** A picture: the file for the engine, and what the stage shows of it. */
 export class Source {
@@ -49,12 +50,12 @@ export class Source {
  * whether a picture that the browser cannot read is broken or not supported, the engine tells.
  */
 export async function readSource(file: File): Promise<Source> {
-  const name = file.name === '' ? 'picture' : file.name;
+  const name = file.name === '' ? t.picture.unnamed : file.name;
   const shown = shorten(name, 60);
-  if (file.size === 0) throw new Error(`“${shown}” is empty. Choose another picture.`);
+  if (file.size === 0) throw new Error(t.picture.empty(shown));
   const preview = await createImageBitmap(file).catch(() => null);
   if (preview === null && file.type !== '' && !file.type.startsWith('image/')) {
-    throw new Error(`“${shown}” is not a picture. Try a JPEG, PNG or WebP file.`);
+    throw new Error(t.picture.notOne(shown));
   }
   return new Source(name, file, preview);
 }
@@ -113,12 +114,10 @@ function listenForDrops(
     show(0);
     const dropped = event.dataTransfer === null ? null : droppedFiles(event.dataTransfer);
     if (dropped === null) {
-      refuse(
-        'That was no file. This page contacts no other site: save the picture first, then drop the file.',
-      );
+      refuse(t.picture.noFile);
       return;
     }
-    dropped.then(take).catch(() => refuse('The folder could not be read. Drop its files instead.'));
+    dropped.then(take).catch(() => refuse(t.picture.noFolder));
   });
 }
 

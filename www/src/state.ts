@@ -4,6 +4,7 @@
  */
 import type { Crops, Guidance, Method, Methods, Refinement, SegmentOptions } from 'wordmask';
 import { KEYLESS, methods, refinements } from './methods.js';
+import type { Language } from './texts.js';
 
 /** More words than this make every mask worse and the legend unreadable; the engine itself takes 254 classes. */
 export const MAX_WORDS = 200;
@@ -42,13 +43,14 @@ export interface View {
   readonly highlight: number | null;
 }
 
-export interface Notice {
-  readonly text: string;
-  /** The word that is there already, so that its chip can be pointed out. */
-  readonly word: string | null;
-}
+/** Why a word was refused. */
+export type Notice =
+  | { readonly kind: 'twin'; readonly word: string }
+  | { readonly kind: 'too-long'; readonly letters: number }
+  | { readonly kind: 'too-many' };
 
 export interface State {
+  readonly language: Language;
   /** The model that is wanted: the address of its folder, or its id in the browser's storage. */
   readonly model: string;
   readonly words: readonly string[];
@@ -62,6 +64,7 @@ export interface State {
 }
 
 export type Action =
+  | { type: 'language'; language: Language }
   | { type: 'add'; text: string }
   | { type: 'remove'; word: string }
   | { type: 'remove-last' }
@@ -73,6 +76,7 @@ export type Action =
   | { type: 'toggle'; name: string };
 
 export const initialState: State = {
+  language: 'en',
   model: '',
   words: [],
   wordsFromSample: false,
@@ -120,11 +124,11 @@ export function addWords(
     const letters = [...word].length;
     const twin = next.find((other) => sameWord(other, word));
     if (twin !== undefined) {
-      notice = { text: `“${shorten(twin)}” is there already.`, word: twin };
+      notice = { kind: 'twin', word: twin };
     } else if (letters > MAX_LETTERS) {
-      notice = { text: `That word has ${letters} letters; up to ${MAX_LETTERS} fit.`, word: null };
+      notice = { kind: 'too-long', letters };
     } else if (next.length >= MAX_WORDS) {
-      notice = { text: `${MAX_WORDS} words are the most. Remove one first.`, word: null };
+      notice = { kind: 'too-many' };
     } else {
       next.push(word);
     }
@@ -140,6 +144,8 @@ export function shorten(word: string, letters = 40): string {
 
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
+    case 'language':
+      return { ...state, language: action.language };
     case 'add': {
       const { words, notice } = addWords(state.words, action.text);
       const wordsFromSample = state.wordsFromSample && words === state.words;
@@ -222,14 +228,6 @@ export function masksDiffer(a: Options, b: Options, automatic: Methods | null): 
   return JSON.stringify(one) !== JSON.stringify(other);
 }
 
-/** The share of a picture as people read it. Never rounds something to nothing. */
-export function shareText(fraction: number): string {
-  const percent = fraction * 100;
-  if (percent <= 0) return '0\u00a0%';
-  if (percent < 0.1) return '<\u00a00.1\u00a0%';
-  return `${percent >= 99.95 ? '100' : percent.toFixed(1)}\u00a0%`;
-}
-
 /**
  * Reads the address: `?device=cpu|webgpu|auto`, `?method=NAME` and `?model=FOLDER/`, a folder of this
  * same site.
@@ -240,27 +238,26 @@ export function readAddress(address: URL): {
   model: string;
   /** The model that the page brings along. */
   builtIn: string;
-  notice: string | null;
+  /** Whether the address names a model that may not be loaded. */
+  refused: boolean;
 } {
   const device = address.searchParams.get('device');
   const method = address.searchParams.get('method');
   const model = address.searchParams.get('model');
   const base = new URL('models/doodle/', address);
   let folder = base;
-  let notice: string | null = null;
+  let refused = false;
   if (model !== null && URL.canParse(model, address.href)) {
     const wanted = new URL(model.endsWith('/') ? model : `${model}/`, address);
     if (wanted.origin === address.origin) folder = wanted;
-    else
-      notice =
-        'The model in the address lies on another site, and this page contacts no other site. The built-in model is used.';
+    else refused = true;
   }
   return {
     device: device === 'cpu' || device === 'webgpu' ? device : 'auto',
     method: methods.find((name) => name === method) ?? 'auto',
     model: folder.href,
     builtIn: base.href,
-    notice,
+    refused,
   };
 }
 

@@ -1,6 +1,9 @@
 /** What the page says about its work: the line with the progress bar, the device, the spoken status, the alert. */
-import type { Device, Progress, Timing } from 'wordmask';
-import { element, make } from './dom.js';
+import { type Device, type Progress, type Timing, WordmaskError } from 'wordmask';
+import { element, english, make } from './dom.js';
+import { duration, megabytes, number } from './formats.js';
+import { shorten } from './state.js';
+import { t } from './texts.js';
 
 /**
  * One sentence and, where it is known, how far the work is, 0..1.
@@ -16,55 +19,42 @@ export function progressText(
   spoken: string;
   part: number | null;
 } {
-  const what = now.loaded ? 'the text tower for new words' : 'the model';
+  const say = t.progress;
   switch (progress.phase) {
     case 'download': {
       const part = progress.total > 0 ? Math.min(1, progress.loaded / progress.total) : null;
-      const size = `${megabytes(progress.loaded)} of ${megabytes(progress.total)} MB`;
-      return { text: `Getting ${what}: ${size}`, spoken: `Getting ${what}`, part };
+      const size = [megabytes(progress.loaded, 1), megabytes(progress.total, 1)] as const;
+      return now.loaded
+        ? { text: say.loadingTextBytes(...size), spoken: say.loadingText, part }
+        : { text: say.loadingBytes(...size), spoken: say.loading, part };
     }
-    case 'wait': {
-      const text =
-        progress.reason === 'other-page'
-          ? 'Another window gets the same model; waiting for it'
-          : 'The connection broke off; trying again';
-      return { text, spoken: text, part: null };
-    }
+    case 'wait':
+      return plain(
+        progress.reason === 'other-page' ? t.fetching.otherPage : t.fetching.connection,
+        null,
+      );
     case 'prepare':
-      return { text: `Preparing ${what}`, spoken: `Preparing ${what}`, part: null };
+      return plain(now.loaded ? say.preparingText : say.preparing, null);
     case 'encode':
-      return {
-        text: 'Encoding the picture',
-        spoken: 'Encoding the picture',
-        part: part(progress),
-      };
-    case 'segment': {
-      const text = now.coarse ? 'Sharpening the masks' : 'Making the masks';
-      return { text, spoken: text, part: part(progress) };
-    }
+      return plain(say.encoding, part(progress));
+    case 'segment':
+      return plain(now.coarse ? say.sharpening : say.segmenting, part(progress));
     case 'classify':
-      return { text: 'Naming', spoken: 'Naming', part: part(progress) };
+      return plain(say.naming, part(progress));
     case 'import': {
       const { done, total } = progress;
-      const text = `Importing: file ${Math.min(done + 1, total)} of ${total}`;
-      return { text, spoken: 'Importing the model', part: part(progress) };
+      const text = say.importingFile(number(Math.min(done + 1, total)), number(total));
+      return { text, spoken: say.importing, part: part(progress) };
     }
   }
 }
 
+function plain(text: string, part: number | null) {
+  return { text, spoken: text, part };
+}
+
 function part({ done, total }: { done: number; total: number }): number | null {
   return total > 0 ? Math.min(1, done / total) : null;
-}
-
-/** Bytes as megabytes, without the unit. */
-export function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
-}
-
-/** Milliseconds as people read them. */
-export function duration(ms: number): string {
-  if (ms < 1) return 'under 1 ms';
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 }
 
 /** "CPU · encoded in 240 ms · masks in 12 ms" */
@@ -76,7 +66,10 @@ export function deviceText(device: Device, timing: Timing | null): string {
       : `${kind} (${device.name})`;
   const parts = [named];
   if (timing !== null) {
-    parts.push(`encoded in ${duration(timing.encodeMs)}`, `masks in ${duration(timing.segmentMs)}`);
+    parts.push(
+      t.device.encoded(duration(timing.encodeMs)),
+      t.device.masks(duration(timing.segmentMs)),
+    );
   }
   return parts.join(' · ');
 }
@@ -85,13 +78,20 @@ export interface Status {
   /** Shows work going on; the button stops it. */
   busy(progress: Progress, now: { coarse: boolean; loaded: boolean }): void;
   /** Shows a state of rest. `again` says whether there is something the button could run. */
-  rest(text: string, again: boolean): void;
+  rest(text: () => string, again: boolean): void;
   device(device: Device, timing: Timing | null): void;
   /** Says one thing to screen readers without showing it. */
   say(text: string): void;
   alert(text: string): void;
+  /** Tells what went wrong. What the engine says of it is English, and follows a sentence in the page's language. */
+  fail(error: unknown): void;
   clearAlert(): void;
+  /** Says what is shown once more, in the language that is in use now. */
+  renew(): void;
 }
+
+/** How much of an error is shown. */
+const MAX_ERROR = 400;
 
 export function createStatus(on: { stop(): void; again(): void }): Status {
   const phase = element('phase', HTMLElement);
@@ -101,6 +101,8 @@ export function createStatus(on: { stop(): void; again(): void }): Status {
   const live = element('live', HTMLElement);
   const alert = element('alert', HTMLElement);
   let working = false;
+  let renewPhase = (): void => {};
+  let renewDevice = (): void => {};
 
   // One button with two meanings keeps the focus where it is when work ends by itself.
   go.addEventListener('click', () => (working ? on.stop() : on.again()));
@@ -112,8 +114,22 @@ export function createStatus(on: { stop(): void; again(): void }): Status {
     alert.replaceChildren();
     alert.classList.remove('shown');
   };
+  const showAlert = (...paragraphs: HTMLElement[]): void => {
+    const before = document.activeElement;
+    const close = make('button', 'close', '×');
+    close.type = 'button';
+    close.setAttribute('aria-label', t.page.close);
+    close.addEventListener('click', () => {
+      clearAlert();
+      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    });
+    const body = make('div');
+    body.append(...paragraphs);
+    alert.replaceChildren(body, close);
+    alert.classList.add('shown');
+  };
 
-  return {
+  const status: Status = {
     busy(progress, now) {
       const { text, spoken, part } = progressText(progress, now);
       working = true;
@@ -121,36 +137,42 @@ export function createStatus(on: { stop(): void; again(): void }): Status {
       bar.hidden = false;
       if (part === null) bar.removeAttribute('value');
       else bar.value = part;
-      go.textContent = 'Stop';
+      go.textContent = t.status.stop;
       go.hidden = false;
       say(spoken);
+      renewPhase = () => status.busy(progress, now);
     },
     rest(text, again) {
       working = false;
-      phase.textContent = text;
+      phase.textContent = text();
       bar.hidden = true;
-      go.textContent = 'Run again';
+      go.textContent = t.status.again;
       go.hidden = !again;
-      say(text);
+      say(text());
+      renewPhase = () => status.rest(text, again);
     },
     device(chosen, timing) {
       device.textContent = deviceText(chosen, timing);
-      if (chosen.note !== undefined && chosen.note !== '')
-        device.append(make('span', 'note', chosen.note));
+      if (chosen.note !== undefined && chosen.note !== '') {
+        const note = make('span', 'note', chosen.note);
+        device.append(english(note));
+      }
+      renewDevice = () => status.device(chosen, timing);
     },
     say,
-    alert(text) {
-      const before = document.activeElement;
-      const close = make('button', 'close', '×');
-      close.type = 'button';
-      close.setAttribute('aria-label', 'Close the message');
-      close.addEventListener('click', () => {
-        clearAlert();
-        if (before instanceof HTMLElement) before.focus({ preventScroll: true });
-      });
-      alert.replaceChildren(make('p', '', text), close);
-      alert.classList.add('shown');
+    alert: (text) => showAlert(make('p', '', text)),
+    fail(error) {
+      const text = shorten(error instanceof Error ? error.message : String(error), MAX_ERROR);
+      if (!(error instanceof WordmaskError)) return showAlert(make('p', '', text));
+      const told = english(make('p', '', text));
+      const frame = t.engine[error.code];
+      showAlert(...(frame === '' ? [] : [make('p', '', frame)]), told);
     },
     clearAlert,
+    renew() {
+      renewPhase();
+      renewDevice();
+    },
   };
+  return status;
 }

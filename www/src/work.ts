@@ -34,8 +34,8 @@ export interface WorkEvents {
   wanted(): Wanted;
   /** @param loaded Whether the model is there, so that what is fetched is for new words. */
   busy(progress: Progress, loaded: boolean): void;
-  /** The work came to rest: done, stopped by the user, or failed with a sentence for people. */
-  rest(how: 'done' | 'stopped' | { failed: string }): void;
+  /** The work came to rest: done, stopped by the user, or failed. */
+  rest(how: 'done' | 'stopped' | { failed: unknown }): void;
   /** The model is there. It does this where it is not told. */
   loaded(methods: Methods, info: BundleInfo, model: string): void;
   /** What is to be seen: the chosen picture, and its masks once there are some, coarse ones first. */
@@ -174,7 +174,7 @@ export class Work {
     } catch (error) {
       if (job.signal.aborted) return;
       this.#keepChoice();
-      this.#events.rest({ failed: error instanceof Error ? error.message : String(error) });
+      this.#events.rest({ failed: error });
     }
   }
 

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Named, sortArrival } from '../src/arrivals.js';
+import { en } from '../src/texts/en.js';
+import { use } from '../src/texts.js';
+
+use(en, 'en');
 
 const file = (name: string, size = 1e6, type = ''): Named => ({ name, size, type });
 const sorted = (...names: string[]) => sortArrival(names.map((name) => file(name)));

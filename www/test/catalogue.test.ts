@@ -9,6 +9,10 @@ import {
   servedOffer,
   sourceOf,
 } from '../src/catalogue.js';
+import { en } from '../src/texts/en.js';
+import { use } from '../src/texts.js';
+
+use(en, 'en');
 
 const base = 'https://example.org/page/models/';
 const id = '0123456789abcdef'.repeat(4);

@@ -89,7 +89,7 @@ pageTest(
     assert.match(await phase(other).textContent(), /uses it now/);
     assert.equal(await page.locator('#model-now').textContent(), first.title);
     assert.equal(await page.locator('#published-list .published').count(), models.length - 1);
-    assert.match(await page.locator('#model').textContent(), /licence: MIT/);
+    assert.match(await page.locator('#model').textContent(), /licence MIT/);
     assert.equal(await entries(page, 'wordmask-downloads-1'), 0);
 
     // The next visit begins with it, and fetches nothing of it.

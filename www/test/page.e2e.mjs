@@ -104,7 +104,7 @@ pageTest('strange words do no harm', {}, async (page) => {
     await page.locator('#word').fill(word);
     await page.keyboard.press('Enter');
   }
-  assert.match(await page.locator('#notice').textContent(), /10000 letters/);
+  assert.match(await page.locator('#notice').textContent(), /10,000 letters/);
   assert.deepEqual(await chips(page), [...scene.words, ...strange]);
   const labels = [...scene.words, ...strange];
   await page.waitForFunction(

@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findPublished, published } from '../src/published.js';
 import { useText } from '../src/storage-line.js';
+import { en } from '../src/texts/en.js';
+import { use } from '../src/texts.js';
 import { TimeLeft } from '../src/time-left.js';
+
+use(en, 'en');
 
 test('the catalogue begins with what is recommended, and finds by name', () => {
   assert.ok(published[0]?.recommended);
@@ -29,7 +33,7 @@ test('the time that is left follows the last seconds, and starts anew with the f
 test('what is kept is told by what it is', () => {
   assert.equal(
     useText({ models: 152_400_000, bundles: 2_840_000, downloads: 312_000_000 }),
-    'Kept in this browser: 152 MB of models that were fetched or imported, 2.8 MB of models beside the page, 312 MB of unfinished downloads.',
+    'Kept in this browser: 152 MB of models that were fetched or imported, 2.8 MB of models beside the page, and 312 MB of unfinished downloads.',
   );
   assert.match(useText({ models: 0, bundles: 300, downloads: 0 }), /: 0\.1 MB of models beside/);
   assert.match(useText({ models: 0, bundles: 0, downloads: 0 }), /^Nothing/);

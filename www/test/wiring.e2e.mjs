@@ -39,6 +39,7 @@ const here = site(async (folder) => {
     entryPoints: [join(www, 'src/main.ts'), join(www, 'src/style.css')],
     outdir: folder,
     bundle: true,
+    splitting: true,
     format: 'esm',
     target: 'es2022',
     alias: { wordmask: join(www, 'test/fake-wordmask.ts') },
@@ -130,7 +131,7 @@ pageTest('strange words are words, and a far too long one is refused', {}, async
   await legend(page, strange);
   await type(page, 'x'.repeat(10_000));
   assert.deepEqual(await chips(page), strange);
-  assert.match(await page.locator('#notice').textContent(), /10000 letters/);
+  assert.match(await page.locator('#notice').textContent(), /10,000 letters/);
 });
 
 pageTest('the stage shows what the engine saw, once it has', {}, async (page) => {
@@ -158,7 +159,7 @@ pageTest('the legend tells the share of each class and of the rest', {}, async (
   await meadowWith(page, 'sky', 'grass', 'unicorn');
   const shares = await page.locator('#legend .share').allTextContents();
   const plain = shares.map((share) => share.replace(/\u00a0/g, ' ').replace(' of the picture', ''));
-  assert.deepEqual(plain, ['48.0 %', '50.0 %', '0 %', '2.0 %']);
+  assert.deepEqual(plain, ['48.0%', '50.0%', '0%', '2.0%']);
   assert.ok(await page.locator('#legend .row').nth(2).locator('.cutout').isDisabled());
 });
 
@@ -309,7 +310,18 @@ pageTest('everything is reached by the keyboard, with a focus to be seen', {}, a
     reached.push(now.name);
     await page.keyboard.press('Tab');
   }
-  const order = ['skip', 'canvas', 'file', 'go', 'close', 'word', 'opacity', 'original', 'on'];
+  const order = [
+    'skip',
+    'language',
+    'canvas',
+    'file',
+    'go',
+    'close',
+    'word',
+    'opacity',
+    'original',
+    'on',
+  ];
   order.push('cutout', 'aim', 'labels', 'overlay', 'svg', 'coco', 'geojson');
   // Those of the models and of the options.
   order.push('SUMMARY', 'SUMMARY', 'method');
@@ -369,7 +381,7 @@ pageTest('the method is the one that is chosen, without encoding again', {}, asy
 pageTest('refinements are automatic, or one’s own', {}, async (page) => {
   await meadowWith(page, 'sky');
   await page.locator('#options summary').click();
-  assert.equal(await page.locator('#refine-automatic').textContent(), ': TLP');
+  assert.equal(await page.locator('#refine-automatic').textContent(), 'Automatic: TLP');
   const box = (name) => page.locator('#refinements').getByLabel(name);
   assert.ok(await box('PAMR').isHidden());
   let before = (await asked(page, 'segment')).length;
@@ -472,7 +484,7 @@ pageTest('a click names a region, and Escape or a click elsewhere ends it', {}, 
   assert.equal((await named(page))[0], 'sun');
   assert.equal((await names(page)).length, 3);
   const title = await page.locator('#naming-title').textContent();
-  assert.equal(title.replace(/\u00a0/g, ' '), 'This region · 2.0 %');
+  assert.equal(title.replace(/\u00a0/g, ' '), 'This region · 2.0%');
   const scores = (await page.locator('#naming-list .score').allTextContents()).map(Number);
   assert.ok(scores[0] > scores[1] && scores[1] >= scores[2], String(scores));
   assert.match(await page.locator('#live').textContent(), /^A region of 2.0.*: sun 0\.\d\d, /);
@@ -703,9 +715,9 @@ pageTest('what is kept is told, and what can be fetched again is freed', {}, asy
   await dropAll(page, model());
   await chosenModel(page, IMPORTED);
   const storage = page.locator('#storage');
-  await storage.getByText('45 MB of models that were fetched or imported, 5.1 MB of').waitFor();
+  await storage.getByText('45 MB of models that were fetched or imported and 5.1 MB of').waitFor();
   await storage.getByRole('button').click();
-  await storage.getByText('imported.').waitFor();
+  await storage.getByText('or imported.').waitFor();
   assert.ok(await storage.getByRole('button', { includeHidden: true }).isHidden());
   assert.match(await page.locator('#live').textContent(), /was freed/);
 });
@@ -900,6 +912,60 @@ pageTest(
     for (const { url } of seen.requests) assert.ok(url.startsWith(here.url), url);
   },
 );
+
+const tables = ({ requests }) =>
+  requests.map(({ url }) => /\/(\w\w)-\w+\.js$/.exec(url)?.[1]).filter(Boolean);
+
+pageTest(
+  'the page speaks the language of its reader, with one table',
+  { locale: 'de-CH' },
+  async (page, seen) => {
+    await meadowWith(page, 'sky', 'sun');
+    assert.deepEqual(tables(seen), ['de']);
+    assert.equal(await page.getAttribute('html', 'lang'), 'de');
+    assert.match(await page.locator('#phase').textContent(), /^Gefunden: sky 48[.,]0.?% und sun/);
+    await drop(page, 'meadow.txt', Buffer.from('x'), 'text/plain');
+    await page.getByRole('button', { name: 'Meldung schließen' }).click();
+    await type(page, 'sky');
+    assert.match(await page.locator('#notice').textContent(), /„sky“ ist schon da/);
+  },
+);
+
+pageTest('another language is chosen while masks are shown, and stays', {}, async (page, seen) => {
+  await meadowWith(page, 'sky');
+  const lines = async () => (await page.locator('main').innerText()).split('\n');
+  const first = await lines();
+  await page.locator('#language').selectOption('العربية');
+  await page.waitForFunction(() => document.documentElement.dir === 'rtl');
+  assert.deepEqual(tables(seen), ['en', 'ar']);
+  assert.match(await page.locator('#phase').textContent(), /^عُثر على: sky/);
+  assert.equal(await page.locator('#go').textContent(), 'إعادة');
+  assert.equal(await overhang(page), 0);
+  // What is still in Latin letters is a name, or English whatever the language.
+  const now = new Set(await lines());
+  const same = first.filter((line) => line.trim() !== '' && now.has(line));
+  const names = /^(×|sky|[\d.]+%?|SVG|COCO|GeoJSON|doodle|CPU|The CPU was chosen.*)$/;
+  assert.deepEqual(
+    same.filter((line) => !names.test(line)),
+    [],
+  );
+  assert.equal(await encodes(page), '1');
+  await page.reload();
+  await rest(page);
+  assert.equal(await page.getAttribute('html', 'lang'), 'ar');
+  await drop(page, 'meadow.png', meadow, 'image/png');
+  await page.locator('#options summary').click();
+  await page.getByLabel('WebGPU').click();
+  await page.locator('#alert.shown').waitFor();
+  // A sentence of the engine is English, and said to be.
+  const [frame, told] = await page.locator('#alert p').all();
+  assert.match(await frame.textContent(), /بالإنجليزية/);
+  assert.match(await told.textContent(), /no WebGPU adapter/);
+  assert.deepEqual(
+    [await told.getAttribute('lang'), await told.getAttribute('dir')],
+    ['en', 'ltr'],
+  );
+});
 
 for (const colorScheme of ['light', 'dark']) {
   pageTest(`text stands out in ${colorScheme} mode`, { colorScheme }, async (page) => {
