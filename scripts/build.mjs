@@ -247,7 +247,8 @@ async function buildWww() {
     outdir: pageDir,
     // The texts of each language are fetched only where they are read.
     splitting: true,
-    chunkNames: 'texts/[name]-[hash]',
+    // Beside the pages' own scripts, by whose address the package finds its files.
+    chunkNames: '[name]-[hash]',
     minify: true,
     sourcemap: true,
   });

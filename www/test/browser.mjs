@@ -9,9 +9,12 @@ import { chromium } from 'playwright-core';
 import { chromiumFlags, chromium as findChromium } from '../../scripts/lib.mjs';
 import { serve } from '../../scripts/serve.mjs';
 
-export async function launch(flags = []) {
-  const args = [...chromiumFlags, ...flags];
-  return chromium.launch({ executablePath: await findChromium(), args });
+/** @param {string} [profile] a folder in which the browser keeps what it stores */
+export async function launch(flags = [], profile = undefined) {
+  const options = { executablePath: await findChromium(), args: [...chromiumFlags, ...flags] };
+  return profile === undefined
+    ? chromium.launch(options)
+    : chromium.launchPersistentContext(profile, options);
 }
 
 /**

@@ -150,7 +150,9 @@ pageTest(
   'the worker with the picture obeys the page, on hosts without headers, too',
   {},
   async (page, seen) => {
-    await page.route(`${here.url}**`, async (route) => {
+    const own = ({ href, pathname }) =>
+      href.startsWith(here.url) && /\/(worker\.js)?$/.test(pathname);
+    await page.route(own, async (route) => {
       const response = await route.fetch();
       const { 'content-security-policy': _, ...headers } = response.headers();
       await route.fulfill({ response, headers });
