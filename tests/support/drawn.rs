@@ -15,16 +15,16 @@ const SIDE: usize = 224;
 /// The shape of a CLIP whose heads have 64 channels and whose feed-forward layers are four times as
 /// wide.
 #[derive(Debug, Clone, Copy)]
-pub struct Shape {
-    pub vision_width: usize,
-    pub vision_layers: usize,
-    pub patch: usize,
-    pub text_width: usize,
-    pub text_layers: usize,
+pub(crate) struct Shape {
+    pub(crate) vision_width: usize,
+    pub(crate) vision_layers: usize,
+    pub(crate) patch: usize,
+    pub(crate) text_width: usize,
+    pub(crate) text_layers: usize,
 }
 
 /// Its files, in the layout of Hugging Face.
-pub struct Drawn {
+pub(crate) struct Drawn {
     small: MemoryFiles,
     weights: Arc<Weights>,
 }
@@ -36,7 +36,7 @@ struct Weights {
 }
 
 impl Shape {
-    pub fn draw(self) -> Drawn {
+    pub(crate) fn draw(self) -> Drawn {
         let merges = include_bytes!("../fixtures/tokenizer/merges.txt.gz");
         let mut small = MemoryFiles::default();
         small.insert("config.json", self.config().to_string().into_bytes());
@@ -169,7 +169,7 @@ impl Weights {
 
 impl Drawn {
     /// How many numbers the weights are.
-    pub fn parameters(&self) -> u64 {
+    pub(crate) fn parameters(&self) -> u64 {
         self.weights.values()
     }
 }
