@@ -278,7 +278,9 @@ async function buildWww({ site, offline }) {
   const app = join(pageDir, appFolder);
   mkdirSync(app, { recursive: true });
   await bundle({
-    entryPoints: [join(root, 'www/src/main.ts'), join(root, 'www/src/style.css')],
+    entryPoints: ['main.ts', 'models-page.ts', 'style.css'].map((name) =>
+      join(root, 'www/src', name),
+    ),
     outdir: app,
     // The texts of each language are fetched only where they are read. All parts lie in one folder, since
     // the package looks for its worker beside its module.

@@ -2,7 +2,7 @@
  * Imports a model into the place where the page finds it:
  * `npm run model -- b16 [--quant f32|f16|q8|q4] [--name FOLDER] [--revision REVISION]`.
  *
- * The model is a name of `weights/catalogue.toml`, a repository of the hub, or a path. Without
+ * The model is a name of `weights/catalogue.json`, a repository of the hub, or a path. Without
  * `--quant` it is stored as the catalogue recommends. The bundle goes to `weights/local/FOLDER`.
  */
 
@@ -16,7 +16,7 @@ const schemes = ['f32', 'f16', 'q8', 'q4'];
 
 const usage =
   'Name one model: "npm run model -- b16", or with a scheme, "npm run model -- b16 --quant q4". ' +
-  'The names are in weights/catalogue.toml; a repository of the hub or a path will do too.';
+  'The names are in weights/catalogue.json; a repository of the hub or a path will do too.';
 
 /** Reads the command line. */
 export function readArguments(args) {

@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { Failure, isMain, main, root } from './lib.mjs';
 import { isolation } from './page.mjs';
+import { hubPolicy, modelsPage, ownPolicy } from './policy.mjs';
 
 const types = new Map([
   ['.css', 'text/css; charset=utf-8'],
@@ -27,24 +28,9 @@ const types = new Map([
   ['.webp', 'image/webp'],
 ]);
 
-/** Nothing but the page's own origin: a picture could not leave even if a script tried. */
-export const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self' blob: data:",
-  "style-src 'self'",
-  "font-src 'self'",
-  "manifest-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
 const safety = {
   ...isolation,
-  'Content-Security-Policy': contentSecurityPolicy,
+  'Content-Security-Policy': ownPolicy,
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
@@ -98,6 +84,7 @@ async function answer(base, request, response) {
   // Revalidated each time, so that a rebuilt page is seen and an unchanged one is not sent again.
   const tag = `"${found.size.toString(36)}-${found.mtimeMs.toString(36)}"`;
   const headers = { ...safety, 'Cache-Control': 'no-cache', ETag: tag };
+  if (path === join(base, modelsPage)) headers['Content-Security-Policy'] = hubPolicy;
   if (request.headers['if-none-match'] === tag) return response.writeHead(304, headers).end();
   response.writeHead(200, {
     ...headers,

@@ -2,8 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "support/drawn.rs"]
+mod drawn;
+
 use std::path::Path;
 
+use drawn::Shape;
 use pollster::block_on;
 use wordmask::Segmenter;
 use wordmask::bundle::{
@@ -11,6 +15,7 @@ use wordmask::bundle::{
 };
 use wordmask::dense::Method;
 use wordmask::device::Preference;
+use wordmask::hub::catalogue;
 use wordmask::image::Picture;
 use wordmask::import::{Directory, Published, PublishedGuide};
 use wordmask::progress::NoProgress;
@@ -36,9 +41,8 @@ fn guide() -> PublishedGuide {
     PublishedGuide::open(&files("found/model.safetensors"), &head).unwrap()
 }
 
-fn bundle(scheme: Scheme, guide: Option<PublishedGuide>) -> (tempfile::TempDir, Manifest) {
-    let directory = tempfile::tempdir().unwrap();
-    let about = BundleMetadata {
+fn about() -> BundleMetadata {
+    BundleMetadata {
         name: "tiny".into(),
         description: "It knows nothing.".into(),
         license: "MIT".into(),
@@ -52,12 +56,16 @@ fn bundle(scheme: Scheme, guide: Option<PublishedGuide>) -> (tempfile::TempDir, 
         pictures: Pictures::default(),
         vocabulary: vec![],
         pipeline: None,
-    };
+    }
+}
+
+fn bundle(scheme: Scheme, guide: Option<PublishedGuide>) -> (tempfile::TempDir, Manifest) {
+    let directory = tempfile::tempdir().unwrap();
     let mut writer = BundleWriter::new(
         published().into(),
         guide.map(Into::into),
         scheme,
-        about,
+        about(),
         &[],
     );
     let mut heard = Vec::new();
@@ -210,4 +218,84 @@ fn segment_is_guided_where_a_bundle_has_a_guide() {
     let error = segment(&segmenter, Guidance::FoundNetwork).unwrap_err();
     assert_eq!(error.code(), "input");
     assert!(error.to_string().contains("guide"), "{error}");
+}
+
+/// The TinyCLIPs of the catalogue, as their authors describe them
+/// (<https://github.com/microsoft/Cream/tree/main/TinyCLIP/src/open_clip/model_configs>).
+const TINY_CLIPS: [(&str, Shape); 4] = [
+    ("tinyclip-8m", tiny_clip(256, 10, 16, 256, 3)),
+    ("tinyclip-39m", tiny_clip(512, 12, 16, 512, 6)),
+    ("tinyclip-40m", tiny_clip(512, 12, 32, 512, 6)),
+    ("tinyclip-61m", tiny_clip(640, 12, 32, 512, 9)),
+];
+
+const fn tiny_clip(
+    vision_width: usize,
+    vision_layers: usize,
+    patch: usize,
+    text_width: usize,
+    text_layers: usize,
+) -> Shape {
+    Shape {
+        vision_width,
+        vision_layers,
+        patch,
+        text_width,
+        text_layers,
+    }
+}
+
+#[test]
+fn a_tiny_clip_of_each_size_is_imported_and_takes_what_the_catalogue_says() {
+    for (name, shape) in TINY_CLIPS {
+        let entry = catalogue::find(name).unwrap();
+        let files = shape.draw();
+        assert_eq!(files.parameters(), entry.parameters, "{name}");
+        let published = Published::open(&files).unwrap();
+        let mut writer = BundleWriter::new(published.into(), None, entry.scheme, about(), &[]);
+        let mut bytes = 0;
+        while let Some(file) = writer.next_file().unwrap() {
+            if file.name.ends_with(".safetensors") {
+                bytes += file.contents.len();
+            }
+        }
+        let told = f64::from(entry.stored_megabytes.of(entry.scheme));
+        let ratio = bytes as f64 / 1e6 / told;
+        assert!(
+            (0.97..1.03).contains(&ratio),
+            "{name}: {bytes} bytes, not {told} MB"
+        );
+        let worst = writer
+            .errors()
+            .into_iter()
+            .map(|e| e.relative)
+            .fold(0.0, f64::max);
+        assert!(worst < 0.01, "{name} loses {worst}");
+    }
+}
+
+#[test]
+fn the_smallest_tiny_clip_segments_with_its_drawn_weights() {
+    let (_, shape) = TINY_CLIPS[0];
+    let published = Published::open(&shape.draw()).unwrap();
+    let mut writer = BundleWriter::new(published.into(), None, Scheme::Q8, about(), &[]);
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = write(directory.path(), &mut writer, &mut |_, _| {}).unwrap();
+    finish(directory.path(), &manifest).unwrap();
+    let mut bundle = Bundle::read(directory.path()).unwrap();
+    let segmenter = block_on(Segmenter::load(&mut bundle, Preference::Cpu)).unwrap();
+    let scene = generate(7);
+    let (width, height) = (scene.width as u32, scene.height as u32);
+    let picture = Picture::from_rgb(width, height, scene.rgb).unwrap();
+    let options = Options {
+        method: Some(Method::MaskClip),
+        background: Background::None,
+        ..Options::default()
+    };
+    let encode = EncodeOptions::default();
+    let image = block_on(segmenter.encode(picture, &encode, &mut NoProgress)).unwrap();
+    let classes = parse_line("cat, dog").unwrap();
+    let made = block_on(segmenter.segment(&image, &classes, &options, &mut NoProgress)).unwrap();
+    let shares: f64 = made.classes().iter().map(|class| class.fraction).sum();
+    assert!((shares - 1.0).abs() < 1e-4, "{shares}");
 }

@@ -212,6 +212,16 @@ export interface BundleLoader {
   free(): void;
 }
 
+/** What a bundle says of itself beside what the model tells. */
+export interface ModelDetails {
+  name?: string;
+  description?: string;
+  license?: string;
+  /** The short side in pixels to which pictures are brought. */
+  pictureSize?: number;
+  source?: { origin: string; revision?: string; files: { file: string; sha256: string }[] };
+}
+
 /** Turns a published model into a bundle, one file after the other. */
 export interface ModelImport {
   /** How many files there will be, without the manifest. */
@@ -233,6 +243,6 @@ export interface EngineModule {
     names: string[],
     sizes: number[],
     read: ReadAt,
-    options: { scheme: Scheme; name?: string },
+    options: { scheme: Scheme } & ModelDetails,
   ) => ModelImport;
 }

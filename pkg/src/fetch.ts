@@ -1,8 +1,8 @@
-import { messageOf, WordmaskError } from './errors.js';
+import { WordmaskError } from './errors.js';
+import { chunks, download, type Fetcher, Unreachable } from './http.js';
 
 /** The part of the browser that downloads and keeps files. `caches` is missing outside secure contexts. */
-export interface Net {
-  fetch(url: string, init: RequestInit): Promise<Response>;
+export interface Net extends Fetcher {
   caches: CacheStorage | undefined;
 }
 
@@ -12,7 +12,7 @@ export interface Promised {
   sha256: string;
 }
 
-const cacheName = 'wordmask-bundles-1';
+export const bundlesCache = 'wordmask-bundles-1';
 const hashHeader = 'x-wordmask-sha256';
 const manifestLimit = 4 * 1024 * 1024;
 
@@ -114,47 +114,9 @@ export class BundleStore {
   }
 }
 
-/** Removes every downloaded bundle that has been kept for the next visit. Imported models stay. */
-export async function clearCache(): Promise<void> {
-  if (globalThis.caches) await globalThis.caches.delete(cacheName);
-}
-
-/** A successful response. Nothing is tried twice: a person decides whether to try again. */
-export async function download(net: Net, url: string, signal: AbortSignal): Promise<Response> {
-  let response: Response;
-  try {
-    // Files keep their names across versions, so a stale HTTP cache must be revalidated.
-    response = await net.fetch(url, { signal, cache: 'no-cache' });
-  } catch (error) {
-    signal.throwIfAborted();
-    // A file on the disk, which says itself what is wrong.
-    if (error instanceof WordmaskError) throw error;
-    throw new Unreachable(url, error);
-  }
-  if (!response.ok) {
-    await response.body?.cancel();
-    throw new WordmaskError(
-      'network',
-      `${url} could not be downloaded: the server answered ${response.status}. Check the address, then try again.`,
-    );
-  }
-  return response;
-}
-
-/** No answer came at all, as opposed to an answer that says no. */
-class Unreachable extends WordmaskError {
-  constructor(url: string, cause: unknown) {
-    super(
-      'network',
-      `${url} could not be downloaded (${messageOf(cause)}). Check the connection, and that its server lets this page read it (CORS), then try again.`,
-      { cause },
-    );
-  }
-}
-
 async function openCache(caches: CacheStorage | undefined): Promise<Cache | undefined> {
   try {
-    return await caches?.open(cacheName);
+    return await caches?.open(bundlesCache);
   } catch {
     // Private windows and blocked cookies forbid storage; the bundle then lasts as long as the page.
     return undefined;
@@ -219,30 +181,4 @@ async function readAtMost(
     parts.push(chunk);
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
-}
-
-/** The chunks of a body. Leaving the loop early cancels the download. */
-async function* chunks(
-  response: Response,
-  url: string,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const reader = response.body?.getReader();
-  if (!reader) return;
-  let finished = false;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      signal.throwIfAborted();
-      if (done) break;
-      yield value;
-    }
-    finished = true;
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new Unreachable(url, error);
-  } finally {
-    // A body that has already failed refuses to be cancelled, which changes nothing.
-    if (!finished) await reader.cancel().catch(() => undefined);
-  }
 }

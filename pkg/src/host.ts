@@ -10,13 +10,15 @@ import type {
   EngineSegmentOptions,
 } from './engine.js';
 import { codeOf, isErrorCode, messageOf, WordmaskError } from './errors.js';
-import { BundleStore, download, type Net } from './fetch.js';
+import { BundleStore, type Net } from './fetch.js';
+import { download } from './http.js';
 import { missingAdvice } from './missing.js';
-import { type BrowserStorage, ModelStore } from './models.js';
+import { ModelStore } from './models.js';
 import type { Progress } from './options.js';
 import type { CallAnswer, CallRequest, PngForm, TextForm } from './protocol.js';
 import { decompress, pixelsOfRuns } from './rle.js';
 import { type ReadSlice, Slices } from './slices.js';
+import type { BrowserStorage } from './storage.js';
 import { turn } from './turn.js';
 
 /** What the worker has around it. */
@@ -150,7 +152,7 @@ export class Host {
   }
 
   async #import(request: CallRequest<'import'>, running: Running): Promise<CallAnswer<'import'>> {
-    const { files, scheme, name, engineUrl } = request;
+    const { files, scheme, about, engineUrl } = request;
     running.report({ phase: 'prepare' });
     await this.#start(engineUrl, running.signal);
     const slices = new Slices(files, (...slice) => this.#surroundings.readSlice(...slice));
@@ -160,7 +162,7 @@ export class Host {
         files.map((file) => file.name),
         files.map(({ blob }) => blob.size),
         (file, offset, length) => slices.read(file, offset, length),
-        { scheme, ...(name !== undefined && { name }) },
+        { scheme, ...about },
       );
       const models = new ModelStore(this.#surroundings);
       for (let done = 0; ; done++) {

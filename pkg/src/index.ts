@@ -11,8 +11,8 @@ export type {
   Scheme,
 } from './engine.js';
 export { type ErrorCode, WordmaskError } from './errors.js';
-export { clearCache } from './fetch.js';
 export { deleteModel, importModel, listModels } from './import.js';
+export type { ImportSource } from './import-source.js';
 export type { BitmapMask, LabelMap, Mask, PolygonMask, RleMask } from './masks.js';
 export type { StoredModel } from './models.js';
 export type {
@@ -31,4 +31,5 @@ export type { SegmentOptions } from './segment-options.js';
 export type { Segmentation, Timing } from './segmentation.js';
 export { type ModelSource, Segmenter } from './segmenter.js';
 export type { PictureSource } from './source.js';
+export { clearCache, type StorageUse, storageUse } from './stored.js';
 export type { Knowledge } from './vocabulary.js';

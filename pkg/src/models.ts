@@ -1,12 +1,6 @@
 import type { BundleFile, BundleInfo } from './engine.js';
-import { messageOf, WordmaskError } from './errors.js';
-
-/** What a browser gives to keep things in. All of it is missing outside secure contexts. */
-export interface BrowserStorage {
-  caches: CacheStorage | undefined;
-  locks: Pick<LockManager, 'request'> | undefined;
-  storage: Pick<StorageManager, 'estimate'> | undefined;
-}
+import { WordmaskError } from './errors.js';
+import { type BrowserStorage, openStorage, putEntry } from './storage.js';
 
 /** A model in the browser's storage. */
 export interface StoredModel extends BundleInfo {
@@ -27,6 +21,8 @@ export interface MadeModel {
 interface StoredRecord extends MadeModel {
   /** Milliseconds since 1970. */
   imported: number;
+  /** What was asked for when it was fetched, so that the same is not fetched twice. */
+  request?: string;
 }
 
 /** A record of an earlier version: the first calls the description `knows`, and some say less. */
@@ -84,8 +80,12 @@ export class ModelStore {
     await this.#put(files + hex(digest), new Blob([content]));
   }
 
-  /** Makes a model of files that have been kept. The same model twice is one. */
-  async add(made: MadeModel): Promise<StoredModel> {
+  /**
+   * Makes a model of files that have been kept. The same model twice is one.
+   *
+   * @param request By what `requested` finds it.
+   */
+  async add(made: MadeModel, request?: string): Promise<StoredModel> {
     const kept = await this.#addresses();
     const lost = made.files.find((file) => !kept.has(files + file.sha256));
     if (lost) {
@@ -94,9 +94,19 @@ export class ModelStore {
     const manifest = new TextEncoder().encode(made.manifest);
     const id = hex(await crypto.subtle.digest('SHA-256', manifest));
     const before = await this.#record(id);
-    const record: StoredRecord = before ?? { ...made, imported: Date.now() };
-    if (!before) await this.#put(models + id, new Blob([JSON.stringify(record)]));
+    const record: StoredRecord = {
+      ...(before ?? { ...made, imported: Date.now() }),
+      ...(request !== undefined && { request }),
+    };
+    await this.#put(models + id, new Blob([JSON.stringify(record)]));
     return described(id, record);
+  }
+
+  /** The model that was made for this request, if it is there. */
+  async requested(request: string): Promise<StoredModel | undefined> {
+    const { whole } = await this.#inventory();
+    const found = Array.from(whole).find(([, record]) => record.request === request);
+    return found && described(...found);
   }
 
   async manifest(id: string): Promise<string> {
@@ -173,57 +183,13 @@ export class ModelStore {
   }
 
   #cache(): Promise<Cache> {
-    this.#opened ??= this.#open();
+    this.#opened ??= openStorage(this.#storage, cacheName);
     return this.#opened;
   }
 
-  async #open(): Promise<Cache> {
-    const { caches } = this.#storage;
-    try {
-      if (caches) return await caches.open(cacheName);
-    } catch (cause) {
-      throw unkept(messageOf(cause), cause);
-    }
-    // Runtimes that are no browsers do not say whether they are a secure context.
-    if (globalThis.isSecureContext === undefined) {
-      throw new WordmaskError(
-        'unsupported',
-        'Only browsers keep models. Elsewhere the command "wordmask import" makes a directory of a published model, which Segmenter.load takes.',
-      );
-    }
-    throw unkept('the page is not on https or localhost');
-  }
-
   async #put(address: string, body: Blob): Promise<void> {
-    const cache = await this.#cache();
-    try {
-      await cache.put(address, new Response(body));
-    } catch (cause) {
-      throw await this.#full(cause);
-    }
+    await putEntry(this.#storage, await this.#cache(), address, new Response(body));
   }
-
-  async #full(cause: unknown): Promise<WordmaskError> {
-    const nothing: StorageEstimate = {};
-    const estimate = this.#storage.storage?.estimate().catch(() => nothing);
-    const { quota, usage } = (await estimate) ?? nothing;
-    const figures =
-      quota === undefined || usage === undefined
-        ? ''
-        : `: ${megabytes(usage)} of the ${megabytes(quota)} MB that this site may fill are taken`;
-    return new WordmaskError(
-      'out-of-memory',
-      `The browser has no room for the model${figures} (${messageOf(cause)}). Delete models that are not needed or free space on the disk, then import it again.`,
-      { cause },
-    );
-  }
-}
-
-/** The storage of a page. */
-export function ownStorage(): BrowserStorage {
-  // Old browsers and other runtimes lack some of it, whatever the types say.
-  const { caches, navigator } = globalThis as Partial<typeof globalThis>;
-  return { caches, locks: navigator?.locks, storage: navigator?.storage };
 }
 
 /** The id of a model, given as such or with the model. */
@@ -257,21 +223,9 @@ function hex(digest: ArrayBuffer): string {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-function megabytes(bytes: number): string {
-  return Math.round(bytes / 1e6).toLocaleString('en');
-}
-
 function gone(): WordmaskError {
   return new WordmaskError(
     'input',
     'The model is no longer in this browser’s storage. Import it again.',
-  );
-}
-
-function unkept(why: string, cause?: unknown): WordmaskError {
-  return new WordmaskError(
-    'unsupported',
-    `This browser keeps no models here (${why}). Open the page over https in a window that is not private, then import the model.`,
-    cause === undefined ? undefined : { cause },
   );
 }

@@ -13,7 +13,7 @@ import {
   url,
   wrong,
 } from './checks.js';
-import type { Method, Scheme, Windows } from './engine.js';
+import type { Method, ModelDetails, Scheme, Windows } from './engine.js';
 import { WordmaskError } from './errors.js';
 
 /** `auto` takes a hardware WebGPU adapter that passes the self-test, else the CPU. */
@@ -21,9 +21,11 @@ export type DeviceChoice = 'auto' | 'webgpu' | 'cpu';
 
 /**
  * How far a call has come: bytes of all files that it gets while downloading, steps while computing,
- * finished files while importing.
+ * finished files while importing. Waits are for another page that imports the same, or before a
+ * download is tried again.
  */
 export type Progress =
+  | { phase: 'wait'; reason: 'other-page' | 'connection' }
   | { phase: 'download'; file: string; loaded: number; total: number }
   | { phase: 'prepare' }
   | { phase: 'encode'; done: number; total: number }
@@ -52,14 +54,28 @@ export interface LoadOptions extends CallOptions, PlaceOptions {
   device?: DeviceChoice | undefined;
   /** `default` keeps the bundle in Cache Storage for the next visit; `none` keeps nothing. */
   cache?: 'default' | 'none' | undefined;
+  /** Where the hub is, for models such as `hf:owner/name`. Default `https://huggingface.co`. */
+  hubUrl?: string | URL | undefined;
 }
 
 /** Options of `importModel`. */
 export interface ImportOptions extends CallOptions, PlaceOptions {
   /** How the weights are stored: smaller, or closer to the published model. Default `q8`. */
   scheme?: Scheme | undefined;
-  /** A short name for people. Default: chosen from the model's own files. */
+  /** A short name for people. */
   name?: string | undefined;
+  /** What it was trained on, in one sentence for people. */
+  description?: string | undefined;
+  /** The licence of the weights. */
+  license?: string | undefined;
+  /** The length of a picture's shorter side in pixels as the network sees it, unless a call says otherwise. */
+  pictureSize?: number | undefined;
+  /** Of a repository on the hub: a branch, a tag or a commit. Default: the main branch. */
+  revision?: string | undefined;
+  /** Where the hub is. Default `https://huggingface.co`. */
+  hubUrl?: string | URL | undefined;
+  /** The SHA-256 of files by their names, in hexadecimal digits, where it is known beforehand. */
+  sha256?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface CocoOptions {
@@ -108,12 +124,16 @@ export interface CheckedPlaces {
 export interface CheckedLoad extends CheckedCall, CheckedPlaces {
   device: DeviceChoice;
   cache: 'default' | 'none';
+  hubUrl: string | URL | undefined;
 }
 
 /** Options of `importModel`, checked. */
 export interface CheckedImport extends CheckedCall, CheckedPlaces {
   scheme: Scheme;
-  name: string | undefined;
+  about: ModelDetails;
+  revision: string | undefined;
+  hubUrl: string | URL | undefined;
+  sha256: Readonly<Record<string, string>>;
 }
 
 /** What every call takes, checked. */
@@ -135,10 +155,12 @@ export function checkLoad(options: unknown): CheckedLoad {
     'workerUrl',
     'engineUrl',
     'cache',
+    'hubUrl',
   ]);
   return {
     device: optional(given, 'device', oneOf(deviceChoices)) ?? 'auto',
     cache: optional(given, 'cache', oneOf(cacheModes)) ?? 'default',
+    hubUrl: optional(given, 'hubUrl', url),
     ...places(given),
     ...callOptions(given),
   };
@@ -148,6 +170,12 @@ export function checkImport(options: unknown): CheckedImport {
   const given = ownEntries(options, 'importModel', [
     'scheme',
     'name',
+    'description',
+    'license',
+    'pictureSize',
+    'revision',
+    'hubUrl',
+    'sha256',
     'signal',
     'onProgress',
     'workerUrl',
@@ -155,7 +183,15 @@ export function checkImport(options: unknown): CheckedImport {
   ]);
   return {
     scheme: optional(given, 'scheme', oneOf(schemes)) ?? 'q8',
-    name: optional(given, 'name', text),
+    about: defined({
+      name: optional(given, 'name', text),
+      description: optional(given, 'description', text),
+      license: optional(given, 'license', text),
+      pictureSize: optional(given, 'pictureSize', positiveInteger),
+    }),
+    revision: optional(given, 'revision', revision),
+    hubUrl: optional(given, 'hubUrl', url),
+    sha256: optional(given, 'sha256', hashes) ?? {},
     ...places(given),
     ...callOptions(given),
   };
@@ -236,6 +272,19 @@ function places(given: ReadonlyMap<string, unknown>): CheckedPlaces {
     engineUrl: optional(given, 'engineUrl', url),
   };
 }
+
+const revision: Check<string> = (value, name) => {
+  if (typeof value === 'string' && /^(?!.*\.\.)[\w.-][\w./-]*$/.test(value)) return value;
+  throw wrong(name, 'a branch, a tag or a commit');
+};
+
+const hashes: Check<Record<string, string>> = (value, name) => {
+  const isHash = (hash: unknown) => typeof hash === 'string' && /^[0-9a-f]{64}$/i.test(hash);
+  if (typeof value === 'object' && value !== null && Object.values(value).every(isHash)) {
+    return { ...value };
+  }
+  throw wrong(name, 'an object with 64 hexadecimal digits for each file');
+};
 
 const windows: Check<Windows> = (value, name) => {
   if (value === 'auto' || value === 'whole') return value;

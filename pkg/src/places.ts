@@ -55,7 +55,8 @@ export function workerPlace({ workerUrl }: Pick<CheckedPlaces, 'workerUrl'>): st
 export function enginePlace({ engineUrl, workerUrl }: Partial<CheckedPlaces>): string {
   if (engineUrl !== undefined) return absolute(engineUrl, 'engineUrl');
   const relaxed = hasRelaxedSimd();
-  if (workerUrl !== undefined) {
+  // Nothing lies beside a blob.
+  if (workerUrl !== undefined && !String(workerUrl).startsWith('blob:')) {
     const name = relaxed ? relaxedEngine : plainEngine;
     return new URL(name, absolute(workerUrl, 'workerUrl')).href;
   }

@@ -8,6 +8,7 @@ import type {
   EngineSegmentOptions,
   LargestPicture,
   Methods,
+  ModelDetails,
   NamedScore,
   Scheme,
 } from './engine.js';
@@ -69,7 +70,7 @@ export interface Calls {
     request: {
       files: PublishedFile[];
       scheme: Scheme;
-      name?: string;
+      about: ModelDetails;
       engineUrl: string;
     };
     /** The files are in the browser's storage by then; the page adds the model to its list. */

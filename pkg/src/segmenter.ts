@@ -2,6 +2,7 @@
 import { abortable, Bridge, type LoadRequest, Resident } from './bridge.js';
 import type { BundleInfo, Device, Methods } from './engine.js';
 import { codeOf, WordmaskError } from './errors.js';
+import { hubAddress, hubFile, hubName } from './hub.js';
 import { modelId, type StoredModel } from './models.js';
 import { checkEncode, checkLoad, type EncodeOptions, type LoadOptions } from './options.js';
 import { orFree } from './ownership.js';
@@ -14,7 +15,8 @@ import { type Knowledge, lookUp } from './vocabulary.js';
 
 /**
  * What can be loaded: the directory of a bundle or the address of its `wordmask.json`, relative to
- * the page; or a model in the browser's storage. Outside of browsers, paths on the disk work as well.
+ * the page; a bundle on the hub as `hf:owner/name` or `hf:owner/name@revision`; or a model in the
+ * browser's storage. Outside of browsers, paths on the disk work as well.
  */
 export type ModelSource = string | URL | Pick<StoredModel, 'id'>;
 
@@ -37,10 +39,10 @@ export class Segmenter {
    */
   static async load(model: ModelSource, options?: LoadOptions): Promise<Segmenter> {
     const checked = checkLoad(options);
-    const { device, cache, workerUrl, engineUrl, signal, onProgress } = checked;
+    const { device, cache, hubUrl, workerUrl, engineUrl, signal, onProgress } = checked;
     signal?.throwIfAborted();
     const request: LoadRequest = {
-      model: place(model),
+      model: place(model, hubUrl),
       device,
       cache,
       engineUrl: enginePlace({ engineUrl, workerUrl }),
@@ -130,7 +132,8 @@ export class Segmenter {
   }
 }
 
-function place(model: ModelSource): Place {
+function place(model: ModelSource, hubUrl: string | URL | undefined): Place {
+  if (typeof model === 'string' && model.startsWith('hf:')) return { url: onHub(model, hubUrl) };
   if (model instanceof URL || (typeof model === 'string' && model !== '')) {
     return { url: manifestUrl(model) };
   }
@@ -139,6 +142,18 @@ function place(model: ModelSource): Place {
     'input',
     '"model" must be the address of a bundle, such as "models/clip/", or a model that listModels or importModel has given.',
   );
+}
+
+function onHub(model: string, hubUrl: string | URL = hubAddress): string {
+  const name = hubName(model);
+  if (!name) {
+    throw new WordmaskError(
+      'input',
+      `"${model}" is no bundle of the hub. It looks like "hf:owner/name" or "hf:owner/name@revision".`,
+    );
+  }
+  const hub = absolute(hubUrl, 'hubUrl').replace(/\/+$/, '');
+  return hubFile({ hub, ...name }, name.revision ?? 'main', 'wordmask.json');
 }
 
 function manifestUrl(model: string | URL): string {

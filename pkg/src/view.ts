@@ -143,6 +143,7 @@ function told(progress: Progress): { label: string; share?: number } {
     case 'download':
       return { label: 'Downloading the model', share: progress.loaded / progress.total };
     case 'prepare':
+    case 'wait':
       return { label: 'Preparing the model' };
     default:
       return { label: 'Looking at the picture', share: progress.done / progress.total };

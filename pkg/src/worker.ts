@@ -1,8 +1,8 @@
 import * as engine from './engine/wordmask.js';
 import { openFile } from './file.js';
-import { ownStorage } from './models.js';
 import { builtin } from './runtime.js';
 import { type Port, serve } from './serve.js';
+import { ownStorage } from './storage.js';
 
 declare const FileReaderSync: new () => { readAsArrayBuffer(blob: Blob): ArrayBuffer };
 

@@ -20,10 +20,10 @@ import type {
   ReadAt,
 } from '../src/engine.js';
 import type { Surroundings } from '../src/host.js';
-import type { BrowserStorage } from '../src/models.js';
 import { enginePlace } from '../src/places.js';
 import type { FromWorker, PublishedFile, ToWorker } from '../src/protocol.js';
 import { type Port, serve } from '../src/serve.js';
+import type { BrowserStorage } from '../src/storage.js';
 
 export const bundleUrl = 'https://example.org/models/small/';
 /** Where the engine is looked for unless a call says otherwise. */
@@ -97,15 +97,23 @@ export class FakeCache {
   }
 }
 
-/** Cache Storage with two caches: that of downloads and that of models. */
+/** Cache Storage with three caches: bundles, imported models, and files on their way. */
 export class FakeCaches {
   readonly bundles = new FakeCache();
   readonly models = new FakeCache();
+  readonly downloads = new FakeCache();
 
   get storage(): CacheStorage {
-    const open = async (name: string) =>
-      (name.startsWith('wordmask-models') ? this.models : this.bundles) as unknown as Cache;
-    return { open } as unknown as CacheStorage;
+    const find = (name: string) => {
+      if (name.startsWith('wordmask-models')) return this.models;
+      return name.startsWith('wordmask-downloads') ? this.downloads : this.bundles;
+    };
+    const open = async (name: string) => find(name) as unknown as Cache;
+    const remove = async (name: string) => {
+      find(name).entries.clear();
+      return true;
+    };
+    return { open, delete: remove } as unknown as CacheStorage;
   }
 }
 
@@ -156,14 +164,19 @@ export function manifestOf(files: readonly { name: string; body: Uint8Array; par
 }
 
 /** A network with a bundle and the engine, and a cache. */
-export function bundleNet(): { net: FakeNet; cache: FakeCache; models: FakeCache } {
+export function bundleNet(): {
+  net: FakeNet;
+  cache: FakeCache;
+  models: FakeCache;
+  downloads: FakeCache;
+} {
   const caches = new FakeCaches();
   const net = new FakeNet().file(engineUrl, 'wasm');
   net.file(`${bundleUrl}wordmask.json`, manifestOf(bundleFiles));
   for (const { name, body } of bundleFiles) net.file(bundleUrl + name, body);
   net.caches = caches.storage;
   net.locks = new FakeLocks() as unknown as BrowserStorage['locks'];
-  return { net, cache: caches.bundles, models: caches.models };
+  return { net, cache: caches.bundles, models: caches.models, downloads: caches.downloads };
 }
 
 /** What a test changes about the engine. */

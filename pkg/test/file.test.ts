@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { WordmaskError } from '../src/errors.js';
-import { download } from '../src/fetch.js';
 import { openFile } from '../src/file.js';
+import { download } from '../src/http.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'wordmask-'));
 after(() => rmSync(folder, { recursive: true }));

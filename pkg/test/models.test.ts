@@ -9,6 +9,7 @@ import {
   listModels,
   type Progress,
   Segmenter,
+  storageUse,
 } from '../src/index.js';
 import { ModelStore } from '../src/models.js';
 import {
@@ -27,12 +28,13 @@ import {
 
 let net: FakeNet;
 let models: FakeCache;
+let downloads: FakeCache;
 let engine: Script;
 const weights = Uint8Array.from({ length: 25 }, (_, index) => index);
 const tokenizer = Uint8Array.of(5, 6);
 
 beforeEach(() => {
-  ({ net, models } = bundleNet());
+  ({ net, models, downloads } = bundleNet());
   engine = script();
   FakeWorker.install(engine, net);
   net.disk.set('model.safetensors', weights).set('tokenizer.json', tokenizer);
@@ -269,20 +271,29 @@ test('without locks all works as well', async () => {
 
 test('downloads that are cleared leave imported models', async () => {
   const model = await importModel(published());
-  const deleted: string[] = [];
-  const { caches } = globalThis;
-  const without = async (name: string) => deleted.push(name) > 0;
-  Object.assign(globalThis, { caches: { open: caches.open, delete: without } });
+  const segmenter = await Segmenter.load(bundleUrl);
+  await segmenter.close();
+  downloads.entries.set(
+    'https://wordmask.invalid/downloads/a/b/0',
+    new Response('half', { headers: { 'x-wordmask-bytes': '4' } }),
+  );
+  const { bundles, ...use } = await storageUse();
+  assert.deepEqual(use, { models: model.bytes, downloads: 4 });
+  assert.ok(bundles > 10, String(bundles));
   await clearCache();
-  assert.deepEqual(deleted, ['wordmask-bundles-1']);
+  assert.deepEqual(await storageUse(), { models: model.bytes, bundles: 0, downloads: 0 });
   assert.deepEqual(await listModels(), [model]);
 });
 
 test('files and options are checked before anything is started', async () => {
   await fails(importModel([]), 'input', 'no files');
-  await fails(importModel('model.safetensors' as never), 'input', 'File');
-  await fails(importModel(['model.safetensors'] as never), 'input', 'File');
-  await fails(importModel([new Blob(['x'])] as never), 'input', 'File');
+  for (const strange of ['model.safetensors', 7, null, [new Blob(['x'])], { 'a/b': 'c' }]) {
+    await fails(importModel(strange as never), 'input', 'File');
+  }
+  await fails(importModel([...published(), 'https://example.org/a'] as never), 'input', 'File');
+  await fails(importModel(['https://a.org/x.json', 'https://b.org/x.json']), 'input', 'two files');
+  await fails(importModel('a/b', { revision: '../x' }), 'input', 'commit');
+  await fails(importModel('a/b', { sha256: { a: 'b' } }), 'input', '64');
   const twice = [new File(['a'], 'config.json'), new File(['b'], 'config.json')];
   await fails(importModel(twice), 'input', 'two files');
   await fails(importModel(published(), { scheme: 'q2' } as never), 'input', 'q4');

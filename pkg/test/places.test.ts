@@ -87,4 +87,7 @@ test('workerPlace and enginePlace are beside the module unless told otherwise', 
     /^https:\/\/example\.org\/app\/static\/engine\/wordmask_(relaxed_)?bg\.wasm$/,
   );
   assert.equal(enginePlace({ workerUrl, engineUrl: '/e.wasm' }), 'https://example.org/e.wasm');
+  const blob = 'blob:https://example.org/1';
+  assert.equal(workerPlace({ workerUrl: blob }), blob);
+  assert.equal(enginePlace({ workerUrl: blob }), enginePlace({}), 'nothing lies beside a blob');
 });

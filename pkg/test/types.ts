@@ -98,8 +98,13 @@ export async function models(list: FileList, some: Set<File>): Promise<void> {
 
   // @ts-expect-error: a scheme that does not exist
   await importModel(some, { scheme: 'q2' });
-  // @ts-expect-error: an import takes files, not addresses
-  await importModel(['model.safetensors']);
+  await importModel(['model.safetensors', new URL('https://example.org/config.json')]);
+  await importModel({ 'model.safetensors': 'https://example.org/weights' });
+  await importModel('openai/clip-vit-base-patch16', { scheme: 'q8', revision: 'main' });
+  // @ts-expect-error: all files or all addresses
+  await importModel([...some, 'config.json']);
+  // @ts-expect-error: a hash belongs to a file
+  await importModel('a/b', { sha256: 'abc' });
   // @ts-expect-error: a stored model has an id
   await Segmenter.load({ name: 'mine' });
   // @ts-expect-error: a model that is stored does not change
@@ -112,6 +117,8 @@ function report(progress: Progress): number {
       return progress.loaded / progress.total;
     case 'prepare':
       return 1;
+    case 'wait':
+      return progress.reason === 'other-page' ? 0 : 1;
     case 'encode':
     case 'segment':
     case 'classify':

@@ -13,10 +13,38 @@ use crate::quant::Scheme;
 
 /// Options of an import.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 struct ImportOptions {
     scheme: Option<Scheme>,
     name: Option<String>,
+    description: Option<String>,
+    license: Option<String>,
+    picture_size: Option<u32>,
+    /// Where the files were fetched from. The disk if `None`.
+    source: Option<Source>,
+}
+
+impl ImportOptions {
+    /// What the bundle says of itself; what is not told comes from the model.
+    fn metadata(self, layout: &str) -> BundleMetadata {
+        let text =
+            |given: Option<String>, otherwise: &str| given.unwrap_or_else(|| otherwise.into());
+        BundleMetadata {
+            name: text(self.name, "Imported model"),
+            description: text(self.description, "It knows what the published model knows."),
+            license: text(self.license, "as published"),
+            source: self.source.unwrap_or_else(|| Source {
+                origin: format!("files in the {layout} layout"),
+                revision: None,
+                files: Vec::new(),
+            }),
+            picture_size: self.picture_size,
+            background: Vec::new(),
+            pictures: Pictures::default(),
+            vocabulary: Vec::new(),
+            pipeline: None,
+        }
+    }
 }
 
 /// A finished file of the bundle.
@@ -47,22 +75,8 @@ impl ModelImport {
         let options: ImportOptions = from_js(options)?;
         let files = Slices { names, sizes, read };
         let model = Published::open(&files).map_err(throw)?;
-        let about = BundleMetadata {
-            name: options.name.unwrap_or_else(|| "Imported model".into()),
-            description: "It knows what the published model knows.".into(),
-            license: "as published".into(),
-            source: Source {
-                origin: format!("files in the {} layout", model.layout()),
-                revision: None,
-                files: Vec::new(),
-            },
-            picture_size: None,
-            background: Vec::new(),
-            pictures: Pictures::default(),
-            vocabulary: Vec::new(),
-            pipeline: None,
-        };
         let scheme = options.scheme.unwrap_or(Scheme::Q8);
+        let about = options.metadata(model.layout());
         let writer = BundleWriter::new(model.into(), None, scheme, about, &[]);
         Ok(Self { writer })
     }

@@ -32,6 +32,12 @@ export function share(fraction: number): string {
   return fraction < 0.001 ? `<\u00a0${format(0.001, options)}` : format(fraction, options);
 }
 
+/** A published figure in percent, with its decimal. */
+export function percent(value: number): string {
+  const places = { minimumFractionDigits: 1, maximumFractionDigits: 1 } as const;
+  return format(value / 100, { style: 'percent', ...places });
+}
+
 /** Between 0 and 1, of which two places tell enough. */
 export function score(value: number): string {
   return format(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -53,7 +59,12 @@ export function duration(ms: number): string {
   return unit(ms / 1000, 'second', ms < 10_000 ? 1 : 0);
 }
 
-function unit(value: number, name: 'millisecond' | 'second', places: number): string {
+/** A time that is only guessed, to a second or a minute. */
+export function roughTime(seconds: number): string {
+  return seconds < 90 ? unit(Math.ceil(seconds), 'second', 0) : unit(seconds / 60, 'minute', 0);
+}
+
+function unit(value: number, name: 'millisecond' | 'second' | 'minute', places: number): string {
   return format(value, { style: 'unit', unit: name, maximumFractionDigits: places });
 }
 

@@ -13,10 +13,11 @@ import { keptPicture } from './kept-picture.js';
 import { applyTexts } from './labels.js';
 import { chosenLanguage, connectLanguage } from './language.js';
 import { createLegend } from './legend.js';
-import { createModels, rememberedModel } from './models.js';
+import { createModels } from './models.js';
 import { createNaming } from './naming.js';
 import { createOffline, holdVersion } from './offline.js';
 import { connectOptions } from './options.js';
+import { rememberedModel } from './remembered.js';
 import { loadSamples, showSamples } from './samples.js';
 import { listenForFiles, readSource, type Source } from './sources.js';
 import { createStage } from './stage.js';
@@ -40,7 +41,7 @@ const store = createStore({
   ...initialState,
   language,
   words: address.words ?? [],
-  // What the address says goes before what was chosen earlier in this visit.
+  // What the address says goes before what was chosen earlier.
   model: address.model ?? (address.refused ? null : rememberedModel()) ?? address.builtIn,
   options: { ...initialState.options, device: address.device, method: address.method },
 });

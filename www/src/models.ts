@@ -7,9 +7,9 @@ import {
   type Progress,
   type Scheme,
 } from 'wordmask';
+import { onModelMade } from './announcements.js';
 import {
   builtInOffer,
-  checkedKey,
   facts,
   importedOffer,
   isStored,
@@ -19,30 +19,18 @@ import {
   servedOffer,
 } from './catalogue.js';
 import { element, english, make } from './dom.js';
+import { engineWorker } from './engine-worker.js';
+import { type PublishedModel, pageOf } from './published.js';
+import { showPublished } from './published-rows.js';
+import { keepStorage, rememberModel } from './remembered.js';
+import { askFor } from './request.js';
 import { listenForChoice } from './sources.js';
 import { type Store, shorten } from './state.js';
 import { progressText, type Status } from './status.js';
+import { createStorageLine } from './storage-line.js';
 import { t } from './texts.js';
 
-const REMEMBERED = 'wordmask-model';
 const schemes: readonly Scheme[] = ['q8', 'q4', 'f16', 'f32'];
-
-/** The model that was chosen before in this visit. */
-export function rememberedModel(): string | null {
-  try {
-    return checkedKey(sessionStorage.getItem(REMEMBERED), location.origin);
-  } catch {
-    return null; // Storage is forbidden here.
-  }
-}
-
-function remember(key: string): void {
-  try {
-    sessionStorage.setItem(REMEMBERED, key);
-  } catch {
-    // Then it is forgotten with the page.
-  }
-}
 
 export interface Models {
   /** Resolves once imported models are known, whether there are any or not. */
@@ -68,7 +56,9 @@ export function createModels(
   const menu = element('models', HTMLDetailsElement);
   const list = element('model-list', HTMLUListElement);
   const now = element('model-now', HTMLElement);
+  const offered = element('published-list', HTMLUListElement);
   const scheme = element('scheme', HTMLSelectElement);
+  const storage = createStorageLine(status.say);
   let own: Offer = builtInOffer(builtIn);
   let served: readonly Offer[] = [];
   let imported: readonly Offer[] = [];
@@ -156,6 +146,18 @@ export function createModels(
     return button;
   };
 
+  /** In another window, since this page can reach nothing but its own site, and keeps its picture. */
+  const getLink = (model: PublishedModel): HTMLAnchorElement => {
+    const made = make('a', 'button small', t.published.get);
+    made.href = pageOf(model);
+    made.target = '_blank';
+    // The window that reaches a hub must not reach this one, which holds the picture.
+    made.rel = 'noopener';
+    made.setAttribute('aria-label', t.published.getOf(model.title));
+    made.addEventListener('click', () => askFor(model.name));
+    return made;
+  };
+
   const remove = async ({ key, name }: Offer): Promise<void> => {
     if (store.state().model === key) store.dispatch({ type: 'model', model: builtIn });
     try {
@@ -172,7 +174,13 @@ export function createModels(
     // A browser without storage has no imported models, which is no failure of the page.
     imported = (await listModels().catch(() => [])).map(importedOffer);
     show();
+    offerPublished();
+    if (menu.open) await storage.refresh();
   };
+
+  /** Those of the catalogue that are not there yet. */
+  const offerPublished = (): void =>
+    showPublished(offered, ({ title }) => !imported.some(({ name }) => name === title), getLink);
 
   /** What lies beside the page is looked up when the menu is first opened. */
   const lookAround = async (): Promise<void> => {
@@ -190,16 +198,30 @@ export function createModels(
     const chosen = schemes.find((one) => one === scheme.value) ?? 'q8';
     const model = await importing.run(files, chosen);
     if (model === null) return;
+    await keepStorage();
     await refresh();
     store.dispatch({ type: 'model', model: model.id });
   };
 
   listenForChoice(element('model-files', HTMLInputElement), choose);
   menu.addEventListener('toggle', () => void lookAround(), { once: true });
+  menu.addEventListener('toggle', () => {
+    if (menu.open) void storage.refresh();
+  });
+  onModelMade(async (id) => {
+    await refresh();
+    const there = imported.some(({ key }) => key === id);
+    if (there) store.dispatch({ type: 'model', model: id });
+    return there;
+  });
   store.subscribe(({ model, language }, before) => {
-    if (language !== before.language) render(offers());
+    if (language !== before.language) {
+      render(offers());
+      offerPublished();
+      storage.renew();
+    }
     if (model === before.model) return;
-    remember(model);
+    rememberModel(model);
     show();
   });
   show();
@@ -272,7 +294,8 @@ function createImporting(status: Status) {
         const onProgress = (progress: Progress) => {
           if (!signal.aborted) tell(progress);
         };
-        const model = await importModel(files, { scheme, signal, onProgress });
+        const workerUrl = engineWorker();
+        const model = await importModel(files, { scheme, workerUrl, signal, onProgress });
         status.say(t.models.importedNow(shorten(model.name)));
         return model;
       } catch (error) {

@@ -28,6 +28,11 @@ export function progressText(
         ? { text: say.loadingTextBytes(...size), spoken: say.loadingText, part }
         : { text: say.loadingBytes(...size), spoken: say.loading, part };
     }
+    case 'wait':
+      return plain(
+        progress.reason === 'other-page' ? t.fetching.otherPage : t.fetching.connection,
+        null,
+      );
     case 'prepare':
       return plain(now.loaded ? say.preparingText : say.preparing, null);
     case 'encode':

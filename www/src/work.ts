@@ -14,6 +14,7 @@ import {
   type Timing,
 } from 'wordmask';
 import { sourceOf } from './catalogue.js';
+import { engineWorker } from './engine-worker.js';
 import type { Source } from './sources.js';
 import type { DeviceChoice, segmentOptions } from './state.js';
 
@@ -225,6 +226,7 @@ export class Work {
     onProgress({ phase: 'prepare' });
     const promise = Segmenter.load(sourceOf(choice.model), {
       device: choice.device,
+      workerUrl: engineWorker(),
       signal: stop.signal,
       onProgress,
     });

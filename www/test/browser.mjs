@@ -9,8 +9,12 @@ import { chromium } from 'playwright-core';
 import { chromiumFlags, chromium as findChromium } from '../../scripts/lib.mjs';
 import { serve } from '../../scripts/serve.mjs';
 
-export async function launch() {
-  return chromium.launch({ executablePath: await findChromium(), args: chromiumFlags });
+/** @param {string} [profile] a folder in which the browser keeps what it stores */
+export async function launch(flags = [], profile = undefined) {
+  const options = { executablePath: await findChromium(), args: [...chromiumFlags, ...flags] };
+  return profile === undefined
+    ? chromium.launch(options)
+    : chromium.launchPersistentContext(profile, options);
 }
 
 /** A context of a browser that forbids sites to store anything, and what ends both. */
@@ -35,8 +39,9 @@ export async function launchWithoutStorage() {
  *
  * @param {string | ((folder: string) => unknown)} content a folder to serve, or what fills a fresh
  *   one, which has an empty page to begin with
+ * @param {() => Promise<string[]>} [flags] more flags for the browser
  */
-export function site(content) {
+export function site(content, flags = async () => []) {
   let folder;
   let server;
   let browser;
@@ -48,7 +53,7 @@ export function site(content) {
       await content(folder);
     }
     server = await serve(folder ?? content, { port: 0 });
-    browser = await launch();
+    browser = await launch(await flags());
   });
 
   after(async () => {
@@ -105,7 +110,12 @@ async function open(browser, url, { query = '', ...options } = {}) {
   const page = await context.newPage();
   const seen = { requests: [], faults: [] };
   context.on('request', (request) => {
-    seen.requests.push({ url: request.url(), method: request.method(), body: request.postData() });
+    seen.requests.push({
+      url: request.url(),
+      method: request.method(),
+      body: request.postData(),
+      by: pageOf(request),
+    });
   });
   page.on('pageerror', (error) => seen.faults.push(String(error)));
   page.on('console', (message) => {
@@ -113,6 +123,15 @@ async function open(browser, url, { query = '', ...options } = {}) {
   });
   await page.goto(url + query);
   return { page, seen, close: () => context.close() };
+}
+
+/** The address of the page that makes a request, where it is one that does. */
+function pageOf(request) {
+  try {
+    return request.frame().url();
+  } catch {
+    return ''; // A service worker, or a page that is only about to be shown.
+  }
 }
 
 /** Waits until the work has come to rest in a given way: `done`, `stopped` or `failed`. */

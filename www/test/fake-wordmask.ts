@@ -18,6 +18,7 @@ import type {
   Region,
   RegionOptions,
   SegmentOptions,
+  StorageUse,
   StoredModel,
 } from 'wordmask';
 
@@ -130,6 +131,17 @@ export async function listModels(): Promise<StoredModel[]> {
 export async function deleteModel(model: string): Promise<void> {
   note('delete', { model });
   writeStore(readStore().filter(({ id }) => id !== model));
+}
+
+export async function storageUse(): Promise<StorageUse> {
+  const models = readStore().reduce((sum, { bytes }) => sum + bytes, 0);
+  return { models, bundles: cleared ? 0 : 5_100_000, downloads: 0 };
+}
+
+let cleared = false;
+
+export async function clearCache(): Promise<void> {
+  cleared = true;
 }
 
 export class Segmenter {

@@ -6,10 +6,10 @@ import { en } from '../src/texts/en.js';
 import { LANGUAGES, languageOf, languages, preferred } from '../src/texts.js';
 
 // The tests run from the root of the repository.
-const html = readFileSync('www/index.html', 'utf8');
+const pages = ['www/index.html', 'www/models.html'].map((path) => readFileSync(path, 'utf8'));
 
 /** Tags that name a text, with what the HTML says there. */
-function* named(): Generator<{ path: string; said: string }> {
+function* named(html: string): Generator<{ path: string; said: string }> {
   for (const [, tag, attributes = '', rest = ''] of html.matchAll(
     /<(\w+)((?:\s[^<>]*)?\sdata-(?:text|label|placeholder|content|role)="[^<>]*)>([^<]*)/gu,
   )) {
@@ -32,12 +32,14 @@ function* named(): Generator<{ path: string; said: string }> {
 }
 
 test('the page is written in the words of the English table', () => {
-  const texts = [...named()];
-  assert.equal(
-    texts.length,
-    [...html.matchAll(/\sdata-(?:text|label|placeholder|content|role)="/gu)].length,
-  );
-  for (const { path, said } of texts) assert.equal(said, textAt(path, en), path);
+  for (const html of pages) {
+    const texts = [...named(html)];
+    assert.equal(
+      texts.length,
+      [...html.matchAll(/\sdata-(?:text|label|placeholder|content|role)="/gu)].length,
+    );
+    for (const { path, said } of texts) assert.equal(said, textAt(path, en), path);
+  }
 });
 
 /** Every text of a table by its path; functions get letters for what they are given. */
@@ -57,9 +59,13 @@ function* texts(table: object, path = ''): Generator<[string, string]> {
 
 /** Which parameter of which text is the form of a number. */
 const takesForm = (path: string, at: number): boolean =>
-  ({ 'words.tooLong': 0, 'arrivals.pointer': 1, 'arrivals.missing': 0, 'arrivals.moreParts': 0 })[
-    path
-  ] === at;
+  ({
+    'words.tooLong': 0,
+    'published.more': 0,
+    'arrivals.pointer': 1,
+    'arrivals.missing': 0,
+    'arrivals.moreParts': 0,
+  })[path] === at;
 
 for (const code of languages) {
   test(`the table ${code} says everything, with all that it is given`, async () => {

@@ -648,7 +648,7 @@ const model = (...without) =>
     .filter((name) => !without.includes(name))
     .map((name) => ({ name, bytes: Buffer.alloc(2000, 1) }));
 
-const openModels = (page) => page.locator('#models summary').click();
+const openModels = (page) => page.locator('#models > summary').click();
 const modelNames = (page) => page.locator('#model-list .name').allTextContents();
 
 /** Waits until the model of this name is chosen, and the work is at rest. */
@@ -689,6 +689,39 @@ pageTest('a dropped model is imported, chosen, and encodes again', {}, async (pa
   await openModels(page);
   await chosenModel(page, IMPORTED);
   assert.deepEqual((await asked(page, 'load'))[0].options.model, { id: 'ab'.repeat(32) });
+});
+
+pageTest('what is kept is told, and what can be fetched again is freed', {}, async (page) => {
+  await rest(page);
+  await openModels(page);
+  await dropAll(page, model());
+  await chosenModel(page, IMPORTED);
+  const storage = page.locator('#storage');
+  await storage.getByText('45 MB of models that were fetched or imported and 5.1 MB of').waitFor();
+  await storage.getByRole('button').click();
+  await storage.getByText('or imported.').waitFor();
+  assert.ok(await storage.getByRole('button', { includeHidden: true }).isHidden());
+  assert.match(await page.locator('#live').textContent(), /was freed/);
+});
+
+pageTest('the catalogue is offered, with what it takes and its licence', {}, async (page) => {
+  await rest(page);
+  await openModels(page);
+  const rows = page.locator('#published-list > .published');
+  assert.equal(await rows.count(), 3);
+  const first = rows.first();
+  const text = await first.textContent();
+  assert.match(text, /^CLIP ViT-B\/16, OpenAI Recommended.*Download 598 MB, keeps 152 MB/);
+  const license = first.locator('.facts a').last();
+  assert.equal(
+    await license.getAttribute('href'),
+    'https://github.com/openai/CLIP/blob/main/model-card.md',
+  );
+  const get = first.getByRole('link', { name: 'Get CLIP ViT-B/16, OpenAI' });
+  assert.match(await get.getAttribute('href'), /models\.html#b16$/);
+  assert.equal(await get.getAttribute('rel'), 'noopener');
+  await page.getByText('14 more models').click();
+  assert.equal(await page.locator('#published-list .published:visible').count(), 17);
 });
 
 pageTest('an imported model is deleted with two clicks, not with one', {}, async (page) => {

@@ -201,6 +201,56 @@ export const de: Texts = {
     elsewhere:
       'Das Modell in der Adresse liegt auf einer anderen Website, und diese Seite greift auf keine andere zu. Es wird das eingebaute Modell benutzt.',
   },
+  published: {
+    title: 'Für Fotos',
+    help: 'Wird einmal auf einer eigenen Seite geholt und bleibt in diesem Browser. Ihr Bild bleibt hier.',
+    recommended: 'Empfohlen',
+    takes: (download, kept) => `Download ${download}, belegt ${kept}`,
+    license: 'Lizenz',
+    accuracy: (share) => `${share} richtig auf ImageNet`,
+    get: 'Holen',
+    getOf: (title) => `${title} holen`,
+    more: (form, models) => `${models} ${form === 'one' ? 'weiteres Modell' : 'weitere Modelle'}`,
+    there: 'in diesem Browser',
+  },
+  storage: {
+    nothing: 'In diesem Browser ist noch nichts gespeichert.',
+    kept: (parts) => `In diesem Browser gespeichert: ${parts}.`,
+    models: (size) => `${size} geholte oder importierte Modelle`,
+    bundles: (size) => `${size} Modelle von dieser Seite`,
+    downloads: (size) => `${size} unfertige Downloads`,
+    free: 'Freigeben, was sich wieder holen lässt',
+    freed: 'Was sich wieder holen lässt, wurde freigegeben.',
+  },
+  fetching: {
+    pageTitle: 'wordmask: Modelle für Fotos',
+    description: 'Modelle für Fotos, einmal in diesen Browser geholt.',
+    headline: 'Modelle für Fotos',
+    choose: 'Eines in diesen Browser holen',
+    help: 'Es wird einmal von huggingface.co geholt, hier verkleinert und behalten. Die Seite für Bilder findet es von da an, auch ohne Netz.',
+    starting: 'Der Hub wird gefragt',
+    bytes: (loaded, total) => `${loaded} von ${total}`,
+    left: (time) => `noch ${time}`,
+    connection: 'Die Verbindung ist abgerissen; neuer Versuch',
+    otherPage: 'Ein anderes Fenster holt dasselbe Modell; es wird gewartet',
+    preparing: 'Wird verkleinert',
+    importing: (file, total) => `Wird verkleinert: Datei ${file} von ${total}`,
+    stop: 'Anhalten',
+    stopped: 'Angehalten.',
+    stoppedKept: (size) =>
+      `Angehalten. Die ${size}, die schon da sind, bleiben; von dort geht es weiter.`,
+    failed: 'Das hat nicht geklappt.',
+    goOn: 'Weiter',
+    again: 'Noch einmal',
+    unfinished: (title) => `${title} wurde nicht zu Ende geholt.`,
+    done: (title) => `${title} ist da.`,
+    use: 'Auf ein Bild anwenden',
+    taken: 'Das Fenster mit Ihrem Bild benutzt es jetzt. Dieses kann geschlossen werden.',
+    why: 'Warum eine eigene Seite',
+    because:
+      'Die Seite für Bilder darf keine andere Seite erreichen; ihre eigenen Regeln lassen den Browser das verweigern. Diese hier darf den Hub erreichen, und es gibt keinen Weg, ihr ein Bild zu geben.',
+    back: 'Zurück zu den Bildern',
+  },
   arrivals: {
     mixed: (picture) =>
       `Das waren ein Bild, „${picture}“, und Dateien eines Modells. Legen Sie das Bild allein ab oder alle Dateien des Modells ohne das Bild.`,
@@ -262,7 +312,7 @@ export const de: Texts = {
   about: {
     knows: 'Was es kennt',
     builtIn:
-      'Das eingebaute Modell, doodle, kennt gezeichnete Szenen, keine Fotos. Für Fotos braucht es ein richtiges CLIP: Unter „Modell“ steht, wie man eines importiert.',
+      'Das eingebaute Modell, doodle, kennt gezeichnete Szenen, keine Fotos. Für Fotos braucht es ein richtiges CLIP: Unter „Modell“ holt man eines mit einem Klick.',
     model: (name, license) => `Dies ist das Modell ${name}, Lizenz ${license}.`,
     where: 'Wohin Ihre Dateien gehen',
     nowhere:

@@ -210,6 +210,59 @@ export const en = {
     elsewhere:
       'The model in the address lies on another site, and this page contacts no other site. The built-in model is used.',
   },
+  /** Published models, in the menu and on the page that fetches them. */
+  published: {
+    title: 'For photographs',
+    help: 'Fetched once, on a page of its own, and kept in this browser. Your picture stays here.',
+    recommended: 'Recommended',
+    takes: (download: string, kept: string) => `Download ${download}, keeps ${kept}`,
+    license: 'licence',
+    accuracy: (share: string) => `${share} right on ImageNet`,
+    get: 'Get it',
+    getOf: (title: string) => `Get ${title}`,
+    more: (form: Form, models: string) => `${models} more ${form === 'one' ? 'model' : 'models'}`,
+    there: 'in this browser',
+  },
+  /** What is kept in the browser. */
+  storage: {
+    nothing: 'Nothing is kept in this browser yet.',
+    kept: (parts: string) => `Kept in this browser: ${parts}.`,
+    models: (size: string) => `${size} of models that were fetched or imported`,
+    bundles: (size: string) => `${size} of models beside the page`,
+    downloads: (size: string) => `${size} of unfinished downloads`,
+    free: 'Free what can be fetched again',
+    freed: 'What can be fetched again was freed.',
+  },
+  /** The page that fetches published models. */
+  fetching: {
+    pageTitle: 'wordmask: models for photographs',
+    description: 'Models for photographs, fetched once into this browser.',
+    headline: 'Models for photographs',
+    choose: 'Get one into this browser',
+    help: 'It is fetched once from huggingface.co, made smaller here, and kept. The page for pictures finds it from then on, with the network off as well.',
+    starting: 'Asking the hub',
+    bytes: (loaded: string, total: string) => `${loaded} of ${total}`,
+    left: (time: string) => `${time} left`,
+    connection: 'The connection broke off; trying again',
+    otherPage: 'Another window gets the same model; waiting for it',
+    preparing: 'Making it smaller',
+    importing: (file: string, total: string) => `Making it smaller: file ${file} of ${total}`,
+    stop: 'Stop',
+    stopped: 'Stopped.',
+    stoppedKept: (size: string) =>
+      `Stopped. The ${size} that have come are kept, and it goes on from there.`,
+    failed: 'That did not work.',
+    goOn: 'Go on',
+    again: 'Try again',
+    unfinished: (title: string) => `${title} was not fetched to the end.`,
+    done: (title: string) => `${title} is here.`,
+    use: 'Use it on a picture',
+    taken: 'The window with your picture uses it now. This one can be closed.',
+    why: 'Why a page of its own',
+    because:
+      'The page for pictures may not reach any other site; its own rules make the browser refuse. This one may reach the hub, and there is no way to give it a picture.',
+    back: 'Back to the pictures',
+  },
   arrivals: {
     mixed: (picture: string) =>
       `Those were a picture, “${picture}”, and files of a model. Drop the picture alone, or all files of the model without it.`,
@@ -274,7 +327,7 @@ export const en = {
   about: {
     knows: 'What it knows',
     builtIn:
-      'The built-in model, doodle, knows cartoon scenes, not photographs. Photographs need a full CLIP: “Model” says how to import one.',
+      'The built-in model, doodle, knows cartoon scenes, not photographs. Photographs need a full CLIP: “Model” gets one with a click.',
     model: (name: string, license: string) => `This is the model ${name}, licence ${license}.`,
     where: 'Where your files go',
     nowhere:

@@ -200,6 +200,56 @@ export const fr: Texts = {
     elsewhere:
       'Le modèle indiqué dans l’adresse se trouve sur un autre site, et cette page n’en contacte aucun. Le modèle intégré est utilisé.',
   },
+  published: {
+    title: 'Pour les photos',
+    help: 'Récupéré une seule fois, sur une page à part, et conservé dans ce navigateur. Votre image reste ici.',
+    recommended: 'Recommandé',
+    takes: (download, kept) => `Téléchargement ${download}, occupe ${kept}`,
+    license: 'licence',
+    accuracy: (share) => `${share} de réussite sur ImageNet`,
+    get: 'Obtenir',
+    getOf: (title) => `Obtenir ${title}`,
+    more: (form, models) => `${models} ${form === 'one' ? 'autre modèle' : 'autres modèles'}`,
+    there: 'dans ce navigateur',
+  },
+  storage: {
+    nothing: 'Rien n’est encore conservé dans ce navigateur.',
+    kept: (parts) => `Conservé dans ce navigateur : ${parts}.`,
+    models: (size) => `${size} de modèles récupérés ou importés`,
+    bundles: (size) => `${size} de modèles fournis avec la page`,
+    downloads: (size) => `${size} de téléchargements inachevés`,
+    free: 'Libérer ce qui peut être récupéré de nouveau',
+    freed: 'Ce qui peut être récupéré de nouveau a été libéré.',
+  },
+  fetching: {
+    pageTitle: 'wordmask : modèles pour les photos',
+    description: 'Des modèles pour les photos, récupérés une seule fois dans ce navigateur.',
+    headline: 'Modèles pour les photos',
+    choose: 'En obtenir un dans ce navigateur',
+    help: 'Il est récupéré une seule fois sur huggingface.co, réduit ici, puis conservé. La page des images le trouve ensuite, même sans réseau.',
+    starting: 'Demande au hub',
+    bytes: (loaded, total) => `${loaded} sur ${total}`,
+    left: (time) => `encore ${time}`,
+    connection: 'La connexion a été coupée ; nouvel essai',
+    otherPage: 'Une autre fenêtre récupère le même modèle ; attente',
+    preparing: 'Réduction en cours',
+    importing: (file, total) => `Réduction : fichier ${file} sur ${total}`,
+    stop: 'Arrêter',
+    stopped: 'Arrêté.',
+    stoppedKept: (size) =>
+      `Arrêté. Les ${size} déjà reçus sont conservés, et la suite reprendra de là.`,
+    failed: 'Cela n’a pas fonctionné.',
+    goOn: 'Continuer',
+    again: 'Réessayer',
+    unfinished: (title) => `${title} n’a pas été récupéré jusqu’au bout.`,
+    done: (title) => `${title} est là.`,
+    use: 'L’utiliser sur une image',
+    taken: 'La fenêtre avec votre image l’utilise maintenant. Celle-ci peut être fermée.',
+    why: 'Pourquoi une page à part',
+    because:
+      'La page des images ne peut joindre aucun autre site : ses propres règles font que le navigateur refuse. Celle-ci peut joindre le hub, et il n’y a aucun moyen de lui donner une image.',
+    back: 'Retour aux images',
+  },
   arrivals: {
     mixed: (picture) =>
       `C’étaient une image, « ${picture} », et des fichiers d’un modèle. Déposez l’image seule, ou tous les fichiers du modèle sans elle.`,
@@ -263,7 +313,7 @@ export const fr: Texts = {
   about: {
     knows: 'Ce qu’il connaît',
     builtIn:
-      'Le modèle intégré, doodle, connaît des scènes dessinées, pas les photos. Pour des photos, il faut un vrai CLIP : « Modèle » explique comment en importer un.',
+      'Le modèle intégré, doodle, connaît des scènes dessinées, pas les photos. Pour des photos, il faut un vrai CLIP : « Modèle » en fournit un en un clic.',
     model: (name, license) => `Voici le modèle ${name}, licence ${license}.`,
     where: 'Où vont vos fichiers',
     nowhere:
