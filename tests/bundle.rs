@@ -220,7 +220,7 @@ fn segment_is_guided_where_a_bundle_has_a_guide() {
     assert!(error.to_string().contains("guide"), "{error}");
 }
 
-/// The TinyCLIPs of the catalogue, as their authors describe them
+/// The `TinyCLIPs` of the catalogue, as their authors describe them
 /// (<https://github.com/microsoft/Cream/tree/main/TinyCLIP/src/open_clip/model_configs>).
 const TINY_CLIPS: [(&str, Shape); 4] = [
     ("tinyclip-8m", tiny_clip(256, 10, 16, 256, 3)),

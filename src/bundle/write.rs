@@ -15,10 +15,13 @@ use super::words::{ReadyWords, encode_words};
 use crate::clip::{ClipConfig, GuideConfig, VisionConfig};
 use crate::error::{Error, Result};
 use crate::image::MAX_SIDE;
-use crate::quant::{Role, Scheme, Stored, WeightSource, q4};
+use crate::quant::{Role, Scheme, StorageFormat, Stored, WeightSource, q4};
 
 /// The largest shard: static hosts serve it, progress is smooth and memory stays flat.
 const SHARD_BYTES: usize = 16 << 20;
+
+/// How many numbers of a matrix are floats at a time: 4 MiB.
+const FLOATS_AT_ONCE: usize = 1 << 20;
 
 /// Room for a tensor's two entries in the header of a shard, beside its name.
 const HEADER_ENTRY: usize = 256;
@@ -99,7 +102,7 @@ pub struct BundleWriter {
     tensors: Vec<Expected>,
     plan: std::vec::IntoIter<PlannedShard>,
     files: usize,
-    /// The tensor read last: the next piece may be of the same.
+    /// The tensor read last, if it could be read only as a whole: the next rows may be of the same.
     current: Option<(usize, Vec<f32>)>,
     errors: Vec<SquaredError>,
     manifest: Manifest,
@@ -262,44 +265,84 @@ impl BundleWriter {
     fn encode(&mut self, pieces: &[PlannedPiece]) -> Result<Vec<u8>> {
         let mut parts = Parts::default();
         for piece in pieces {
-            let values = self.values(piece.tensor)?;
-            let tensor = &self.tensors[piece.tensor];
-            let (_, cols) = tensor.rows_and_cols();
-            let format = self.manifest.scheme.format(tensor.role);
-            let rows = &values[piece.rows.start * cols..piece.rows.end * cols];
-            let stored = Stored::encode(rows, cols, format);
-            self.errors[piece.tensor].add(rows, &stored);
-            parts.add(tensor, piece.rows.len(), stored);
-            self.current = Some((piece.tensor, values));
+            let format = self.manifest.scheme.format(self.tensors[piece.tensor].role);
+            let (stored, error) = self.store(piece, format)?;
+            self.errors[piece.tensor].add(error);
+            parts.add(&self.tensors[piece.tensor], piece.rows.len(), stored);
         }
         parts.serialize()
     }
 
-    /// The values of a tensor; those kept from the piece before, if they are of the same.
-    fn values(&mut self, index: usize) -> Result<Vec<f32>> {
-        match self.current.take() {
-            Some((kept, values)) if kept == index => Ok(values),
-            _ => {
-                let Expected {
-                    name, shape, part, ..
-                } = &self.tensors[index];
-                let values = match (part, &mut self.guide) {
-                    (Part::Guide, Some(guide)) => guide.values(name, shape)?,
-                    _ => self.model.values(name, shape)?,
-                };
-                if values.iter().all(|v| v.is_finite()) {
-                    return Ok(values);
-                }
-                Err(Error::model(format!(
-                    "the tensor {name} of the model holds numbers that are not finite. Download it again, or take another model."
-                )))
+    /// A piece in this form, or in a wider one if it needs it, and what that costs.
+    ///
+    /// Matrices are read and stored some rows after the other, so that a large one is never in
+    /// memory as floats.
+    fn store(
+        &mut self,
+        piece: &PlannedPiece,
+        format: StorageFormat,
+    ) -> Result<(Stored, SquaredError)> {
+        let (_, cols) = self.tensors[piece.tensor].rows_and_cols();
+        let at_once = match format {
+            StorageFormat::Q8 | StorageFormat::Q4 => (FLOATS_AT_ONCE / cols.max(1)).max(1),
+            // All rows have one form, which depends on all of them.
+            StorageFormat::F32 | StorageFormat::F16 => piece.rows.len().max(1),
+        };
+        let mut stored = Vec::new();
+        let mut error = SquaredError::default();
+        for start in piece.rows.clone().step_by(at_once) {
+            let rows = start..piece.rows.end.min(start + at_once);
+            let values = self.values(piece.tensor, rows)?;
+            let part = Stored::encode(&values, cols, format);
+            if format == StorageFormat::Q4 && matches!(part, Stored::Q8(_)) {
+                return self.store(piece, StorageFormat::Q8);
             }
+            error.measure(&values, &part);
+            stored.push(part);
         }
+        Ok((Stored::join(stored), error))
+    }
+
+    /// The values of some rows of a tensor. One that can be read only as a whole is kept for the
+    /// next rows.
+    fn values(&mut self, index: usize, rows: Range<usize>) -> Result<Vec<f32>> {
+        let tensor = &self.tensors[index];
+        let Expected {
+            name, shape, part, ..
+        } = tensor;
+        let source: &mut dyn WeightSource = match (part, &mut self.guide) {
+            (Part::Guide, Some(guide)) => &mut **guide,
+            _ => &mut *self.model,
+        };
+        let values = match source.rows(name, shape, rows.clone())? {
+            Some(values) => values,
+            None => {
+                let (_, cols) = tensor.rows_and_cols();
+                let whole = match self.current.take() {
+                    Some((kept, values)) if kept == index => values,
+                    _ => source.values(name, shape)?,
+                };
+                let part = whole[rows.start * cols..rows.end * cols].to_vec();
+                self.current = Some((index, whole));
+                part
+            }
+        };
+        if values.iter().all(|v| v.is_finite()) {
+            return Ok(values);
+        }
+        Err(Error::model(format!(
+            "the tensor {name} of the model holds numbers that are not finite. Download it again, or take another model."
+        )))
     }
 }
 
 impl SquaredError {
-    fn add(&mut self, values: &[f32], stored: &Stored) {
+    fn add(&mut self, other: Self) {
+        self.error += other.error;
+        self.norm += other.norm;
+    }
+
+    fn measure(&mut self, values: &[f32], stored: &Stored) {
         let mut decoded = Vec::with_capacity(values.len());
         stored.decode_into(&mut decoded);
         for (value, decoded) in values.iter().zip(decoded) {

@@ -39,7 +39,7 @@ pub struct CatalogueEntry {
     pub license_source: String,
     /// One sentence on what the model has seen.
     pub description: String,
-    /// How well it names the pictures of ImageNet.
+    /// How well it names the pictures of `ImageNet`.
     pub imagenet: ImageNet,
     /// How many numbers both towers are made of.
     pub parameters: u64,

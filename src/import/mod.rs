@@ -55,6 +55,8 @@ pub use dino::PublishedGuide;
 pub use files::Directory;
 pub use files::{Files, MemoryFiles, ReadAt};
 
+use std::ops::Range;
+
 use crate::bundle::Network;
 use crate::clip::ClipConfig;
 use crate::error::{Error, Result};
@@ -155,6 +157,15 @@ impl From<Published> for Network {
 impl WeightSource for Published {
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         self.weights.values(name, shape)
+    }
+
+    fn rows(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        rows: Range<usize>,
+    ) -> Result<Option<Vec<f32>>> {
+        self.weights.rows(name, shape, rows)
     }
 }
 

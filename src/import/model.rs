@@ -1,5 +1,7 @@
 //! A model's tensors, and the architecture that follows from their shapes.
 
+use std::ops::Range;
+
 use super::named::NamedTensors;
 use super::tables::ClipTable;
 use super::tensors::Tensors;
@@ -47,6 +49,16 @@ impl ClipWeights {
 
     pub(super) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         self.tensors.values(name, shape)
+    }
+
+    /// See [`WeightSource::rows`](crate::quant::WeightSource::rows).
+    pub(super) fn rows(
+        &self,
+        name: &str,
+        shape: &[usize],
+        rows: Range<usize>,
+    ) -> Result<Option<Vec<f32>>> {
+        self.tensors.rows(name, shape, rows)
     }
 
     /// Token ids, so that a list of merges can be cut where the model cuts it.

@@ -1,6 +1,7 @@
 //! The tensors of a network under the names of a bundle, whatever their layout.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::tables::{Take, TensorTable};
 use super::tensors::Tensors;
@@ -121,6 +122,27 @@ impl NamedTensors {
             used.insert(stored);
         }
         Ok(used)
+    }
+
+    /// The numbers of some rows of a tensor, as a bundle has them; `None` of one that is stored by
+    /// columns.
+    pub(super) fn rows(
+        &self,
+        name: &str,
+        shape: &[usize],
+        rows: Range<usize>,
+    ) -> Result<Option<Vec<f32>>> {
+        if self.shape(name)? != shape {
+            return Err(self.bad_shape(name));
+        }
+        let (stored, take) = self.place(name)?;
+        let first = match (take, shape) {
+            (Take::Transposed, _) => return Ok(None),
+            (Take::Third(part), &[all, ..]) => part * all,
+            _ => 0,
+        };
+        let rows = first + rows.start..first + rows.end;
+        self.tensors.rows(&stored, rows).map(Some)
     }
 
     /// The numbers of a tensor, row by row, as a bundle has them.

@@ -1,5 +1,7 @@
 //! Where weights come from.
 
+use std::ops::Range;
+
 use super::Stored;
 use crate::error::Result;
 
@@ -15,6 +17,21 @@ pub trait WeightSource {
     ///
     /// [`Error::Model`](crate::Error::Model) if it is missing or of another shape.
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
+
+    /// Some rows of a tensor whose first axis has the rows; `None` if the source reads tensors as a
+    /// whole only.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`WeightSource::values`].
+    fn rows(
+        &mut self,
+        _name: &str,
+        _shape: &[usize],
+        _rows: Range<usize>,
+    ) -> Result<Option<Vec<f32>>> {
+        Ok(None)
+    }
 
     /// A matrix in the form in which it is stored.
     ///
