@@ -255,7 +255,10 @@ fn an_unwritable_folder_is_an_io_error() {
 fn generate_scaled_shows_the_same_scene_in_more_pixels() {
     for seed in [1, 6, 9] {
         let (small, large) = (generate(seed), generate_scaled(seed, 3));
-        assert_eq!((large.width, large.height), (small.width * 3, small.height * 3));
+        assert_eq!(
+            (large.width, large.height),
+            (small.width * 3, small.height * 3)
+        );
         let names = |scene: &Scene| -> Vec<_> { scene.things.iter().map(|t| t.name).collect() };
         assert_eq!(names(&large), names(&small));
         let alike = (0..small.truth.len()).filter(|&at| {

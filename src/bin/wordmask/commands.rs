@@ -79,9 +79,16 @@ pub(crate) fn classify(args: &Classify) -> Result<()> {
 pub(crate) fn scenes(args: &Scenes) -> Result<()> {
     let bar = bar(u64::from(args.count), "drawing");
     let (views, scale) = (args.views, args.scale as usize);
-    write_dataset(&args.out, args.seed, args.count, views, scale, &mut |done| {
-        bar.set_position(u64::from(done));
-    })?;
+    write_dataset(
+        &args.out,
+        args.seed,
+        args.count,
+        views,
+        scale,
+        &mut |done| {
+            bar.set_position(u64::from(done));
+        },
+    )?;
     bar.finish_and_clear();
     println!("{} scenes in {}", args.count, args.out.display());
     Ok(())
