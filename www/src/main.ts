@@ -109,6 +109,8 @@ const work = new Work({
       status.rest(() => t.status.failed, true);
       status.fail(how.failed);
       void models.refresh();
+      // Where another model is loaded already, that one goes on.
+      if (described === null) void models.replaceGone();
     }
   },
   loaded(methods, info, model) {

@@ -35,7 +35,11 @@ function keys<K extends string>(object: Readonly<Record<K, unknown>>): K[] {
   return Object.keys(object) as K[];
 }
 
-/** Key smoothing compares the keys of cells, which these methods have none of. */
-export const KEYLESS: readonly Method[] = ['clip-diy', 'two-stage'];
+/** They read crops and regions, not cells: they have no keys to smooth, and choose their scales themselves. */
+const WITHOUT_CELLS: readonly Method[] = ['clip-diy', 'two-stage'];
+
+export function readsCells(method: Method): boolean {
+  return !WITHOUT_CELLS.includes(method);
+}
 
 export const methods: readonly Method[] = keys(METHODS);

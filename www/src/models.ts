@@ -39,6 +39,8 @@ export interface Models {
   take(files: readonly File[]): Promise<void>;
   /** Looks again at what the browser's storage holds: a model that turned out damaged is off the list. */
   refresh(): Promise<void>;
+  /** Takes the built-in model in the place of one that no longer lies beside the page, and says so. */
+  replaceGone(): Promise<void>;
   /** What a model says of itself, now that it has been loaded. */
   loaded(key: string, info: BundleInfo): void;
 }
@@ -224,6 +226,14 @@ export function createModels(
     rememberModel(model);
     show();
   });
+  const replaceGone = async (): Promise<void> => {
+    const { model } = store.state();
+    if (model === builtIn || isStored(model) || !(await isGone(model))) return;
+    if (store.state().model !== model) return;
+    const { name } = servedOffer(model);
+    store.dispatch({ type: 'model', model: builtIn });
+    status.alert(t.models.gone(shorten(name)));
+  };
   show();
   const start = async (): Promise<void> => {
     await refresh();
@@ -235,6 +245,7 @@ export function createModels(
     ready: start(),
     take,
     refresh,
+    replaceGone,
     loaded(key, info) {
       told.set(key, info);
       show();
@@ -246,6 +257,16 @@ export function createModels(
 function description(offer: Offer): HTMLElement {
   const text = make('p', '', shorten(offer.description, 300));
   return offer.description === t.models.doodle ? text : english(text);
+}
+
+/** Whether a folder of this site holds no model, as opposed to one that cannot be reached now. */
+async function isGone(folder: string): Promise<boolean> {
+  try {
+    const { status } = await fetch(new URL('wordmask.json', folder), { method: 'HEAD' });
+    return status === 404 || status === 410;
+  } catch {
+    return false;
+  }
 }
 
 /** What a file of this site says; `null` if it is not there or not JSON. */

@@ -3,6 +3,7 @@ import { element, make } from './dom.js';
 import { score } from './formats.js';
 import { methodName, methods, refinementName, refinements } from './methods.js';
 import {
+  automaticScales,
   type BackgroundChoice,
   type DeviceChoice,
   fits,
@@ -10,6 +11,7 @@ import {
   type Options,
   parseWords,
   type RefineChoice,
+  type ScalesChoice,
   type State,
   type Store,
 } from './state.js';
@@ -18,6 +20,7 @@ import { t } from './texts.js';
 const devices: readonly DeviceChoice[] = ['auto', 'webgpu', 'cpu'];
 const backgrounds: readonly BackgroundChoice[] = ['auto', 'none', 'words'];
 const refineChoices: readonly RefineChoice[] = ['auto', 'own'];
+const scalesChoices: readonly ScalesChoice[] = ['auto', 'on', 'off'];
 const cropCounts: readonly Options['crops'][] = ['auto', 10, 26, 59];
 const guidances: readonly Options['guidance'][] = ['auto', 'none', 'features'];
 
@@ -45,6 +48,7 @@ export function connectOptions(store: Store): void {
   const shows = [
     connectView(store),
     connectMethod(change),
+    connectScales(change),
     connectRefinement(store, change),
     connectBackground(change),
     connectThreshold(change),
@@ -101,6 +105,18 @@ function connectMethod(change: Change): Show {
     own.hidden = method !== 'clip-diy';
     showCrops(options.crops);
     showGuidance(options.guidance);
+  };
+}
+
+function connectScales(change: Change): Show {
+  const box = element('scales', HTMLElement);
+  const automatic = element('scales-automatic', HTMLElement);
+  const show = choice('scales', scalesChoices, (scales) => change({ scales }));
+  return (state) => {
+    const does = automaticScales(state);
+    box.hidden = does === undefined;
+    automatic.textContent = automaticIs(does ? t.options.on : t.options.off);
+    show(state.options.scales);
   };
 }
 

@@ -3,7 +3,7 @@
  * about words is tested without a browser.
  */
 import type { Crops, Guidance, Method, Methods, Refinement, SegmentOptions } from 'wordmask';
-import { KEYLESS, refinements } from './methods.js';
+import { readsCells, refinements } from './methods.js';
 import type { Language } from './texts.js';
 
 /** More words than this make every mask worse and the legend unreadable; the engine itself takes 254 classes. */
@@ -14,6 +14,7 @@ export const MAX_LETTERS = 200;
 export type DeviceChoice = 'auto' | 'webgpu' | 'cpu';
 export type BackgroundChoice = 'auto' | 'none' | 'words';
 export type RefineChoice = 'auto' | 'own';
+export type ScalesChoice = 'auto' | 'on' | 'off';
 
 export interface Options {
   readonly device: DeviceChoice;
@@ -22,6 +23,8 @@ export interface Options {
   readonly crops: 'auto' | Crops;
   /** Of CLIP-DIY. */
   readonly guidance: 'auto' | Guidance;
+  /** Of the methods that read cells: whether they look at the picture at finer scales, too. */
+  readonly scales: ScalesChoice;
   readonly background: BackgroundChoice;
   /** The user's own background words, kept while another choice is on. */
   readonly backgroundWords: readonly string[];
@@ -91,6 +94,7 @@ export const initialState: State = {
     method: 'auto',
     crops: 'auto',
     guidance: 'auto',
+    scales: 'auto',
     background: 'auto',
     backgroundWords: [],
     refine: 'auto',
@@ -215,7 +219,14 @@ export function methodOf({ options, automatic }: Pick<State, 'options' | 'automa
 /** Whether a step can follow the method that runs. */
 export function fits(step: Refinement, state: Pick<State, 'options' | 'automatic'>): boolean {
   const method = methodOf(state);
-  return step !== 'key-smoothing' || method === undefined || !KEYLESS.includes(method);
+  return step !== 'key-smoothing' || method === undefined || readsCells(method);
+}
+
+/** Whether finer scales are read where nothing else is chosen; `undefined` where it is not known or makes no sense. */
+export function automaticScales(state: Pick<State, 'options' | 'automatic'>): boolean | undefined {
+  const method = methodOf(state);
+  if (method === undefined || !readsCells(method)) return undefined;
+  return state.options.method === 'auto' && state.automatic?.multiScale === true;
 }
 
 /** What the package's `segment` takes, from what the page shows. What is automatic is left out. */
@@ -225,12 +236,17 @@ export function segmentOptions(
   const { options } = state;
   // "Own words" without a word means no background yet: the user is still typing.
   const own = options.backgroundWords.length > 0 ? [...options.backgroundWords] : 'none';
-  const diy = methodOf(state) === 'clip-diy';
+  const method = methodOf(state);
+  const diy = method === 'clip-diy';
+  const cells = method === undefined || readsCells(method);
   const steps = options.refinements ?? [];
   return {
     ...(options.method !== 'auto' && { method: options.method }),
     ...(diy && options.crops !== 'auto' && { crops: options.crops }),
     ...(diy && options.guidance !== 'auto' && { guidance: options.guidance }),
+    ...(cells && options.scales === 'off' && { multiScale: false }),
+    // Who asks for them waits for them: there is a button that ends it.
+    ...(cells && options.scales === 'on' && { multiScale: true, maxSeconds: Infinity }),
     ...(options.refine === 'own' && {
       refine: refinements.filter((step) => steps.includes(step) && fits(step, state)),
     }),

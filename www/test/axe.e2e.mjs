@@ -60,5 +60,16 @@ for (const locale of ['en', 'ar']) {
         await check(page, 'the camera');
       },
     );
+    here.pageTest(
+      `axe finds nothing on the page of models: ${locale}, ${colorScheme}`,
+      { query: 'models.html', ...options },
+      async (page) => {
+        await page.locator('#published-list .more summary').click();
+        await check(page, 'before a download');
+        await page.locator('#published-list button').first().click();
+        await page.locator('#fetching-back, #fetching-again').filter({ visible: true }).waitFor();
+        await check(page, 'after one');
+      },
+    );
   }
 }

@@ -8,11 +8,11 @@ const www = fileURLToPath(new URL('..', import.meta.url));
 
 /** Fills a folder with the page, which then finds words by drawn colours (`fake-wordmask.ts`). */
 export async function buildFakePage(folder) {
-  for (const name of ['index.html', 'icon.svg']) {
+  for (const name of ['index.html', 'models.html', 'icon.svg']) {
     cpSync(join(www, name), join(folder, name));
   }
   await build({
-    entryPoints: [join(www, 'src/main.ts'), join(www, 'src/style.css')],
+    entryPoints: ['main.ts', 'models-page.ts', 'style.css'].map((name) => join(www, 'src', name)),
     outdir: folder,
     bundle: true,
     splitting: true,

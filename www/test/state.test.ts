@@ -5,6 +5,7 @@ import splits from '../../tests/fixtures/words.json';
 import {
   type Action,
   addWords,
+  automaticScales,
   createStore,
   initialState,
   MAX_LETTERS,
@@ -143,6 +144,38 @@ test('crops and guidance are those of CLIP-DIY, chosen or automatic', () => {
   assert.deepEqual(given('naclip', diy), [undefined, undefined]);
 });
 
+test('finer scales are those of methods that read cells', () => {
+  const given = (
+    scales: Options['scales'],
+    method: Options['method'],
+    automatic: Methods | null = dense,
+  ) => {
+    const options = { ...initialState.options, scales, method };
+    const { multiScale, maxSeconds } = segmentOptions({ options, automatic });
+    return [multiScale, maxSeconds];
+  };
+  assert.deepEqual(given('auto', 'naclip'), [undefined, undefined]);
+  assert.deepEqual(given('off', 'auto'), [false, undefined]);
+  assert.deepEqual(given('on', 'naclip'), [true, Infinity]);
+  assert.deepEqual(given('on', 'auto', null), [true, Infinity]);
+  for (const method of ['clip-diy', 'two-stage'] as const) {
+    assert.deepEqual(given('on', method), [undefined, undefined]);
+  }
+  assert.deepEqual(given('off', 'auto', diy), [undefined, undefined]);
+});
+
+test('finer scales are automatic as the model says, and off for another method', () => {
+  const does = (method: Options['method'], automatic: Methods | null) =>
+    automaticScales({ options: { ...initialState.options, method }, automatic });
+  const scaled = { ...dense, multiScale: true };
+  assert.equal(does('auto', scaled), true);
+  assert.equal(does('auto', dense), false);
+  assert.equal(does('naclip', scaled), false);
+  for (const none of [does('auto', null), does('auto', diy), does('two-stage', scaled)]) {
+    assert.equal(none, undefined);
+  }
+});
+
 test('key smoothing is left out where there are no keys', () => {
   const steps = ['key-smoothing', 'tlp'] as const;
   const options = { ...initialState.options, refine: 'own' as const, refinements: steps };
@@ -171,6 +204,8 @@ test('only what changes the masks counts as a change of the masks', () => {
   assert.ok(differ({ threshold: 0.2 }));
   assert.ok(differ({ method: 'sclip' }));
   assert.ok(differ({ crops: 59 }));
+  assert.ok(differ({ scales: 'on' }, dense));
+  assert.ok(!differ({ scales: 'on' }));
   assert.ok(!differ({ crops: 59 }, dense));
 });
 

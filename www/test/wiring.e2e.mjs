@@ -344,8 +344,18 @@ pageTest('the method is the one that is chosen, without encoding again', {}, asy
   assert.ok(await page.locator('#clip-diy').isHidden());
   assert.match(await page.locator('#method-about').textContent(), /near ones first/);
 
+  const scales = page.locator('#scales');
+  assert.equal(await page.locator('#scales-automatic').textContent(), 'Automatic: Off');
+  await scales.getByLabel('On').check();
+  assert.equal((await lastOptions(page, before++)).multiScale, true);
+
   await method.selectOption('CLIP-DIY');
-  assert.equal((await lastOptions(page, before++)).method, 'clip-diy');
+  assert.deepEqual(await lastOptions(page, before++), {
+    method: 'clip-diy',
+    background: 'auto',
+    threshold: 0,
+  });
+  assert.ok(await scales.isHidden(), 'CLIP-DIY has scales of its own');
   await page.locator('input[name="crops"][value="59"]').check();
   assert.equal((await lastOptions(page, before++)).crops, 59);
   await page.locator('input[name="guidance"][value="none"]').check();
@@ -845,6 +855,20 @@ pageTest('an address may choose the model', { query: '?model=models/my-clip' }, 
   assert.match((await asked(page, 'load'))[0].options.model, /\/models\/my-clip\/$/);
   await openModels(page);
   assert.equal((await modelNames(page)).length, 2);
+});
+
+pageTest('a model that is gone is given up for the built-in one', {}, async (page) => {
+  await page.evaluate(() => {
+    localStorage.setItem('wordmask-model', new URL('models/missing/', location.href).href);
+  });
+  await page.reload();
+  await chosenModel(page, 'doodle');
+  await rest(page);
+  assert.match(await alertText(page), /^The model missing no longer lies beside the page\./);
+  await page.reload();
+  await rest(page);
+  assert.equal(await page.locator('#alert.shown').count(), 0);
+  assert.match((await asked(page, 'load'))[0].options.model, /\/models\/doodle\/$/);
 });
 
 const narrow = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true };

@@ -200,6 +200,8 @@ export const de: Texts = {
       'Das Modell in der Adresse gibt es in diesem Browser nicht. Es wird das eingebaute Modell benutzt.',
     elsewhere:
       'Das Modell in der Adresse liegt auf einer anderen Website, und diese Seite greift auf keine andere zu. Es wird das eingebaute Modell benutzt.',
+    gone: (name) =>
+      `Das Modell ${name} liegt nicht mehr bei der Seite. Es wird das eingebaute Modell benutzt.`,
   },
   published: {
     title: 'Für Fotos',
@@ -277,6 +279,11 @@ export const de: Texts = {
     cropsHelp: 'Mehr Ausschnitte dauern länger und zeigen kleinere Dinge.',
     guidance: 'Vordergrund erkennen',
     features: 'Aus Merkmalen',
+    scales: 'Feinere Maßstäbe',
+    on: 'An',
+    off: 'Aus',
+    scalesHelp:
+      'Das Bild wird auch vergrößert gelesen. Die ersten Masken sind sofort da und werden schärfer. „An“ nimmt sich die Zeit dafür, bei „Automatisch“ sind es höchstens etwa 10 Sekunden.',
     refinement: 'Nachbearbeitung',
     refinements: 'Schritte der Nachbearbeitung',
     ownChoice: 'Eigene Auswahl',

@@ -209,6 +209,8 @@ export const en = {
     notHere: 'The model in the address is not in this browser. The built-in model is used.',
     elsewhere:
       'The model in the address lies on another site, and this page contacts no other site. The built-in model is used.',
+    gone: (name: string) =>
+      `The model ${name} no longer lies beside the page. The built-in model is used.`,
   },
   /** Published models, in the menu and on the page that fetches them. */
   published: {
@@ -290,6 +292,11 @@ export const en = {
     cropsHelp: 'More crops take longer and show smaller things.',
     guidance: 'Foreground guidance',
     features: 'Features',
+    scales: 'Finer scales',
+    on: 'On',
+    off: 'Off',
+    scalesHelp:
+      'The picture is read enlarged as well. The first masks come at once and get sharper. “On” takes the time that needs, on “Automatic” it is about 10 seconds at most.',
     refinement: 'Refinement',
     refinements: 'Refinements',
     ownChoice: 'Own choice',

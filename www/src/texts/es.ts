@@ -199,6 +199,7 @@ export const es: Texts = {
     notHere: 'El modelo de la dirección no está en este navegador. Se usa el modelo integrado.',
     elsewhere:
       'El modelo de la dirección está en otro sitio, y esta página no contacta con ninguno. Se usa el modelo integrado.',
+    gone: (name) => `El modelo ${name} ya no está junto a la página. Se usa el modelo integrado.`,
   },
   published: {
     title: 'Para fotografías',
@@ -274,6 +275,11 @@ export const es: Texts = {
     cropsHelp: 'Más recortes tardan más y muestran cosas más pequeñas.',
     guidance: 'Detección del primer plano',
     features: 'Por características',
+    scales: 'Escalas más finas',
+    on: 'Sí',
+    off: 'No',
+    scalesHelp:
+      'La imagen se lee también ampliada. Las primeras máscaras llegan enseguida y se vuelven más nítidas. «Sí» se toma el tiempo necesario; «Automático», unos 10 segundos como mucho.',
     refinement: 'Refinado',
     refinements: 'Pasos de refinado',
     ownChoice: 'Elección propia',

@@ -199,6 +199,8 @@ export const fr: Texts = {
       'Le modèle indiqué dans l’adresse n’est pas dans ce navigateur. Le modèle intégré est utilisé.',
     elsewhere:
       'Le modèle indiqué dans l’adresse se trouve sur un autre site, et cette page n’en contacte aucun. Le modèle intégré est utilisé.',
+    gone: (name) =>
+      `Le modèle ${name} n’est plus à côté de la page. Le modèle intégré est utilisé.`,
   },
   published: {
     title: 'Pour les photos',
@@ -276,6 +278,11 @@ export const fr: Texts = {
     cropsHelp: 'Plus de découpes : plus long, mais de plus petites choses apparaissent.',
     guidance: 'Repérage du premier plan',
     features: 'Par caractéristiques',
+    scales: 'Échelles plus fines',
+    on: 'Activées',
+    off: 'Désactivées',
+    scalesHelp:
+      'L’image est aussi lue agrandie. Les premiers masques viennent tout de suite et deviennent plus nets. « Activées » prend le temps qu’il faut ; « Automatique », une dizaine de secondes au plus.',
     refinement: 'Affinage',
     refinements: 'Étapes d’affinage',
     ownChoice: 'Choix personnel',

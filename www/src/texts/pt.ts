@@ -199,6 +199,7 @@ export const pt: Texts = {
     notHere: 'O modelo do endereço não está neste navegador. O modelo embutido é usado.',
     elsewhere:
       'O modelo do endereço está em outro site, e esta página não acessa nenhum outro. O modelo embutido é usado.',
+    gone: (name) => `O modelo ${name} não está mais ao lado da página. O modelo embutido é usado.`,
   },
   published: {
     title: 'Para fotos',
@@ -274,6 +275,11 @@ export const pt: Texts = {
     cropsHelp: 'Mais recortes demoram mais e mostram coisas menores.',
     guidance: 'Detecção do primeiro plano',
     features: 'Por características',
+    scales: 'Escalas mais finas',
+    on: 'Sim',
+    off: 'Não',
+    scalesHelp:
+      'A imagem também é lida ampliada. As primeiras máscaras vêm na hora e ficam mais nítidas. “Sim” leva o tempo necessário; “Automático”, uns 10 segundos no máximo.',
     refinement: 'Refinamento',
     refinements: 'Etapas de refinamento',
     ownChoice: 'Escolha própria',

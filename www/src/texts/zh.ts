@@ -190,6 +190,7 @@ export const zh: Texts = {
     busy: '已有模型正在导入。请等待完成，或先取消。',
     notHere: '地址中的模型不在此浏览器中。将使用内置模型。',
     elsewhere: '地址中的模型位于其他网站，而此页面不会连接其他网站。将使用内置模型。',
+    gone: (name) => `模型 ${name} 已不在此页面旁。将使用内置模型。`,
   },
   published: {
     title: '用于照片',
@@ -264,6 +265,11 @@ export const zh: Texts = {
     cropsHelp: '裁块越多，耗时越长，但能显示更小的物体。',
     guidance: '前景引导',
     features: '基于特征',
+    scales: '更细的尺度',
+    on: '开',
+    off: '关',
+    scalesHelp:
+      '还会放大读取图片。最初的掩膜立即出现，然后逐渐清晰。“开”会用足所需时间，“自动”最多约 10 秒。',
     refinement: '后处理',
     refinements: '后处理步骤',
     ownChoice: '自行选择',
