@@ -1,7 +1,7 @@
 /** Published models as rows of a list: what they know, what they take, under which licence. */
 import { english, make } from './dom.js';
 import { form, megabytes, number, percent } from './formats.js';
-import { FIRST, type PublishedModel, published } from './published.js';
+import { FIRST, type PublishedModel, published, seenBy } from './published.js';
 import { t } from './texts.js';
 
 /**
@@ -37,7 +37,7 @@ function row(model: PublishedModel, action: HTMLElement): HTMLLIElement {
   title.append(make('span', 'name', model.title));
   if (model.recommended) title.append(' ', make('span', 'badge', t.published.recommended));
   const about = make('div', 'quiet');
-  about.append(english(make('p', '', model.description)), facts(model));
+  about.append(make('p', '', seenBy(model, t)), facts(model));
   item.append(title, about, action);
   return item;
 }

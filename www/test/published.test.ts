@@ -1,10 +1,10 @@
 /** What is said of published models, of time and of storage. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findPublished, published } from '../src/published.js';
+import { findPublished, published, seenBy } from '../src/published.js';
 import { useText } from '../src/storage-line.js';
 import { en } from '../src/texts/en.js';
-import { use } from '../src/texts.js';
+import { LANGUAGES, use } from '../src/texts.js';
 import { TimeLeft } from '../src/time-left.js';
 
 use(en, 'en');
@@ -16,6 +16,14 @@ test('the catalogue begins with what is recommended, and finds by name', () => {
     assert.ok(model.download_megabytes > model.stored_megabytes[model.scheme], model.name);
   }
   assert.equal(findPublished('constructor'), undefined);
+});
+
+test('what a model has learned from is told in every language', async () => {
+  const german = await LANGUAGES.de.load();
+  for (const model of published) {
+    assert.equal(seenBy(model, en), model.description, model.name);
+    assert.notEqual(seenBy(model, german), model.description, model.name);
+  }
 });
 
 test('the time that is left follows the last seconds, and starts anew with the file', () => {

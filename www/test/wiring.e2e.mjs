@@ -727,7 +727,7 @@ pageTest('the catalogue is offered, with what it takes and its licence', {}, asy
     await license.getAttribute('href'),
     'https://github.com/openai/CLIP/blob/main/model-card.md',
   );
-  const get = first.getByRole('link', { name: 'Get CLIP ViT-B/16, OpenAI' });
+  const get = first.getByRole('link', { name: 'Get it: CLIP ViT-B/16, OpenAI' });
   assert.match(await get.getAttribute('href'), /models\.html#b16$/);
   assert.equal(await get.getAttribute('rel'), 'noopener');
   await page.getByText('14 more models').click();

@@ -214,6 +214,20 @@ export const de: Texts = {
     getOf: (title) => `${title} holen`,
     more: (form, models) => `${models} ${form === 'one' ? 'weiteres Modell' : 'weitere Modelle'}`,
     there: 'in diesem Browser',
+    seen: {
+      openai: 'Es hat 400 Millionen Bilder aus dem Web mit ihren englischen Bildtexten gesehen.',
+      tinyYfcc39m:
+        'Aus einem größeren CLIP destilliert, mit 15 Millionen Bildern und ihren Bildtexten (YFCC-15M); etwas mehr als halb so groß wie ViT-B/16.',
+      tinyYfcc8m:
+        'Aus einem größeren CLIP destilliert, mit 15 Millionen Bildern und ihren Bildtexten (YFCC-15M); das kleinste, für Telefone und zum Ausprobieren.',
+      tinyLaion:
+        'Aus einem größeren CLIP destilliert, mit 400 Millionen Bildern aus dem Web und ihren englischen Bildtexten (LAION-400M).',
+      laion: 'Es hat 2 Milliarden Bilder aus dem Web mit ihren englischen Bildtexten gesehen (LAION-2B).',
+      dataComp:
+        'Es hat 1,4 Milliarden Bilder aus dem Web mit ihren englischen Bildtexten gesehen, danach ausgewählt, wie gut beide zusammenpassen (DataComp-1B).',
+      metaClip:
+        'Es hat 2,5 Milliarden Bilder aus dem Web mit ihren englischen Bildtexten gesehen, ausgewogen über eine halbe Million Wörter (MetaCLIP).',
+    },
   },
   storage: {
     nothing: 'In diesem Browser ist noch nichts gespeichert.',

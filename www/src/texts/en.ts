@@ -221,9 +221,24 @@ export const en = {
     license: 'licence',
     accuracy: (share: string) => `${share} right on ImageNet`,
     get: 'Get it',
-    getOf: (title: string) => `Get ${title}`,
+    getOf: (title: string) => `Get it: ${title}`,
     more: (form: Form, models: string) => `${models} more ${form === 'one' ? 'model' : 'models'}`,
     there: 'in this browser',
+    /** What a model has learned from; in English, as the catalogue says it. */
+    seen: {
+      openai: 'It has seen 400 million pictures of the web with their English captions.',
+      tinyYfcc39m:
+        'It was distilled from a larger CLIP on 15 million pictures with their captions (YFCC-15M), and is a little over half the size of ViT-B/16.',
+      tinyYfcc8m:
+        'It was distilled from a larger CLIP on 15 million pictures with their captions (YFCC-15M), and is the smallest: for phones and for first tries.',
+      tinyLaion:
+        'It was distilled from a larger CLIP on 400 million pictures of the web with their English captions (LAION-400M).',
+      laion: 'It has seen 2 billion pictures of the web with their English captions (LAION-2B).',
+      dataComp:
+        'It has seen 1.4 billion pictures of the web with their English captions, chosen for how well they fit (DataComp-1B).',
+      metaClip:
+        'It has seen 2.5 billion pictures of the web with their English captions, balanced over half a million words (MetaCLIP).',
+    },
   },
   /** What is kept in the browser. */
   storage: {

@@ -212,6 +212,20 @@ export const es: Texts = {
     getOf: (title) => `Obtener ${title}`,
     more: (form, models) => `${models} ${form === 'one' ? 'modelo más' : 'modelos más'}`,
     there: 'en este navegador',
+    seen: {
+      openai: 'Ha visto 400 millones de imágenes de la web con sus leyendas en inglés.',
+      tinyYfcc39m:
+        'Destilado de un CLIP mayor con 15 millones de imágenes y sus leyendas (YFCC-15M); poco más de la mitad del tamaño de ViT-B/16.',
+      tinyYfcc8m:
+        'Destilado de un CLIP mayor con 15 millones de imágenes y sus leyendas (YFCC-15M); el más pequeño, para móviles y primeras pruebas.',
+      tinyLaion:
+        'Destilado de un CLIP mayor con 400 millones de imágenes de la web y sus leyendas en inglés (LAION-400M).',
+      laion: 'Ha visto 2000 millones de imágenes de la web con sus leyendas en inglés (LAION-2B).',
+      dataComp:
+        'Ha visto 1400 millones de imágenes de la web con sus leyendas en inglés, elegidas por lo bien que concuerdan (DataComp-1B).',
+      metaClip:
+        'Ha visto 2500 millones de imágenes de la web con sus leyendas en inglés, equilibradas entre medio millón de palabras (MetaCLIP).',
+    },
   },
   storage: {
     nothing: 'Todavía no hay nada guardado en este navegador.',

@@ -213,6 +213,20 @@ export const fr: Texts = {
     getOf: (title) => `Obtenir ${title}`,
     more: (form, models) => `${models} ${form === 'one' ? 'autre modèle' : 'autres modèles'}`,
     there: 'dans ce navigateur',
+    seen: {
+      openai: 'Il a vu 400 millions d’images du web avec leurs légendes en anglais.',
+      tinyYfcc39m:
+        'Distillé d’un CLIP plus grand sur 15 millions d’images légendées (YFCC-15M) ; un peu plus de la moitié de la taille de ViT-B/16.',
+      tinyYfcc8m:
+        'Distillé d’un CLIP plus grand sur 15 millions d’images légendées (YFCC-15M) ; le plus petit, pour les téléphones et les premiers essais.',
+      tinyLaion:
+        'Distillé d’un CLIP plus grand sur 400 millions d’images du web avec leurs légendes en anglais (LAION-400M).',
+      laion: 'Il a vu 2 milliards d’images du web avec leurs légendes en anglais (LAION-2B).',
+      dataComp:
+        'Il a vu 1,4 milliard d’images du web avec leurs légendes en anglais, choisies selon leur concordance (DataComp-1B).',
+      metaClip:
+        'Il a vu 2,5 milliards d’images du web avec leurs légendes en anglais, équilibrées sur un demi-million de mots (MetaCLIP).',
+    },
   },
   storage: {
     nothing: 'Rien n’est encore conservé dans ce navigateur.',

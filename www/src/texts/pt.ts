@@ -212,6 +212,20 @@ export const pt: Texts = {
     getOf: (title) => `Obter ${title}`,
     more: (form, models) => `mais ${models} ${form === 'one' ? 'modelo' : 'modelos'}`,
     there: 'neste navegador',
+    seen: {
+      openai: 'Viu 400 milhões de imagens da web com suas legendas em inglês.',
+      tinyYfcc39m:
+        'Destilado de um CLIP maior com 15 milhões de imagens e suas legendas (YFCC-15M); pouco mais da metade do tamanho do ViT-B/16.',
+      tinyYfcc8m:
+        'Destilado de um CLIP maior com 15 milhões de imagens e suas legendas (YFCC-15M); o menor, para celulares e primeiros testes.',
+      tinyLaion:
+        'Destilado de um CLIP maior com 400 milhões de imagens da web e suas legendas em inglês (LAION-400M).',
+      laion: 'Viu 2 bilhões de imagens da web com suas legendas em inglês (LAION-2B).',
+      dataComp:
+        'Viu 1,4 bilhão de imagens da web com suas legendas em inglês, escolhidas pela boa correspondência (DataComp-1B).',
+      metaClip:
+        'Viu 2,5 bilhões de imagens da web com suas legendas em inglês, equilibradas entre meio milhão de palavras (MetaCLIP).',
+    },
   },
   storage: {
     nothing: 'Ainda não há nada guardado neste navegador.',

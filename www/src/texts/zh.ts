@@ -203,6 +203,17 @@ export const zh: Texts = {
     getOf: (title) => `获取 ${title}`,
     more: (_form, models) => `另外 ${models} 个模型`,
     there: '已在此浏览器中',
+    seen: {
+      openai: '学习过 4 亿张网络图片及其英文说明。',
+      tinyYfcc39m:
+        '用 1500 万张图片及其说明（YFCC-15M）从更大的 CLIP 蒸馏而来，大小略超过 ViT-B/16 的一半。',
+      tinyYfcc8m:
+        '用 1500 万张图片及其说明（YFCC-15M）从更大的 CLIP 蒸馏而来，是最小的模型，适合手机和初次尝试。',
+      tinyLaion: '用 4 亿张网络图片及其英文说明（LAION-400M）从更大的 CLIP 蒸馏而来。',
+      laion: '学习过 20 亿张网络图片及其英文说明（LAION-2B）。',
+      dataComp: '学习过 14 亿张网络图片及其英文说明，按图文相符程度筛选（DataComp-1B）。',
+      metaClip: '学习过 25 亿张网络图片及其英文说明，按五十万个词均衡选取（MetaCLIP）。',
+    },
   },
   storage: {
     nothing: '此浏览器中还没有保存任何内容。',
