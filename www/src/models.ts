@@ -76,7 +76,11 @@ export function createModels(
     if (!isStored(model) && model !== '' && !known.some(({ key }) => key === model)) {
       known.splice(1, 0, servedOffer(model));
     }
-    return known.map((offer) => ({ ...offer, ...told.get(offer.key) }));
+    return known.map((offer) => {
+      const all = { ...offer, ...told.get(offer.key) };
+      // Of the built-in one the page knows it in the language of its reader.
+      return offer.kind === 'built-in' ? { ...all, description: t.models.doodle } : all;
+    });
   };
 
   const show = (): void => {

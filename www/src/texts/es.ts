@@ -143,7 +143,7 @@ export const es: Texts = {
     scoreHelp:
       'La puntuación dice cuán seguro está el modelo de una clase: la probabilidad media en sus píxeles, entre tus palabras y el fondo.',
     ofPicture: 'de la imagen',
-    noWord: 'ninguna palabra',
+    noWord: 'sin palabra',
     cutOut: 'Recortar',
     cutOutOf: (name) => `Descargar el recorte de ${name}`,
     take: 'Para llevar',

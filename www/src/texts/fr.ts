@@ -6,7 +6,7 @@ export const fr: Texts = {
     title: 'wordmask : un masque pour chaque mot',
     description:
       'Déposez une image, tapez des mots : chaque mot reçoit son masque. Rien ne quitte la page.',
-    headline: 'Déposez une [image], tapez des [mots] : chaque mot reçoit son [masque].',
+    headline: 'Déposez une [image], tapez des [mots], et chaque mot reçoit son [masque].',
     promise: 'Rien ne quitte la page.',
     skip: 'Aller aux mots',
     language: 'Langue',

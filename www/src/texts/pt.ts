@@ -143,7 +143,7 @@ export const pt: Texts = {
     scoreHelp:
       'A pontuação diz quão seguro o modelo está de uma classe: a probabilidade média nos pixels dela, entre as suas palavras e o fundo.',
     ofPicture: 'da imagem',
-    noWord: 'nenhuma palavra',
+    noWord: 'sem palavra',
     cutOut: 'Recortar',
     cutOutOf: (name) => `Baixar o recorte de ${name}`,
     take: 'Para levar',
