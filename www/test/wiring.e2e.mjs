@@ -1098,6 +1098,49 @@ pageTest(
   },
 );
 
+/** What of a block is drawn beside it. */
+const besideBlocks = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('.top, .sight, .tools, .block, footer')].flatMap((block) => {
+      const { left, right } = block.getBoundingClientRect();
+      return [...block.querySelectorAll('*')]
+        .filter((node) => node.checkVisibility() && !node.matches('.apart, svg *'))
+        .filter((node) => {
+          const box = node.getBoundingClientRect();
+          return box.left < left - 1 || box.right > right + 1;
+        })
+        .map(({ outerHTML }) => outerHTML.slice(0, 120));
+    }),
+  );
+
+const hand = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+pageTest('every language fits a phone and a desktop', hand, async (page) => {
+  await withScene(page, ['sky', 'grass', 'sun', 'house']);
+  await page.locator('.sample').click();
+  await legend(page, ['sky', 'grass', 'sun', 'house']);
+  const gap = await page.evaluate(() => {
+    const [sight, tools] = ['.sight', '.tools'].map((part) =>
+      document.querySelector(part).getBoundingClientRect(),
+    );
+    return tools.top - sight.bottom;
+  });
+  assert.ok(gap >= 0, 'what follows the picture slips under it');
+  for (const menu of ['#models', '#options']) await page.locator(`${menu} > summary`).click();
+  const languages = await page
+    .locator('#language option')
+    .evaluateAll((all) => all.map(({ value }) => value));
+  assert.equal(languages.length, 8);
+  for (const width of [390, 1280]) {
+    await page.setViewportSize({ width, height: 844 });
+    for (const language of languages) {
+      await page.locator('#language').selectOption(language);
+      await page.waitForFunction((code) => document.documentElement.lang === code, language);
+      assert.deepEqual(await besideBlocks(page), [], `${language} at ${width}`);
+      assert.equal(await overhang(page), 0, `${language} at ${width}`);
+    }
+  }
+});
+
 pageTest('another language is chosen while masks are shown, and stays', {}, async (page, seen) => {
   await meadowWith(page, 'sky');
   const lines = async () => (await page.locator('main').innerText()).split('\n');
