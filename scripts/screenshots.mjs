@@ -25,7 +25,7 @@ async function shoot(browser, url, { locale, viewport, colorScheme, path }) {
   await page.locator('.sample').first().click();
   await page.locator('#stage[data-encodes="1"][data-state="done"]').waitFor();
   await page.screenshot({ path: `${path}.png` });
-  for (const menu of ['#models', '#options']) await page.locator(`${menu} summary`).click();
+  for (const menu of ['#models', '#options']) await page.locator(`${menu} > summary`).click();
   await page.screenshot({ path: `${path}-whole.png`, fullPage: true });
   await context.close();
 }

@@ -41,7 +41,7 @@ for (const locale of ['en', 'ar']) {
         await page.locator('#kept').waitFor();
         await rest(page);
         for (const menu of ['#models', '#options', '#device']) {
-          await page.locator(`${menu} summary`).click();
+          await page.locator(`${menu} > summary`).click();
         }
         await page.locator('input[name="refine"][value="own"]').check();
         await type(page, 'sky');
