@@ -1118,7 +1118,9 @@ pageTest('every language fits a phone and a desktop', hand, async (page) => {
   await withScene(page, ['sky', 'grass', 'sun', 'house']);
   await page.locator('.sample').click();
   await legend(page, ['sky', 'grass', 'sun', 'house']);
-  const gap = await page.evaluate(() => {
+  const gap = await page.evaluate(async () => {
+    document.querySelector('#phase').textContent = 'Found this and that. '.repeat(9);
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     const [sight, tools] = ['.sight', '.tools'].map((part) =>
       document.querySelector(part).getBoundingClientRect(),
     );
