@@ -222,7 +222,8 @@ export const de: Texts = {
         'Aus einem größeren CLIP destilliert, mit 15 Millionen Bildern und ihren Bildtexten (YFCC-15M); das kleinste, für Telefone und zum Ausprobieren.',
       tinyLaion:
         'Aus einem größeren CLIP destilliert, mit 400 Millionen Bildern aus dem Web und ihren englischen Bildtexten (LAION-400M).',
-      laion: 'Es hat 2 Milliarden Bilder aus dem Web mit ihren englischen Bildtexten gesehen (LAION-2B).',
+      laion:
+        'Es hat 2 Milliarden Bilder aus dem Web mit ihren englischen Bildtexten gesehen (LAION-2B).',
       dataComp:
         'Es hat 1,4 Milliarden Bilder aus dem Web mit ihren englischen Bildtexten gesehen, danach ausgewählt, wie gut beide zusammenpassen (DataComp-1B).',
       metaClip:
