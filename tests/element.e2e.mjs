@@ -79,7 +79,7 @@ here.pageTest('the element shows the picture, its masks and what was found', {},
   // Words that are ready need no step of the network.
   assert.deepEqual(
     events.filter((event) => event !== 'progress prepare'),
-    ['progress download', 'progress encode', 'result'],
+    ['progress download', 'progress encode', 'progress segment', 'result'],
   );
   const element = page.locator('word-mask');
   const picture = element.getByRole('img', { name: scene.alt });

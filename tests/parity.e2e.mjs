@@ -13,7 +13,7 @@ const here = site((folder) => {
   cpSync(join(targetDir, 'browser-tests'), folder, { recursive: true });
   cpSync(join(root, 'tests', 'fixtures'), join(folder, 'fixtures'), { recursive: true });
   cpSync(join(root, 'weights', 'doodle'), join(folder, 'doodle'), { recursive: true });
-  cpSync(join(root, 'www', 'samples'), join(folder, 'samples'), { recursive: true });
+  cpSync(join(root, 'tests/fixtures/scenes'), join(folder, 'scenes'), { recursive: true });
 });
 
 /** Calls a function of the tests that were compiled to wasm, in a page of its own. */
@@ -96,9 +96,9 @@ test('every method and refinement answers alike on webgpu and cpu', {
       for (const file of ['wordmask.json', ...names]) {
         files[file] = await bytes(`/doodle/${file}`);
       }
-      return engine.agreement(files, await bytes(`/samples/${scene}`), words, background);
+      return engine.agreement(files, await bytes(`/scenes/${scene}`), words, background);
     },
-    [truth.file, truth.things.map(({ name }) => name), truth.grounds],
+    [truth.picture, truth.things.map(({ name }) => name), truth.grounds],
   );
   assert.equal(compared.length, 13);
   for (const [setting, alike, difference] of compared) {

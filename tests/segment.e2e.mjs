@@ -11,8 +11,7 @@ const truth = JSON.parse(readFileSync(join(root, 'tests/fixtures/scenes/truth.js
 const here = site((folder) => {
   cpSync(join(root, 'pkg/dist'), join(folder, 'pkg'), { recursive: true });
   cpSync(join(root, 'weights/doodle'), join(folder, 'doodle'), { recursive: true });
-  cpSync(join(root, 'www/samples'), join(folder, 'samples'), { recursive: true });
-  cpSync(join(root, 'tests/fixtures/scenes'), join(folder, 'truth'), { recursive: true });
+  cpSync(join(root, 'tests/fixtures/scenes'), join(folder, 'scenes'), { recursive: true });
 });
 
 /**
@@ -22,16 +21,17 @@ const here = site((folder) => {
  */
 function segment(device, { engineUrl, size } = {}) {
   return here.evaluate(
-    async ([choice, engineUrl, size, file, things, grounds]) => {
+    async ([choice, engineUrl, size, names, things, grounds]) => {
       const { Segmenter } = await import('/pkg/index.js');
       const fetchBlob = async (path) => (await fetch(path)).blob();
       const segmenter = await Segmenter.load('/doodle/', { device: choice, engineUrl });
-      const picture = await segmenter.encode(await fetchBlob(`/samples/${file}`), { size });
+      const picture = await segmenter.encode(await fetchBlob(`/scenes/${names.picture}`), { size });
       const result = await picture.segment(
         things.map(({ name }) => name),
-        { background: grounds },
+        // At one scale: a software GPU takes minutes for several.
+        { background: grounds, method: 'maskclip', refine: ['pamr'] },
       );
-      const mask = await createImageBitmap(await fetchBlob(`/truth/${file}`), {
+      const mask = await createImageBitmap(await fetchBlob(`/scenes/${names.mask}`), {
         colorSpaceConversion: 'none',
       });
       const canvas = new OffscreenCanvas(mask.width, mask.height);
@@ -53,7 +53,7 @@ function segment(device, { engineUrl, size } = {}) {
       await segmenter.close();
       return answer;
     },
-    [device, engineUrl, size, truth.file, truth.things, truth.grounds],
+    [device, engineUrl, size, truth, truth.things, truth.grounds],
   );
 }
 
