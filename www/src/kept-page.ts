@@ -132,7 +132,7 @@ export class KeptPage {
     const kept = await this.#kept(file).catch(() => undefined);
     if (kept) return kept;
     // What the browser has thrown away, or was not asked for until now.
-    return this.#take(file).catch(async () => isolated(await this.#around.fetch(request)));
+    return this.#take(file).catch(async () => bound(file.path, await this.#around.fetch(request)));
   }
 
   async #giveOlder(request: Request): Promise<Response> {
@@ -141,7 +141,7 @@ export class KeptPage {
       const kept = await cache.match(request.url);
       if (kept) return kept;
     }
-    return isolated(await this.#around.fetch(request));
+    return bound(request.url, await this.#around.fetch(request));
   }
 
   async #kept({ path, sha256 }: PageFile): Promise<Response | undefined> {
@@ -170,8 +170,7 @@ export class KeptPage {
       const headers = new Headers(response.headers);
       for (const name of ofTransfer) headers.delete(name);
       headers.set(hashHeader, sha256);
-      if (path.endsWith('.js')) headers.append('Content-Security-Policy', scriptPolicy);
-      return isolated(new Response(bytes, { headers }));
+      return bound(path, new Response(bytes, { headers }));
     }
     throw new Error(`${path} belongs to another version of the page.`);
   }
@@ -216,10 +215,12 @@ function unversioned(path: string): string {
   return path.replace(/^app\/[^/]+\//, '');
 }
 
-function isolated(response: Response): Response {
+/** A response by which pages are isolated, and scripts obey a policy. */
+function bound(address: string, response: Response): Response {
   // What the page may not read cannot be made anew.
   if (response.type === 'opaque' || response.type === 'opaqueredirect') return response;
   const headers = new Headers(response.headers);
+  if (address.endsWith('.js')) headers.append('Content-Security-Policy', scriptPolicy);
   for (const [name, value] of isolation) headers.set(name, value);
   const { status, statusText } = response;
   return new Response(response.body, { status, statusText, headers });
