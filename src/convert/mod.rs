@@ -199,7 +199,7 @@ impl ReadyNames {
 ///
 /// # Errors
 ///
-/// Those of [`Published::open`], [`PublishedGuide::open`] and [`write`].
+/// Those of [`Published::open`], [`PublishedGuide::open`] and [`write()`].
 pub async fn store(
     origin: &Origin,
     options: &ConvertOptions,
