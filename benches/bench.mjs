@@ -134,7 +134,7 @@ class Run {
 /** Lays beside the models what the page loads. */
 function fill() {
   const pkg = join(root, 'pkg', 'dist');
-  if (!existsSync(join(pkg, 'engine', 'wordmask_bg.wasm'))) {
+  if (!existsSync(join(pkg, 'engine', 'wordmask-cpu.wasm'))) {
     throw new Failure('The package is not built: run "npm run build".');
   }
   const lay = (from, to, wanted) => {

@@ -53,9 +53,9 @@ async function provideWebGpu() {
 async function loadOurs() {
   const dist = join(place, 'pkg', 'engine');
   const { default: start, BundleLoader } = await import(
-    pathToFileURL(join(dist, 'wordmask.js')).href
+    pathToFileURL(join(dist, 'webgpu.js')).href
   );
-  await start({ module_or_path: readFileSync(join(dist, 'wordmask_bg.wasm')) });
+  await start({ module_or_path: readFileSync(join(dist, 'wordmask-webgpu.wasm')) });
   const from = join(place, 'bundles', bundle);
   const loader = new BundleLoader(readFileSync(join(from, 'wordmask.json'), 'utf8'));
   for (const { name, part } of loader.files()) {

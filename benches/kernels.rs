@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use wordmask::kernel::cpu::{
-    ActivationBits, Attention, AttentionShape, BlockParts, BlockScratch, Epilogue, LayerNorm,
-    PackedBlock, PackedLinear, QuantisedAttention, QuantisedRows, kernel_name,
+    ActivationBits, Attention, AttentionShape, BlockParts, Epilogue, LayerNorm, PackedBlock,
+    PackedLinear, QuantisedAttention, QuantisedRows, kernel_name,
 };
 
 /// How long a kernel is repeated; the fastest time counts, since other work only ever slows.
@@ -141,8 +141,8 @@ fn block(tokens: usize) -> Duration {
         fc2: packed(HIDDEN, WIDTH),
         heads: HEADS,
     });
-    let (mut x, mut scratch) = (numbers(tokens * WIDTH), BlockScratch::default());
-    shortest(|| block.forward(&mut x, tokens, false, &mut scratch))
+    let mut x = numbers(tokens * WIDTH);
+    shortest(|| block.forward(&mut x, tokens, false))
 }
 
 /// How many integer operations a second the registers allow.

@@ -16,7 +16,7 @@ const scarce = { warm: 0, runs: 1 };
 const rough = { warm: 1, runs: 3 };
 
 /** The engine for browsers without relaxed SIMD; without it the package chooses. */
-const baseline = '/pkg/engine/wordmask_bg.wasm';
+const baseline = '/pkg/engine/wordmask-cpu.wasm';
 
 /**
  * Each row's `measure` gets a browser and a way to change how often things run, and returns the times

@@ -51,100 +51,114 @@ const wasmOptFlags = [
 ];
 
 /**
+ * @param {string[]} engines those to build; that for the CPU belongs to them
  * @param {boolean} offline whether the page is kept for visits without the network, and so goes on
  *   being shown after it was built anew until its user takes the new one
  */
-export async function build({ profile = 'web', only, site, offline = true } = {}) {
+export async function build({
+  profile = 'web',
+  only,
+  site,
+  offline = true,
+  engines: wanted = Object.keys(engines),
+} = {}) {
   if (!profiles.includes(profile)) {
     throw new Failure(`There is no profile ${profile}; the profiles are ${profiles.join(', ')}.`);
   }
   if (only !== undefined && !parts.includes(only)) {
     throw new Failure(`There is no part ${only}; the parts are ${parts.join(', ')}.`);
   }
-  if (!only || only === 'engine') buildEngine(profile);
+  if (!only || only === 'engine') buildEngines(profile, wanted);
   // The worker holds the engine's JavaScript, so that it follows the engine.
   if (!only || only === 'engine' || only === 'pkg') await buildPkg();
   if (!only || only === 'www') await buildWww({ site, offline });
 }
 
 /**
- * LLVM's loop strength reduction forgets that addresses do not wrap. Then loads need an addition each, where
- * wasm has room for the offset in the load itself, and are moved away from where they are used: dot products
- * are a fifth faster without (docs/performance.md).
+ * The engines by the name of their file. What is built with relaxed SIMD, but nothing it depends on, may
+ * use it; the JavaScript around it is that of the engine without.
  */
-const codegenFlags = ['-C', 'llvm-args=-disable-lsr'];
+const engines = {
+  cpu: { features: 'web,cpu' },
+  'cpu-relaxed': { features: 'relaxed-simd', relaxed: true, glue: 'cpu' },
+  webgpu: { features: 'web,gpu' },
+};
 
-/**
- * Compiles for the browser; the flags of the target are in `.cargo/config.toml`.
- *
- * With `relaxed` what is built, but nothing it depends on, may use relaxed SIMD.
- */
-function compile(what, profile, { relaxed = false, features = 'web' } = {}) {
+/** Compiles for the browser; the flags of the target are in `.cargo/config.toml`. */
+function compile(what, profile, { features, relaxed = false }) {
   const args = ['--locked', '--target', wasmTarget, '--profile', profile];
   const chosen = ['--no-default-features', '--features', features];
-  const flags = [...codegenFlags, ...(relaxed ? ['-C', 'target-feature=+relaxed-simd'] : [])];
-  run('cargo', ['rustc', ...what, ...args, ...chosen, '--', ...flags], {
+  const flags = relaxed ? ['--', '-C', 'target-feature=+relaxed-simd'] : [];
+  run('cargo', [relaxed ? 'rustc' : 'build', ...what, ...args, ...chosen, ...flags], {
     failure: 'The engine does not compile; see above.',
   });
   return join(targetDir, wasmTarget, profile);
 }
 
-/**
- * The engine for every browser, and the faster one for those with relaxed SIMD. The JavaScript
- * around both is the same.
- */
-function buildEngine(profile) {
-  const plain = buildVariant(profile, engineDir, { relaxed: false });
-  const relaxed = buildVariant(profile, join(targetDir, 'relaxed', profile), { relaxed: true });
-  if (glue(plain) !== glue(relaxed)) {
+/** Of the two engines for the CPU the one for every browser stands in for the faster one until that is built. */
+function buildEngines(profile, wanted) {
+  rmSync(engineDir, { recursive: true, force: true });
+  for (const name of wanted) buildEngine(name, profile);
+  const [plain, relaxed] = ['cpu', 'cpu-relaxed'].map((name) =>
+    join(engineDir, `wordmask-${name}.wasm`),
+  );
+  if (!wanted.includes('cpu-relaxed')) copyFileSync(plain, relaxed);
+  writeFileSync(join(engineDir, '.made-from.json'), JSON.stringify({ profile }));
+}
+
+function buildEngine(name, profile) {
+  const { features, relaxed, glue = name } = engines[name];
+  const built = join(compile(['--lib'], profile, { features, relaxed }), 'wordmask.wasm');
+  const bindgen = buildBindgen();
+  const made = join(targetDir, 'engines', profile, name);
+  const modified = [built, bindgen].map((path) => statSync(path).mtimeMs);
+  const stamp = JSON.stringify({ modified, wasmOptFlags });
+  if (!isFresh(made, stamp)) {
+    rmSync(made, { recursive: true, force: true });
+    run(bindgen, [built, made], {
+      failure: 'The engine has no JavaScript around it; see above.',
+    });
+    if (profile === 'web') optimise(made);
+    writeFileSync(stampPath(made), stamp);
+    printSizes(name, made);
+  }
+  if (glue !== name) requireSameGlue(made, join(targetDir, 'engines', profile, glue));
+  mkdirSync(engineDir, { recursive: true });
+  copyFileSync(join(made, 'wordmask_bg.wasm'), join(engineDir, `wordmask-${name}.wasm`));
+  if (glue === name) copyFileSync(join(made, 'wordmask.js'), join(engineDir, `${name}.js`));
+}
+
+function requireSameGlue(one, other) {
+  // But for comments, in which the places of functions are told.
+  const [a, b] = [one, other].map((folder) =>
+    readFileSync(join(folder, 'wordmask.js'), 'utf8').replace(/^ *\/\/.*$/gm, ''),
+  );
+  if (a !== b) {
     throw new Failure(
-      'The two engines need different JavaScript, which the package has no place for.',
+      `${one} needs other JavaScript than ${other}, which the package has no place for.`,
     );
   }
-  copyFileSync(join(relaxed, 'wordmask_bg.wasm'), join(plain, 'wordmask_relaxed_bg.wasm'));
-}
-
-function buildVariant(profile, folder, { relaxed }) {
-  const features = relaxed ? 'relaxed-simd' : 'web';
-  const built = join(compile(['--lib'], profile, { relaxed, features }), 'wordmask.wasm');
-  const bindgen = buildBindgen();
-  const modified = [built, bindgen].map((path) => statSync(path).mtimeMs);
-  const stamp = JSON.stringify({ profile, modified, wasmOptFlags });
-  if (isFresh(folder, stamp)) return folder;
-  rmSync(folder, { recursive: true, force: true });
-  run(bindgen, [built, folder], {
-    failure: 'The engine has no JavaScript around it; see above.',
-  });
-  if (profile === 'web') optimise(folder);
-  writeFileSync(stampPath(folder), stamp);
-  printSizes(folder);
-  return folder;
-}
-
-/** The JavaScript around an engine, but for comments, in which the places of functions are told. */
-function glue(folder) {
-  const text = readFileSync(join(folder, 'wordmask.js'), 'utf8');
-  return text.replace(/^ *\/\/.*$/gm, '');
 }
 
 /**
- * Builds the tests that run inside a browser: `tests/support/wasm.rs` into the folder
- * `target/browser-tests`, and those of the kernels with relaxed SIMD into `relaxed` below it.
+ * Builds the tests that run inside a browser: `tests/support/wasm.rs` for each device into a folder of
+ * its name in `target/browser-tests`, and the tests of the kernels with relaxed SIMD beside them.
  */
 export function buildBrowserTests() {
-  const folder = join(targetDir, 'browser-tests');
-  buildBrowserTest('browser_tests', folder, { relaxed: false });
-  buildBrowserTest('relaxed_kernels', join(folder, 'relaxed'), { relaxed: true });
+  for (const name of ['cpu', 'webgpu']) buildBrowserTest('browser_tests', name, engines[name]);
+  const relaxed = { ...engines.cpu, relaxed: true };
+  buildBrowserTest('relaxed_kernels', 'cpu-relaxed', relaxed);
 }
 
-function buildBrowserTest(name, folder, options) {
-  const built = join(compile(['--example', name], 'web-test', options), 'examples', `${name}.wasm`);
-  run(buildBindgen(), [built, folder], {
+function buildBrowserTest(example, folder, options) {
+  const from = compile(['--example', example], 'web-test', options);
+  const built = join(from, 'examples', `${example}.wasm`);
+  run(buildBindgen(), [built, join(targetDir, 'browser-tests', folder)], {
     failure: 'The browser tests have no JavaScript around them; see above.',
   });
 }
 
-/** What the engine in `pkg/dist` was made from, so that slow steps run only after a change. */
+/** What an engine was made from, so that slow steps run only after a change. */
 function stampPath(folder) {
   return join(folder, '.made-from.json');
 }
@@ -163,7 +177,7 @@ function optimise(folder) {
   renameSync(smaller, wasm);
 }
 
-function printSizes(folder) {
+function printSizes(name, folder) {
   const bytes = readFileSync(join(folder, 'wordmask_bg.wasm'));
   const brotli = brotliCompressSync(bytes, {
     params: {
@@ -177,12 +191,12 @@ function printSizes(folder) {
     `${megabytes(gzipSync(bytes, { level: 9 }).length)} gzip`,
     `${megabytes(brotli.length)} brotli`,
   ];
-  console.log(`Engine: ${sizes.join(', ')}.`);
+  console.log(`Engine ${name}: ${sizes.join(', ')}.`);
 }
 
 /** The module, and the worker with the engine's JavaScript in it, one file that stands alone. */
 async function buildPkg() {
-  requireBuilt(join(engineDir, 'wordmask.js'), 'Run "npm run build" without --only first.');
+  requireBuilt(join(engineDir, 'cpu.js'), 'Run "npm run build" without --only first.');
   for (const name of existsSync(pkgDir) ? readdirSync(pkgDir) : []) {
     if (name !== 'engine') rmSync(join(pkgDir, name), { recursive: true });
   }
@@ -231,15 +245,25 @@ function withReferencesFirst(declarations) {
   return [...references, declarations.replace(reference, '')].join('');
 }
 
-/** The source names the engine's JavaScript as if it lay beside it, where only its types are. */
+/**
+ * The source names the JavaScript of the engines as if it lay beside it, where only its types are. An
+ * engine that is not built yet cannot be started, and says so.
+ */
 const engineGlue = {
   name: 'engine-glue',
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\/engine\/wordmask\.js$/ }, () => ({
-      path: join(engineDir, 'wordmask.js'),
-    }));
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\/engine\/\w+\.js$/ }, ({ path }) => {
+      const built = join(pkgDir, path);
+      return existsSync(built) ? { path: built } : { path, namespace: 'unbuilt' };
+    });
+    onLoad({ filter: /.*/, namespace: 'unbuilt' }, () => ({ contents: unbuilt }));
   },
 };
+
+const unbuilt = `
+export default async () => { throw new Error('this engine is not built yet'); };
+export const BundleLoader = undefined, ModelImport = undefined;
+`;
 
 /**
  * Bundles the unit tests of the package and the page, which Node cannot read as TypeScript, and
@@ -268,7 +292,7 @@ export async function bundleTests() {
 
 async function buildWww({ site, offline }) {
   requireBuilt(join(pkgDir, 'worker.js'), 'Run "npm run build" without --only first.');
-  requireBuilt(join(engineDir, 'wordmask_bg.wasm'), 'Run "npm run build" without --only first.');
+  requireBuilt(join(engineDir, 'wordmask-cpu.wasm'), 'Run "npm run build" without --only first.');
   requireBuilt(
     join(builtInDir, 'wordmask.json'),
     'The built-in bundle belongs to the repository: restore weights/doodle.',

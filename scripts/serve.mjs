@@ -113,23 +113,24 @@ function locate(base, address) {
   }
 }
 
-if (isMain(import.meta.url)) {
-  main(async () => {
-    const options = {
-      port: { type: 'string', default: '8080' },
-      host: { type: 'string', default: '127.0.0.1' },
-    };
-    const { values } = parseArgs({ options });
-    const port = Number(values.port);
-    if (!Number.isInteger(port) || port < 0 || port > 65535) {
-      throw new Failure(`--port must be a number from 0 to 65535, not ${values.port}.`);
-    }
-    const { url } = await serve(join(root, 'www', 'dist'), { port, host: values.host }).catch(
-      (error) => {
-        if (error.code === 'ENOENT') throw new Failure('The page is not built: run "npm start".');
-        throw error;
-      },
-    );
-    console.log(`The page is at ${url} (Ctrl+C ends it).`);
-  });
+/** Serves the built page where the arguments of the command say, and tells its address. */
+export async function serveBuilt(args = process.argv.slice(2)) {
+  const options = {
+    port: { type: 'string', default: '8080' },
+    host: { type: 'string', default: '127.0.0.1' },
+  };
+  const { values } = parseArgs({ args, options });
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new Failure(`--port must be a number from 0 to 65535, not ${values.port}.`);
+  }
+  const { url } = await serve(join(root, 'www', 'dist'), { port, host: values.host }).catch(
+    (error) => {
+      if (error.code === 'ENOENT') throw new Failure('The page is not built: run "npm start".');
+      throw error;
+    },
+  );
+  console.log(`The page is at ${url} (Ctrl+C ends it).`);
 }
+
+if (isMain(import.meta.url)) main(() => serveBuilt());

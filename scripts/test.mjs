@@ -11,7 +11,13 @@ import { join } from 'node:path';
 import { build, buildBrowserTests, bundleTests } from './build.mjs';
 import { chromium, isMain, main, root } from './lib.mjs';
 
-const web = ['--target', 'wasm32-unknown-unknown', '--no-default-features', '--features', 'web'];
+const web = [
+  '--target',
+  'wasm32-unknown-unknown',
+  '--no-default-features',
+  '--features',
+  'web,cpu,gpu',
+];
 const strict = ['--', '-D', 'warnings'];
 /** By its path: what rolls declarations up needs an older compiler, which goes by the same name. */
 const tsc = 'node_modules/typescript/bin/tsc';

@@ -47,7 +47,7 @@
 //! | [`progress`] | progress and cancelling of long computations | error |
 //! | [`readback`] | tensors back to the host | error |
 //! | [`quant`] | how weights are stored, and where they come from | error |
-//! | [`kernel`] | what Burn lacks: quantised blocks on CPU and GPU | quant |
+//! | [`kernel`] | what Burn lacks: quantised blocks on CPU and GPU | parallel, quant |
 //! | [`image`] | pictures: decode, orient, resize, normalise | error |
 //! | [`mask`] | label maps and their exports | error, image |
 //! | [`clip`] | the two towers and the tokenizer | error, kernel, progress, quant, readback |

@@ -16,23 +16,23 @@ const here = site((folder) => {
   cpSync(join(root, 'tests/fixtures/scenes'), join(folder, 'scenes'), { recursive: true });
 });
 
-/** Calls a function of the tests that were compiled to wasm, in a page of its own. */
-function call(name, ...args) {
+/** Calls a function of the tests that were compiled to wasm for a device, in a page of its own. */
+function call(device, name, ...args) {
   return here.evaluate(
-    async ([wanted, given]) => {
-      const engine = await import('/wordmask.js');
-      await engine.default({ module_or_path: '/wordmask_bg.wasm' });
+    async ([kind, wanted, given]) => {
+      const engine = await import(`/${kind}/wordmask.js`);
+      await engine.default({ module_or_path: `/${kind}/wordmask_bg.wasm` });
       if (wanted !== 'parity') return engine[wanted](...given);
-      const [device, fixture] = given;
+      const [fixture] = given;
       const names = ['config.json', 'model.safetensors', 'tokenizer.json'];
       names.push('preprocessor_config.json', 'expected.safetensors', 'expected.json');
       const bytes = async (path) =>
         new Uint8Array(await (await fetch(`/fixtures/${path}`)).arrayBuffer());
       const files = { methods: await bytes('methods/expected.safetensors') };
       for (const file of names) files[file] = await bytes(`${fixture}/${file}`);
-      return engine.parity(device, fixture, files);
+      return engine.parity(kind, fixture, files);
     },
-    [name, args],
+    [device, name, args],
   );
 }
 
@@ -42,7 +42,7 @@ for (const device of ['cpu', 'webgpu']) {
     ['gelu-clip', 15],
   ]) {
     test(`${fixture} on ${device}`, { timeout: 300_000 }, async (t) => {
-      const compared = await call('parity', device, fixture);
+      const compared = await call(device, 'parity', fixture);
       assert.ok(compared.length >= least, `only ${compared.length} comparisons`);
       const [name, worst] = compared.reduce((a, b) => (b[1] > a[1] ? b : a));
       t.diagnostic(`largest relative error ${worst.toExponential(2)} (${name})`);
@@ -52,15 +52,11 @@ for (const device of ['cpu', 'webgpu']) {
 }
 
 for (const [folder, expected] of [
-  ['', /^SIMD$/],
-  ['/relaxed', /^relaxed SIMD, /],
+  ['cpu', /^SIMD$/],
+  ['cpu-relaxed', /^relaxed SIMD, /],
 ]) {
-  test(`kernels of the CPU${folder}`, { timeout: 300_000 }, async (t) => {
-    const [way, ...checks] = await here.evaluate(async (from) => {
-      const engine = await import(`${from}/wordmask.js`);
-      await engine.default({ module_or_path: `${from}/wordmask_bg.wasm` });
-      return engine.kernels();
-    }, folder);
+  test(`kernels of the CPU: ${folder}`, { timeout: 300_000 }, async (t) => {
+    const [way, ...checks] = await call(folder, 'kernels');
     t.diagnostic(`${checks.length} checks on ${way}`);
     assert.match(way, expected);
     assert.ok(checks.length >= 10);
@@ -68,16 +64,47 @@ for (const [folder, expected] of [
 }
 
 test('kernels of the GPU', { timeout: 600_000 }, async (t) => {
-  const cases = await call('gpu_kernels');
-  t.diagnostic(`${cases} blocks`);
+  const [cases, worst] = await here.evaluate(async () => {
+    const open = async (kind) => {
+      const engine = await import(`/${kind}/wordmask.js`);
+      await engine.default({ module_or_path: `/${kind}/wordmask_bg.wasm` });
+      return engine;
+    };
+    const [cpu, webgpu] = [await open('cpu'), await open('webgpu')];
+    const check = async (index) => webgpu.check_block(index, await cpu.block_answers(index));
+    await webgpu.warm_blocks();
+    let worst = 0;
+    for (let index = 0; index < webgpu.blocks(); index++) {
+      worst = Math.max(worst, await check(index));
+    }
+    return [webgpu.blocks(), worst];
+  });
+  t.diagnostic(`${cases} blocks, differences up to ${worst.toFixed(2)} of what is allowed`);
   assert.ok(cases >= 20);
 });
 
 for (const side of [14, 28]) {
   test(`${side * side + 1} tokens on webgpu`, { timeout: 300_000 }, async (t) => {
-    const difference = await call('difference_at', 'webgpu', side);
-    t.diagnostic(`largest relative difference to the CPU ${difference.toExponential(2)}`);
-    assert.ok(difference <= tolerance, `off by ${difference}`);
+    const [a, b] = await Promise.all(
+      ['webgpu', 'cpu'].map((device) =>
+        here.evaluate(
+          async ([kind, wanted]) => {
+            const engine = await import(`/${kind}/wordmask.js`);
+            await engine.default({ module_or_path: `/${kind}/wordmask_bg.wasm` });
+            return Array.from(await engine.tokens_at(kind, wanted));
+          },
+          [device, side],
+        ),
+      ),
+    );
+    const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const difference = a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+    t.diagnostic(
+      `largest relative difference to the CPU ${(difference / largest).toExponential(2)}`,
+    );
+    assert.equal(a.length, b.length);
+    // Written so that a NaN fails.
+    assert.ok(difference / largest <= tolerance, `off by ${difference / largest}`);
   });
 }
 
@@ -87,8 +114,11 @@ test('every method and refinement answers alike on webgpu and cpu', {
   const truth = JSON.parse(readFileSync(join(root, 'tests/fixtures/scenes/truth.json'), 'utf8'));
   const compared = await here.evaluate(
     async ([scene, words, background]) => {
-      const engine = await import('/wordmask.js');
-      await engine.default({ module_or_path: '/wordmask_bg.wasm' });
+      const open = async (kind) => {
+        const engine = await import(`/${kind}/wordmask.js`);
+        await engine.default({ module_or_path: `/${kind}/wordmask_bg.wasm` });
+        return engine;
+      };
       const bytes = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
       const manifest = await (await fetch('/doodle/wordmask.json')).json();
       const files = {};
@@ -96,7 +126,22 @@ test('every method and refinement answers alike on webgpu and cpu', {
       for (const file of ['wordmask.json', ...names]) {
         files[file] = await bytes(`/doodle/${file}`);
       }
-      return engine.agreement(files, await bytes(`/scenes/${scene}`), words, background);
+      const [cpu, webgpu] = [await open('cpu'), await open('webgpu')];
+      const vectors = await cpu.word_vectors(files, [...words, ...background]);
+      const given = [files, await bytes(`/scenes/${scene}`), words, background, vectors];
+      const there = await cpu.answers('cpu', ...given);
+      const here = await webgpu.answers('webgpu', ...given);
+      return here.map(([setting, labels, scores], index) => {
+        const [name, otherLabels, otherScores] = there[index];
+        const alike = labels.filter((label, i) => label === otherLabels[i]).length;
+        const apart = scores.map((score, i) => Math.abs(score - otherScores[i]));
+        const difference = apart.reduce((most, one) => Math.max(most, one), 0);
+        return [
+          setting === name ? name : `${setting} and ${name}`,
+          alike / labels.length,
+          difference,
+        ];
+      });
     },
     [truth.picture, truth.things.map(({ name }) => name), truth.grounds],
   );

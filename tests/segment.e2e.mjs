@@ -89,7 +89,7 @@ test('a browser with relaxed SIMD gets the faster engine, which answers as the o
   for (const size of [128, 120, 104]) {
     const faster = await segment('cpu', { size });
     assert.match(faster.name, /^relaxed SIMD/);
-    const other = await segment('cpu', { size, engineUrl: '/pkg/engine/wordmask_bg.wasm' });
+    const other = await segment('cpu', { size, engineUrl: '/pkg/engine/wordmask-cpu.wasm' });
     assert.equal(other.name, 'SIMD');
     // Dot products are the same integers; only the arithmetic around them rounds differently.
     const same = faster.labels.filter((label, index) => label === other.labels[index]).length;

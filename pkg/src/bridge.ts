@@ -1,6 +1,6 @@
 import type { Device } from './engine.js';
-import { WordmaskError } from './errors.js';
-import type { CallOptions, DeviceChoice, ProgressListener } from './options.js';
+import { codeOf, messageOf, WordmaskError } from './errors.js';
+import type { CallOptions, ProgressListener } from './options.js';
 import {
   type CallAnswer,
   type CallKind,
@@ -28,7 +28,7 @@ interface Listeners extends CallOptions {
 /** One worker from its start to its end. Once it has ended, every call is refused. */
 export class Connection {
   readonly #worker: WorkerLike;
-  readonly #onEnd: () => void;
+  readonly #onEnd: (why: string) => void;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #greeted = false;
@@ -37,7 +37,7 @@ export class Connection {
   device: Device | undefined;
 
   /** @param onEnd Called once, before the pending calls are rejected. */
-  constructor({ worker, failure }: StartedWorker, onEnd: () => void) {
+  constructor({ worker, failure }: StartedWorker, onEnd: (why: string) => void) {
     this.#worker = worker;
     this.#onEnd = onEnd;
     worker.onmessage = ({ data }) => this.#take(data);
@@ -80,11 +80,11 @@ export class Connection {
   }
 
   /** Ends the worker at once; pending and later calls are rejected with this error. */
-  close(error: WordmaskError): void {
+  close(error: WordmaskError, why = error.message): void {
     if (this.#end) return;
     this.#end = error;
     this.#worker.terminate();
-    this.#onEnd();
+    this.#onEnd(why);
     for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
   }
 
@@ -138,6 +138,7 @@ export class Connection {
         code,
         `${where} (${reason}). Try again: the engine starts anew with the next call, and no picture is lost.`,
       ),
+      reason,
     );
   }
 }
@@ -152,14 +153,18 @@ function otherRelease(): WordmaskError {
 /** What is asked of every worker before it can be used. */
 export type LoadRequest = Omit<CallRequest<'load'>, 'kind' | 'manifest'>;
 
-/** Keeps one loaded worker at hand, and starts the next one when it has died. */
+/**
+ * Keeps one loaded worker at hand, and starts the next one when it has died. Where the choice of the
+ * device is free, WebGPU is given up for the CPU as soon as it fails.
+ */
 export class Bridge {
   readonly #startWorker: () => StartedWorker;
   readonly #request: LoadRequest;
   readonly #onProgress: ProgressListener | undefined;
   #current: { connection: Connection; ready: Promise<Connection> } | undefined;
   #loaded: CallAnswer<'load'> | undefined;
-  #gpuFailures = 0;
+  /** Why WebGPU was given up. */
+  #gpuFailure: string | undefined;
   #closed = false;
   #nextHandle = 1;
 
@@ -192,6 +197,21 @@ export class Bridge {
     return this.#current.ready;
   }
 
+  /**
+   * Does something in the worker at hand. If WebGPU fails meanwhile and may be given up, does it once
+   * more, on the CPU.
+   */
+  async outlasting<T>(attempt: () => Promise<T>): Promise<T> {
+    const before = this.#gpuFailure;
+    try {
+      return await attempt();
+    } catch (error) {
+      const givenUp = before === undefined && this.#gpuFailure !== undefined;
+      if (!givenUp || codeOf(error) !== 'device') throw error;
+      return attempt();
+    }
+  }
+
   /** Ends the worker. Everything made with it is of no use any more. */
   close(): void {
     this.#closed = true;
@@ -199,15 +219,15 @@ export class Bridge {
   }
 
   #start(): { connection: Connection; ready: Promise<Connection> } {
-    const connection = new Connection(this.#startWorker(), () => {
+    const connection = new Connection(this.#startWorker(), (why) => {
       this.#current = undefined;
-      if (connection.device?.kind === 'webgpu' && !this.#closed) this.#gpuFailures++;
+      if (connection.device?.kind === 'webgpu') this.#giveUp(why);
     });
     return { connection, ready: this.#load(connection) };
   }
 
   async #load(connection: Connection): Promise<Connection> {
-    const device = this.#nextDevice();
+    const device = this.#gpuFailure === undefined ? this.#request.device : 'cpu';
     const manifest = this.#loaded && { manifest: this.#loaded.manifest };
     try {
       const answer = await connection.call<'load'>(
@@ -215,23 +235,26 @@ export class Bridge {
         { onProgress: this.#onProgress },
       );
       connection.device = answer.device;
-      this.#loaded = device === this.#request.device ? answer : withNote(answer);
+      this.#loaded = this.#gpuFailure === undefined ? answer : withNote(answer, this.#gpuFailure);
       return connection;
     } catch (error) {
       connection.close(closedError());
-      throw error;
+      const code = codeOf(error);
+      // A worker that dies cannot say that it was at WebGPU.
+      const isOfDevice = code === 'device' || code === 'internal';
+      if (!isOfDevice || device !== 'auto' || this.#closed) throw error;
+      this.#giveUp(messageOf(error));
+      return this.connect();
     }
   }
 
-  /** A GPU that keeps failing is given up for the CPU, unless it was asked for. */
-  #nextDevice(): DeviceChoice {
-    const givenUp = this.#request.device === 'auto' && this.#gpuFailures >= 2;
-    return givenUp ? 'cpu' : this.#request.device;
+  #giveUp(why: string): void {
+    if (this.#request.device === 'auto' && !this.#closed) this.#gpuFailure ??= why;
   }
 }
 
-function withNote(answer: CallAnswer<'load'>): CallAnswer<'load'> {
-  const note = 'The GPU failed repeatedly, so the CPU is used.';
+function withNote(answer: CallAnswer<'load'>, why: string): CallAnswer<'load'> {
+  const note = `The CPU is used, since WebGPU failed: ${why}`;
   return { ...answer, device: { ...answer.device, note } };
 }
 
@@ -262,6 +285,11 @@ export class Resident {
   /** Says that it has just been made there. */
   settle(home: Connection): void {
     this.#home = home;
+  }
+
+  /** Does something where it lives, and once more on the CPU if WebGPU has to be given up meanwhile. */
+  use<T>(work: (home: Connection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#bridge.outlasting(async () => work(await this.home(signal)));
   }
 
   /** The worker in which it lives, after making it anew if need be. */

@@ -1,4 +1,5 @@
-// The face of the WebAssembly engine: what its generated glue, `dist/engine/wordmask.js`, exports.
+// The face of the WebAssembly engine: what the generated glue of each, `dist/engine/cpu.js` and
+// `dist/engine/webgpu.js`, exports.
 
 /** The model, for showing to people. */
 export interface BundleInfo {
@@ -57,9 +58,13 @@ export interface NamedScore {
   score: number;
 }
 
+/** What a network can run on; there is an engine for each. */
+export type DeviceKind = 'webgpu' | 'cpu';
+
 /** Where the network runs. */
 export interface Device {
-  kind: 'webgpu' | 'cpu';
+  kind: DeviceKind;
+  /** The name of the adapter; for the CPU, how its kernels compute. */
   name: string;
   /** Why the CPU was chosen, if it was not asked for. */
   note?: string;
@@ -246,3 +251,6 @@ export interface EngineModule {
     options: { scheme: Scheme } & ModelDetails,
   ) => ModelImport;
 }
+
+/** The engine for each device. */
+export type Engines = Readonly<Record<DeviceKind, EngineModule>>;

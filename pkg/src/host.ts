@@ -1,20 +1,23 @@
+import type { FoundAdapter } from './adapter.js';
 import { type BundleSource, served, stored, type Take, takeFiles } from './bundle.js';
 import type {
   BundleFile,
   Checkpoint,
   Device,
+  DeviceKind,
   Engine,
   EngineModule,
   EnginePicture,
   EngineSegmentation,
   EngineSegmentOptions,
+  Engines,
 } from './engine.js';
 import { codeOf, isErrorCode, messageOf, WordmaskError } from './errors.js';
 import { BundleStore, type Net } from './fetch.js';
 import { download } from './http.js';
 import { missingAdvice } from './missing.js';
 import { ModelStore } from './models.js';
-import type { Progress } from './options.js';
+import type { DeviceChoice, Progress } from './options.js';
 import type { CallAnswer, CallRequest, PngForm, TextForm } from './protocol.js';
 import { decompress, pixelsOfRuns } from './rle.js';
 import { type ReadSlice, Slices } from './slices.js';
@@ -23,6 +26,7 @@ import { turn } from './turn.js';
 
 /** What the worker has around it. */
 export interface Surroundings extends Net, BrowserStorage {
+  adapter: () => Promise<FoundAdapter>;
   readSlice: ReadSlice;
 }
 
@@ -44,7 +48,7 @@ interface Rest {
 
 /** Owns the engine and everything that lives in it, under the handles that the page gave out. */
 export class Host {
-  readonly #module: EngineModule;
+  readonly #engines: Engines;
   readonly #surroundings: Surroundings;
   #engine: Engine | undefined;
   #device: Device | undefined;
@@ -53,8 +57,8 @@ export class Host {
   readonly #segmentations = new Map<number, EngineSegmentation>();
   #nextCoarse = -1;
 
-  constructor(module: EngineModule, surroundings: Surroundings) {
-    this.#module = module;
+  constructor(engines: Engines, surroundings: Surroundings) {
+    this.#engines = engines;
     this.#surroundings = surroundings;
   }
 
@@ -95,30 +99,68 @@ export class Host {
     }
   }
 
+  /**
+   * Loads the bundle into the engine for WebGPU where there is an adapter for it, else into that for
+   * the CPU. Should WebGPU fail, the page starts a new worker for the CPU, unless it insists.
+   */
   async #load(request: CallRequest<'load'>, running: Running): Promise<CallAnswer<'load'>> {
+    if (request.device === 'cpu') return this.#loadInto('cpu', request, running);
+    const adapter = await this.#surroundings.adapter();
+    const why = unusable(adapter, request.device);
+    if (why === undefined) return this.#loadIntoWebGpu(request, running);
+    if (request.device === 'webgpu') {
+      throw new WordmaskError('unsupported', `${why} Choose the device "cpu" or "auto".`);
+    }
+    const answer = await this.#loadInto('cpu', request, running);
+    return { ...answer, device: { ...answer.device, note: `The CPU is used: ${why}` } };
+  }
+
+  /** What goes wrong is the device's fault, unless it is the bundle's, which is wrong on every device. */
+  async #loadIntoWebGpu(
+    request: CallRequest<'load'>,
+    running: Running,
+  ): Promise<CallAnswer<'load'>> {
+    try {
+      return await this.#loadInto('webgpu', request, running);
+    } catch (cause) {
+      running.signal.throwIfAborted();
+      const code = codeOf(cause);
+      if (code === 'integrity' || code === 'model' || code === 'input') throw cause;
+      if (request.device === 'webgpu' && isErrorCode(code)) throw cause;
+      throw new WordmaskError('device', messageOf(cause), { cause });
+    }
+  }
+
+  async #loadInto(
+    kind: DeviceKind,
+    request: CallRequest<'load'>,
+    running: Running,
+  ): Promise<CallAnswer<'load'>> {
     const { model } = request;
+    const engineUrl = request.engines[kind];
     const source =
       'url' in model
         ? served(new BundleStore(this.#surroundings, request.cache), model.url)
         : stored(new ModelStore(this.#surroundings), model.id);
-    const [manifest] = await Promise.all([
+    const [manifest, { BundleLoader }] = await Promise.all([
       request.manifest ?? source.manifest(running.signal),
-      this.#start(request.engineUrl, running.signal),
+      this.#start(kind, engineUrl, running.signal),
     ]);
     // The page ends this worker when loading fails, so nothing is freed on the way out.
-    const loader = new this.#module.BundleLoader(manifest);
+    const loader = new BundleLoader(manifest);
     const files = loader.files();
     const later = ({ part }: BundleFile) => ['tokenizer', 'text', 'guide'].includes(part);
     const first = files.filter((file) => !later(file));
-    const warm = loader.warm(request.device);
+    const warm = loader.warm(kind);
     await takeFiles(first, source, (...file) => loader.add(...file), running);
     await prepare(running);
     await warm;
-    this.#engine = await loader.finish(request.device);
+    this.#engine = await loader.finish(kind);
     this.#device = this.#engine.device();
     this.#rest = { source, files: files.filter(later), taken: new Set() };
     return {
       device: this.#device,
+      engineUrl,
       info: this.#engine.info(),
       methods: this.#engine.methods(),
       largestPicture: this.#engine.largestPicture(),
@@ -154,11 +196,11 @@ export class Host {
   async #import(request: CallRequest<'import'>, running: Running): Promise<CallAnswer<'import'>> {
     const { files, scheme, about, engineUrl } = request;
     running.report({ phase: 'prepare' });
-    await this.#start(engineUrl, running.signal);
+    const { BundleLoader, ModelImport } = await this.#start('cpu', engineUrl, running.signal);
     const slices = new Slices(files, (...slice) => this.#surroundings.readSlice(...slice));
     try {
       // The page ends this worker after the import, so nothing is freed here.
-      const work = new this.#module.ModelImport(
+      const work = new ModelImport(
         files.map((file) => file.name),
         files.map(({ blob }) => blob.size),
         (file, offset, length) => slices.read(file, offset, length),
@@ -174,17 +216,19 @@ export class Host {
         await models.keep(file.bytes);
       }
       const manifest = work.manifest();
-      const loader = new this.#module.BundleLoader(manifest);
+      const loader = new BundleLoader(manifest);
       return { manifest, info: loader.info(), files: loader.files() };
     } catch (error) {
       throw slices.failure ?? importFailure(error, running.signal);
     }
   }
 
-  async #start(engineUrl: string, signal: AbortSignal): Promise<void> {
+  async #start(kind: DeviceKind, engineUrl: string, signal: AbortSignal): Promise<EngineModule> {
+    const module = this.#engines[kind];
     const response = await engineFile(this.#surroundings, engineUrl, signal);
     try {
-      await this.#module.default({ module_or_path: response });
+      await module.default({ module_or_path: response });
+      return module;
     } catch (cause) {
       throw new WordmaskError(
         'unsupported',
@@ -264,6 +308,20 @@ export class Host {
     if (!this.#engine)
       throw new WordmaskError('internal', 'The worker was asked before it was loaded.');
     return this.#engine;
+  }
+}
+
+/** Why an adapter is of no use, as a sentence; `undefined` if it is. */
+function unusable(adapter: FoundAdapter, device: DeviceChoice): string | undefined {
+  switch (adapter.kind) {
+    case 'none':
+      return adapter.why;
+    case 'software':
+      return device === 'webgpu'
+        ? undefined
+        : `the only WebGPU adapter here (${adapter.name}) is a software one, which is slower than the CPU path.`;
+    case 'hardware':
+      return undefined;
   }
 }
 

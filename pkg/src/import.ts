@@ -7,7 +7,7 @@ import { ModelStore, modelId, type StoredModel } from './models.js';
 import { type CheckedImport, checkImport, type ImportOptions } from './options.js';
 import { patience } from './patience.js';
 import { PieceStore } from './pieces.js';
-import { enginePlace } from './places.js';
+import { enginePlaces } from './places.js';
 import type { PublishedFile } from './protocol.js';
 import { startWorker } from './start.js';
 import { type BrowserStorage, ownStorage, requireRoom } from './storage.js';
@@ -142,7 +142,7 @@ async function makeModel(
             files: files.map(({ name, blob }) => ({ name, blob })),
             scheme,
             about,
-            engineUrl: enginePlace({ engineUrl, workerUrl }),
+            engineUrl: enginePlaces({ engineUrl, workerUrl }).cpu,
           },
           { signal, onProgress },
         );

@@ -41,12 +41,21 @@ export interface CallOptions {
   onProgress?: ProgressListener | undefined;
 }
 
+/** Where the engine for each device lies. */
+export interface EngineUrls {
+  cpu?: string | URL | undefined;
+  webgpu?: string | URL | undefined;
+}
+
 /** Where the files of the package lie, if not beside each other. */
 export interface PlaceOptions {
   /** Where `worker.js` lies. Default: beside this module. */
   workerUrl?: string | URL | undefined;
-  /** Where `wordmask_bg.wasm` lies. Default: in `engine/` beside `worker.js`. */
-  engineUrl?: string | URL | undefined;
+  /**
+   * Where the files of the engines lie, `wordmask-cpu.wasm` and `wordmask-webgpu.wasm`. Default: in
+   * `engine/` beside `worker.js`. A single address is that of the CPU's.
+   */
+  engineUrl?: string | URL | EngineUrls | undefined;
 }
 
 export interface LoadOptions extends CallOptions, PlaceOptions {
@@ -117,7 +126,7 @@ export const methods: readonly Method[] = [
 /** Where the files of the package lie, checked. */
 export interface CheckedPlaces {
   workerUrl: string | URL | undefined;
-  engineUrl: string | URL | undefined;
+  engineUrl: EngineUrls | undefined;
 }
 
 /** Options of `Segmenter.load`, checked. */
@@ -269,9 +278,20 @@ export function callOptions(given: ReadonlyMap<string, unknown>): CheckedCall {
 function places(given: ReadonlyMap<string, unknown>): CheckedPlaces {
   return {
     workerUrl: optional(given, 'workerUrl', url),
-    engineUrl: optional(given, 'engineUrl', url),
+    engineUrl: optional(given, 'engineUrl', engineUrls),
   };
 }
+
+const engineUrls: Check<EngineUrls> = (value, name) => {
+  if (typeof value !== 'object' || value === null || value instanceof URL) {
+    return { cpu: url(value, name) };
+  }
+  const given = ownEntries(value, name, ['cpu', 'webgpu']);
+  return {
+    cpu: optional(given, 'cpu', url),
+    webgpu: optional(given, 'webgpu', url),
+  };
+};
 
 const revision: Check<string> = (value, name) => {
   if (typeof value === 'string' && /^(?!.*\.\.)[\w.-][\w./-]*$/.test(value)) return value;

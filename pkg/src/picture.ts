@@ -68,25 +68,27 @@ export class EncodedPicture {
       options: engine,
       partials: onPartial !== undefined,
     };
-    const connection = await picture.home(signal);
     const coarse: Segmentation[] = [];
-    const show = (handle: number, partial: CallAnswer<'segment'>) => {
-      coarse.pop()?.free();
-      const resident = new Resident(this.#bridge, handle, lost);
-      const result = this.#segmentation(resident, connection, request.words, partial);
-      coarse.push(result);
-      onPartial?.(result);
-    };
-    const answer = await orFree(connection, request.segmentation, () =>
-      connection.call<'segment'>(request, { signal, onProgress, onPartial: show }),
-    );
+    const [home, answer] = await picture.use(async (connection) => {
+      const show = (handle: number, partial: CallAnswer<'segment'>) => {
+        coarse.pop()?.free();
+        const resident = new Resident(this.#bridge, handle, lost);
+        const result = this.#segmentation(resident, connection, request.words, partial);
+        coarse.push(result);
+        onPartial?.(result);
+      };
+      const made = await orFree(connection, request.segmentation, () =>
+        connection.call<'segment'>(request, { signal, onProgress, onPartial: show }),
+      );
+      return [connection, made] as const;
+    }, signal);
     coarse.pop()?.free();
     const resident = new Resident(this.#bridge, request.segmentation, async (home) => {
       await picture.home();
       await home.call<'segment'>({ ...request, partials: false });
       if (picture.freed) picture.free();
     });
-    return this.#segmentation(resident, connection, request.words, answer);
+    return this.#segmentation(resident, home, request.words, answer);
   }
 
   /**
@@ -116,10 +118,16 @@ export class EncodedPicture {
     const given = packed.filter((mask) => mask !== undefined);
     if (given.length === 0) return packed.map(() => []);
     usable(this.#resident);
-    const connection = await this.#resident.home(signal);
-    const answer = await connection.call<'classify'>(
-      { kind: 'classify', picture: this.#resident.handle, masks: given, words: names },
-      { signal, onProgress },
+    const picture = this.#resident;
+    const request: CallRequest<'classify'> = {
+      kind: 'classify',
+      picture: picture.handle,
+      masks: given,
+      words: names,
+    };
+    const answer = await picture.use(
+      (home) => home.call<'classify'>(request, { signal, onProgress }),
+      signal,
     );
     const scores = answer.names.values();
     return packed.map((mask) => (mask && scores.next().value) ?? []);
@@ -136,21 +144,21 @@ export class EncodedPicture {
     signal?.throwIfAborted();
     usable(this.#resident);
     const point = checkPoint(x, y, this);
-    const connection = await this.#resident.home(signal);
-    return connection.call<'region'>(
-      { kind: 'region', picture: this.#resident.handle, ...point },
-      { signal },
+    const picture = this.#resident;
+    return picture.use(
+      (home) =>
+        home.call<'region'>({ kind: 'region', picture: picture.handle, ...point }, { signal }),
+      signal,
     );
   }
 
   /** The pixels that were encoded: turned upright, at the size of the answers. */
   async toImageData(): Promise<ImageData> {
     usable(this.#resident);
-    const connection = await this.#resident.home();
-    const rgba = await connection.call<'pixels'>({
-      kind: 'pixels',
-      picture: this.#resident.handle,
-    });
+    const picture = this.#resident;
+    const rgba = await picture.use((home) =>
+      home.call<'pixels'>({ kind: 'pixels', picture: picture.handle }),
+    );
     return imageData(new Uint8ClampedArray(rgba), this.width, this.height);
   }
 
@@ -172,7 +180,8 @@ export class EncodedPicture {
   ): Segmentation {
     resident.settle(home);
     const timing = { encodeMs: this.#encodeMs, segmentMs: answer.milliseconds };
-    return new Segmentation(resident, words, answer, timing, this.#fileName);
+    const device = { ...this.#bridge.loaded.device };
+    return new Segmentation(resident, words, answer, { timing, device }, this.#fileName);
   }
 }
 

@@ -1,12 +1,13 @@
 /** Where files lie: those that a caller names, and those of the package itself. */
 
+import type { DeviceKind } from './engine.js';
 import { WordmaskError } from './errors.js';
 import type { CheckedPlaces } from './options.js';
 import { builtin } from './runtime.js';
 import { hasRelaxedSimd } from './simd.js';
 
-const plainEngine = 'engine/wordmask_bg.wasm';
-const relaxedEngine = 'engine/wordmask_relaxed_bg.wasm';
+/** The address of each engine's file. */
+export type EnginePlaces = Readonly<Record<DeviceKind, string>>;
 
 /**
  * Vite's dev server moves the module of a dependency, but not the files beside it, into this folder.
@@ -51,19 +52,36 @@ export function workerPlace({ workerUrl }: Pick<CheckedPlaces, 'workerUrl'>): st
   return shipped(() => new URL('./worker.js', import.meta.url));
 }
 
-/** The address of the engine: the faster one where relaxed SIMD is known. */
-export function enginePlace({ engineUrl, workerUrl }: Partial<CheckedPlaces>): string {
-  if (engineUrl !== undefined) return absolute(engineUrl, 'engineUrl');
-  const relaxed = hasRelaxedSimd();
-  // Nothing lies beside a blob.
-  if (workerUrl !== undefined && !String(workerUrl).startsWith('blob:')) {
-    const name = relaxed ? relaxedEngine : plainEngine;
-    return new URL(name, absolute(workerUrl, 'workerUrl')).href;
-  }
-  return relaxed
-    ? shipped(() => new URL('./engine/wordmask_relaxed_bg.wasm', import.meta.url))
-    : shipped(() => new URL('./engine/wordmask_bg.wasm', import.meta.url));
+/**
+ * The addresses of the engines that fit this browser: that of the CPU is the faster one where relaxed
+ * SIMD is known.
+ */
+export function enginePlaces({ engineUrl, workerUrl }: Partial<CheckedPlaces>): EnginePlaces {
+  const place = (kind: DeviceKind) => {
+    const address = engineUrl?.[kind];
+    if (address !== undefined) return absolute(address, 'engineUrl');
+    // Nothing lies beside a blob.
+    if (workerUrl !== undefined && !String(workerUrl).startsWith('blob:')) {
+      return new URL(engineFile(kind), absolute(workerUrl, 'workerUrl')).href;
+    }
+    return shipped(locate[kind]);
+  };
+  return { cpu: place('cpu'), webgpu: place('webgpu') };
 }
+
+function engineFile(kind: DeviceKind): string {
+  if (kind === 'webgpu') return 'engine/wordmask-webgpu.wasm';
+  return hasRelaxedSimd() ? 'engine/wordmask-cpu-relaxed.wasm' : 'engine/wordmask-cpu.wasm';
+}
+
+/** The same beside this module. Bundlers find the files by exactly these expressions. */
+const locate: Record<DeviceKind, () => URL> = {
+  webgpu: () => new URL('./engine/wordmask-webgpu.wasm', import.meta.url),
+  cpu: () =>
+    hasRelaxedSimd()
+      ? new URL('./engine/wordmask-cpu-relaxed.wasm', import.meta.url)
+      : new URL('./engine/wordmask-cpu.wasm', import.meta.url),
+};
 
 /** The address of a file of the package, made absolute, since not every bundler writes it so. */
 function shipped(locate: () => URL): string {

@@ -15,9 +15,10 @@ import type {
 import type { ErrorCode } from './errors.js';
 import type { MadeModel } from './models.js';
 import type { CheckedEncode, DeviceChoice, Progress } from './options.js';
+import type { EnginePlaces } from './places.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
-export const protocolVersion = 5;
+export const protocolVersion = 6;
 
 /** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
 export interface PictureData {
@@ -53,12 +54,14 @@ export interface Calls {
       model: Place;
       device: DeviceChoice;
       cache: 'default' | 'none';
-      engineUrl: string;
+      engines: EnginePlaces;
       /** The manifest of an earlier load, so that a new worker holds the same model as the old one. */
       manifest?: string;
     };
     answer: {
       device: Device;
+      /** The address of the engine that runs. */
+      engineUrl: string;
       info: BundleInfo;
       methods: Methods;
       largestPicture: LargestPicture;

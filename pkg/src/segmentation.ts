@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Resident } from './bridge.js';
-import type { ClassSummary } from './engine.js';
+import type { ClassSummary, Device } from './engine.js';
 import { WordmaskError } from './errors.js';
 import { imageData } from './image-data.js';
 import { type CocoOptions, checkCoco, checkOpacity } from './options.js';
@@ -23,6 +23,8 @@ export class Segmentation {
   /** The classes, by their index in `labels`. */
   readonly classes: readonly ClassSummary[];
   readonly timing: Timing;
+  /** Where the network ran for it, and why on the CPU if that was not asked for. */
+  readonly device: Device;
   readonly #words: readonly string[];
   readonly #resident: Resident;
   readonly #fileName: string;
@@ -32,7 +34,7 @@ export class Segmentation {
     resident: Resident,
     words: readonly string[],
     answer: CallAnswer<'segment'>,
-    timing: Timing,
+    { timing, device }: { timing: Timing; device: Device },
     fileName: string,
   ) {
     this.#resident = resident;
@@ -43,6 +45,7 @@ export class Segmentation {
     this.labels = answer.labels;
     this.classes = answer.classes;
     this.timing = timing;
+    this.device = device;
     forgotten.register(this, resident, this);
   }
 
@@ -115,8 +118,8 @@ export class Segmentation {
     request: (handle: number) => CallRequest<K>,
   ): Promise<CallAnswer<K>> {
     usable(this.#resident);
-    const connection = await this.#resident.home();
-    return connection.call<K>(request(this.#resident.handle));
+    const segmentation = this.#resident;
+    return segmentation.use((home) => home.call<K>(request(segmentation.handle)));
   }
 
   #indexOf(which: string | number): number {

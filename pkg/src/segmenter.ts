@@ -7,7 +7,7 @@ import { modelId, type StoredModel } from './models.js';
 import { checkEncode, checkLoad, type EncodeOptions, type LoadOptions } from './options.js';
 import { orFree } from './ownership.js';
 import { EncodedPicture } from './picture.js';
-import { absolute, enginePlace } from './places.js';
+import { absolute, enginePlaces } from './places.js';
 import type { CallRequest, Place } from './protocol.js';
 import { decodedByBrowser, fileName, type PictureSource, pictureData } from './source.js';
 import { startWorker } from './start.js';
@@ -23,12 +23,9 @@ export type ModelSource = string | URL | Pick<StoredModel, 'id'>;
 /** A loaded model in a worker of its own. */
 export class Segmenter {
   readonly #bridge: Bridge;
-  /** The address of the engine that fits this browser, for a service worker that keeps it. */
-  readonly engineUrl: string;
 
-  private constructor(bridge: Bridge, engineUrl: string) {
+  private constructor(bridge: Bridge) {
     this.#bridge = bridge;
-    this.engineUrl = engineUrl;
   }
 
   /**
@@ -45,7 +42,7 @@ export class Segmenter {
       model: place(model, hubUrl),
       device,
       cache,
-      engineUrl: enginePlace({ engineUrl, workerUrl }),
+      engines: enginePlaces({ engineUrl, workerUrl }),
     };
     const bridge = new Bridge(() => startWorker({ workerUrl }), request, onProgress);
     try {
@@ -54,10 +51,15 @@ export class Segmenter {
       bridge.close();
       throw error;
     }
-    return new Segmenter(bridge, request.engineUrl);
+    return new Segmenter(bridge);
   }
 
-  /** Where the network runs. May change from the GPU to the CPU when the GPU keeps failing. */
+  /** The address of the engine that runs, for a service worker that keeps it. */
+  get engineUrl(): string {
+    return this.#bridge.loaded.engineUrl;
+  }
+
+  /** Where the network runs. Changes from WebGPU to the CPU, unless WebGPU was asked for, when that fails. */
   get device(): Device {
     return { ...this.#bridge.loaded.device };
   }
@@ -105,14 +107,18 @@ export class Segmenter {
     const bridge = this.#bridge;
     const picture = bridge.newHandle();
     const request: CallRequest<'encode'> = { kind: 'encode', picture, data, options: engine };
-    const connection = await abortable(bridge.connect(), signal);
-    const run = () =>
-      orFree(connection, picture, () => connection.call<'encode'>(request, { signal, onProgress }));
-    const answer = await run().catch(async (error: unknown) => {
+    const run = async () => {
+      const connection = await abortable(bridge.connect(), signal);
+      const answer = await orFree(connection, picture, () =>
+        connection.call<'encode'>(request, { signal, onProgress }),
+      );
+      return [connection, answer] as const;
+    };
+    const [connection, answer] = await bridge.outlasting(run).catch(async (error: unknown) => {
       const isFile = data.size === undefined;
       if (!isFile || codeOf(error) !== 'unsupported') throw error;
       request.data = await abortable(decodedByBrowser(data.blob, error, largest), signal);
-      return run();
+      return bridge.outlasting(run);
     });
     const resident = new Resident(bridge, picture, async (home) => {
       await home.call<'encode'>(request);

@@ -1,4 +1,4 @@
-import type { EngineModule } from './engine.js';
+import type { Engines } from './engine.js';
 import { codeOf, isErrorCode, messageOf } from './errors.js';
 import { Host, type Surroundings } from './host.js';
 import type { Progress } from './options.js';
@@ -27,11 +27,11 @@ const reads: ReadonlySet<CallKind> = new Set<CallKind>([
 ]);
 
 /**
- * Answers the calls that come through the port with this engine: one after the other, but for those
+ * Answers the calls that come through the port with one of these engines: one after the other, but for those
  * that only read, which are answered at the running call's next step.
  */
-export function serve(module: EngineModule, port: Port, surroundings: Surroundings): void {
-  const desk = new Desk(port, new Host(module, surroundings));
+export function serve(engines: Engines, port: Port, surroundings: Surroundings): void {
+  const desk = new Desk(port, new Host(engines, surroundings));
   port.onmessage = ({ data }) => desk.take(data);
   port.postMessage({ type: 'hello', protocol: protocolVersion }, []);
 }

@@ -71,5 +71,5 @@ function forget(key: string, shared: Shared): void {
 /** Equal for what would load the same. */
 export function keyOf(model: string, options: SharedLoadOptions): string {
   const { device, cache, workerUrl, engineUrl } = options;
-  return [model, device, cache, workerUrl, engineUrl].map((value) => value ?? '').join('\n');
+  return JSON.stringify([model, device, cache, workerUrl, engineUrl]);
 }

@@ -1,4 +1,6 @@
-import * as engine from './engine/wordmask.js';
+import { findAdapter, type Gpu } from './adapter.js';
+import * as cpu from './engine/cpu.js';
+import * as webgpu from './engine/webgpu.js';
 import { openFile } from './file.js';
 import { builtin } from './runtime.js';
 import { type Port, serve } from './serve.js';
@@ -14,7 +16,8 @@ globalThis.addEventListener?.('unhandledrejection', (event) => {
 
 const page = 'postMessage' in globalThis ? globalThis : builtin('node:worker_threads')?.parentPort;
 
-serve(engine, page as Port, {
+serve({ cpu, webgpu }, page as Port, {
+  adapter: () => findAdapter((globalThis.navigator as { gpu?: Gpu } | undefined)?.gpu),
   fetch: (url, init) => (url.startsWith('file:') ? openFile(url, init) : fetch(url, init)),
   ...ownStorage(),
   readSlice: ({ blob }, offset, length) =>

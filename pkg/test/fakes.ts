@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import type { FoundAdapter } from '../src/adapter.js';
 import type {
   BundleFile,
   Checkpoint,
   ClassSummary,
+  DeviceKind,
   Engine,
   EngineMask,
   EngineModule,
@@ -13,6 +15,7 @@ import type {
   EngineRegion,
   EngineSegmentation,
   EngineSegmentOptions,
+  Engines,
   Methods,
   ModelImport,
   NamedScore,
@@ -20,14 +23,14 @@ import type {
   ReadAt,
 } from '../src/engine.js';
 import type { Surroundings } from '../src/host.js';
-import { enginePlace } from '../src/places.js';
+import { enginePlaces } from '../src/places.js';
 import type { FromWorker, PublishedFile, ToWorker } from '../src/protocol.js';
 import { type Port, serve } from '../src/serve.js';
 import type { BrowserStorage } from '../src/storage.js';
 
 export const bundleUrl = 'https://example.org/models/small/';
-/** Where the engine is looked for unless a call says otherwise. */
-export const engineUrl = enginePlace({});
+/** Where the engines are looked for unless a call says otherwise. */
+export const { cpu: engineUrl, webgpu: webGpuUrl } = enginePlaces({});
 
 export const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -40,6 +43,7 @@ export class FakeNet {
   readonly answers = new Map<string, () => Response | Promise<Response>>();
   readonly asked: string[] = [];
   caches: CacheStorage | undefined;
+  adapter: Surroundings['adapter'] = async () => ({ kind: 'none', why: 'nobody asked.' });
   locks: BrowserStorage['locks'];
   storage: BrowserStorage['storage'];
   /** What the disk holds now, by name. */
@@ -171,7 +175,7 @@ export function bundleNet(): {
   downloads: FakeCache;
 } {
   const caches = new FakeCaches();
-  const net = new FakeNet().file(engineUrl, 'wasm');
+  const net = new FakeNet().file(engineUrl, 'wasm').file(webGpuUrl, 'wasm');
   net.file(`${bundleUrl}wordmask.json`, manifestOf(bundleFiles));
   for (const { name, body } of bundleFiles) net.file(bundleUrl + name, body);
   net.caches = caches.storage;
@@ -181,9 +185,12 @@ export function bundleNet(): {
 
 /** What a test changes about the engine. */
 export interface Script {
-  device: 'webgpu' | 'cpu';
+  /** What WebGPU has to offer. */
+  adapter: FoundAdapter;
   /** Stands in for compiling the engine. */
   compile: () => void;
+  /** Stands in for opening the device and testing it. */
+  finish: (kind: DeviceKind) => void;
   /** Stands in for the work of a call, told by its name and its argument. */
   work: (call: string, argument: string, checkpoint: Checkpoint) => Promise<void>;
   /** How many coarse answers come before the final one, if they are wanted. */
@@ -198,8 +205,9 @@ export interface Script {
 
 export function script(): Script {
   return {
-    device: 'cpu',
+    adapter: { kind: 'none', why: 'there is no WebGPU here.' },
     compile: () => undefined,
+    finish: () => undefined,
     work: async () => undefined,
     partials: 0,
     make: () => undefined,
@@ -226,7 +234,11 @@ export async function steps(count: number, checkpoint: Checkpoint): Promise<void
 
 export const trap = () => new WebAssembly.RuntimeError('unreachable');
 
-export function fakeEngine(script: Script): EngineModule {
+export function fakeEngines(script: Script): Engines {
+  return { cpu: fakeEngine(script, 'cpu'), webgpu: fakeEngine(script, 'webgpu') };
+}
+
+function fakeEngine(script: Script, kind: DeviceKind): EngineModule {
   class Loader {
     readonly #files: BundleFile[];
     readonly #missing: Set<string>;
@@ -260,9 +272,11 @@ export function fakeEngine(script: Script): EngineModule {
       assert.ok(this.#warm, 'the device is not open yet');
       assert.equal(this.#missing.size, 0, 'files are missing');
       script.started++;
+      assert.equal(choice, kind, 'an engine has one device');
       script.log.push(`finish ${choice}`);
+      script.finish(kind);
       const text = this.#files.filter(({ part }) => ofText(part));
-      return new FakeEngine(script, choice === 'auto' ? script.device : 'cpu', text);
+      return new FakeEngine(script, kind, text);
     }
 
     free() {}
@@ -329,12 +343,12 @@ const info = {
 
 class FakeEngine implements Engine {
   readonly #script: Script;
-  readonly #kind: 'webgpu' | 'cpu';
+  readonly #kind: DeviceKind;
   readonly #textFiles: readonly BundleFile[];
   readonly #missing: Set<string>;
   #hasText = false;
 
-  constructor(script: Script, kind: 'webgpu' | 'cpu', textFiles: readonly BundleFile[]) {
+  constructor(script: Script, kind: DeviceKind, textFiles: readonly BundleFile[]) {
     this.#script = script;
     this.#kind = kind;
     this.#textFiles = textFiles;
@@ -506,13 +520,13 @@ class FakeSegmentation implements EngineSegmentation {
 export class FakeWorker {
   static readonly all: FakeWorker[] = [];
   static script: Script = script();
-  static surroundings: Surroundings;
+  static net: FakeNet;
 
   /** Installs itself as the global `Worker`, with an engine that follows this script. */
   static install(script: Script, net: FakeNet): void {
     FakeWorker.all.length = 0;
     FakeWorker.script = script;
-    FakeWorker.surroundings = net;
+    FakeWorker.net = net;
     const { caches, locks, storage } = net;
     Object.assign(globalThis, { Worker: FakeWorker, caches });
     Object.defineProperty(globalThis, 'navigator', {
@@ -551,6 +565,8 @@ export class FakeWorker {
   }
 
   protected start(port: MessagePort): void {
-    serve(fakeEngine(FakeWorker.script), port as Port, FakeWorker.surroundings);
+    const { script, net } = FakeWorker;
+    net.adapter = async () => script.adapter;
+    serve(fakeEngines(script), port as Port, net);
   }
 }

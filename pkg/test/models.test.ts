@@ -136,7 +136,7 @@ test('an imported model loads without the network, also after its worker has die
   engine.log.length = 0;
   const segmenter = await Segmenter.load({ id });
   assert.ok(segmenter.cached);
-  assert.deepEqual(engine.log, ['add vision-00.safetensors', 'finish auto']);
+  assert.deepEqual(engine.log, ['add vision-00.safetensors', 'finish cpu']);
   const picture = await segmenter.encode(new Blob(['a']));
   await picture.segment(['rare lynx']);
   assert.ok(engine.log.includes('add tokenizer.json'));

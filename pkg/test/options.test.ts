@@ -56,6 +56,18 @@ test('everything that may be given arrives', () => {
   assert.equal(checkLoad({ device: 'webgpu', cache: 'none' }).device, 'webgpu');
 });
 
+test('one address of an engine is that of the CPU, and each may be named', () => {
+  const at = new URL('https://example.org/e.wasm');
+  for (const engineUrl of [at, String(at)]) {
+    assert.deepEqual(checkLoad({ engineUrl }).engineUrl, { cpu: engineUrl });
+  }
+  const engineUrl = { cpu: 'c.wasm', webgpu: at };
+  assert.deepEqual(checkLoad({ engineUrl }).engineUrl, engineUrl);
+  refused(() => checkLoad({ engineUrl: { gpu: 'g.wasm' } }), '"gpu"');
+  refused(() => checkLoad({ engineUrl: { webgpu: 7 } as never }), '"webgpu"');
+  refused(() => checkLoad({ engineUrl: '' }), '"engineUrl"');
+});
+
 test('every method is a method', () => {
   const methods = ['maskclip', 'clearclip', 'sclip', 'naclip', 'pearl', 'scclip', 'clip-diy'];
   for (const method of [...methods, 'two-stage'])

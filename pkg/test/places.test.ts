@@ -3,7 +3,7 @@ import { afterEach, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { WordmaskError } from '../src/errors.js';
 import { Segmenter } from '../src/index.js';
-import { absolute, enginePlace, workerPlace } from '../src/places.js';
+import { absolute, enginePlaces, workerPlace } from '../src/places.js';
 
 const none = { document: undefined, location: undefined };
 
@@ -76,18 +76,34 @@ test('load names the place that is no address', async () => {
   await assert.rejects(Segmenter.load('m/', { engineUrl: 'http://' }), input('"engineUrl"'));
 });
 
-test('workerPlace and enginePlace are beside the module unless told otherwise', () => {
-  assert.equal(workerPlace({ workerUrl: undefined }), new URL('worker.js', import.meta.url).href);
-  assert.ok(enginePlace({}).startsWith(new URL('engine/wordmask_', import.meta.url).href));
+test('the worker and the engines are beside the module unless told otherwise', () => {
+  const beside = (name: string) => new URL(name, import.meta.url).href;
+  assert.equal(workerPlace({ workerUrl: undefined }), beside('worker.js'));
+  const own = enginePlaces({});
+  assert.equal(own.webgpu, beside('engine/wordmask-webgpu.wasm'));
+  assert.ok(own.cpu.startsWith(beside('engine/wordmask-cpu')));
   at({ document: { baseURI: 'https://example.org/app/' } });
   const workerUrl = 'static/worker.js';
   assert.equal(workerPlace({ workerUrl }), 'https://example.org/app/static/worker.js');
-  assert.match(
-    enginePlace({ workerUrl }),
-    /^https:\/\/example\.org\/app\/static\/engine\/wordmask_(relaxed_)?bg\.wasm$/,
-  );
-  assert.equal(enginePlace({ workerUrl, engineUrl: '/e.wasm' }), 'https://example.org/e.wasm');
+  const { cpu, webgpu } = enginePlaces({ workerUrl });
+  assert.equal(webgpu, 'https://example.org/app/static/engine/wordmask-webgpu.wasm');
+  assert.match(cpu, /^https:\/\/example\.org\/app\/static\/engine\/wordmask-cpu(-relaxed)?\.wasm$/);
   const blob = 'blob:https://example.org/1';
   assert.equal(workerPlace({ workerUrl: blob }), blob);
-  assert.equal(enginePlace({ workerUrl: blob }), enginePlace({}), 'nothing lies beside a blob');
+  assert.deepEqual(enginePlaces({ workerUrl: blob }), own, 'nothing lies beside a blob');
+});
+
+test('each engine may have a place of its own', () => {
+  at({ document: { baseURI: 'https://example.org/app/' } });
+  const beside = enginePlaces({});
+  const one = { cpu: '/c.wasm' };
+  assert.deepEqual(enginePlaces({ engineUrl: one }), {
+    cpu: 'https://example.org/c.wasm',
+    webgpu: beside.webgpu,
+  });
+  const both = { cpu: 'c.wasm', webgpu: new URL('https://cdn.example/g.wasm') };
+  assert.deepEqual(enginePlaces({ workerUrl: 'w.js', engineUrl: both }), {
+    cpu: 'https://example.org/app/c.wasm',
+    webgpu: 'https://cdn.example/g.wasm',
+  });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { type ErrorCode, WordmaskError } from '../src/errors.js';
-import { type Progress, type Segmentation, Segmenter } from '../src/index.js';
+import { type EncodedPicture, type Progress, type Segmentation, Segmenter } from '../src/index.js';
 import {
   bundleNet,
   bundleUrl,
@@ -15,6 +15,7 @@ import {
   script,
   steps,
   trap,
+  webGpuUrl,
 } from './fakes.js';
 
 let net: FakeNet;
@@ -55,7 +56,8 @@ async function fails(promise: Promise<unknown>, code: ErrorCode, part = ''): Pro
 test('a bundle loads without its text tower, with progress over what it gets', async () => {
   const seen: Progress[] = [];
   const segmenter = await load({ onProgress: (progress) => seen.push(progress) });
-  assert.deepEqual(segmenter.device, { kind: 'cpu', name: 'fake' });
+  const note = 'The CPU is used: there is no WebGPU here.';
+  assert.deepEqual(segmenter.device, { kind: 'cpu', name: 'fake', note });
   assert.equal(segmenter.info.name, 'small');
   assert.ok(segmenter.knows('red cat').known);
   assert.deepEqual(segmenter.knows('wild cat'), { known: false, nearest: 'cat' });
@@ -266,7 +268,7 @@ test('the methods are those of the device', async () => {
   assert.deepEqual(segmenter.methods, { default: 'clip-diy', multiScale: false, refine: ['tlp'] });
   segmenter.methods.refine.push('pamr');
   assert.deepEqual(segmenter.methods.refine, ['tlp']);
-  engine.device = 'webgpu';
+  engine.adapter = { kind: 'hardware' };
   assert.equal((await load()).methods.default, 'pearl');
 });
 
@@ -521,31 +523,127 @@ test('an answer can be made anew although its picture was freed', async () => {
   assert.deepEqual(called(), ['encode a', 'segment cat', 'free a']);
 });
 
-test('a failed device is replaced, and a GPU that keeps failing is given up under auto', async () => {
-  engine.device = 'webgpu';
-  const segmenter = await load();
-  const picture = await segmenter.encode(file('a'));
-  const fail = async () => {
-    throw coded('device', 'The GPU was lost.');
-  };
-  for (const worker of [0, 1]) {
-    engine.work = fail;
-    await fails(picture.segment(['cat']), 'device', 'lost');
-    assert.ok(FakeWorker.all[worker]?.terminated);
-    engine.work = async () => undefined;
-    await picture.segment(['cat']);
+class FakeImageData {
+  readonly data: Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+
+  constructor(first: number | Uint8ClampedArray, width: number, height = 0) {
+    const isSize = typeof first === 'number';
+    this.width = isSize ? first : width;
+    this.height = isSize ? width : height;
+    this.data = isSize ? new Uint8ClampedArray(first * width * 4) : first;
   }
-  assert.deepEqual(
-    engine.log.filter((line) => line.startsWith('finish')),
-    ['finish auto', 'finish auto', 'finish cpu'],
-  );
-  assert.equal(segmenter.device.kind, 'cpu');
-  assert.match(segmenter.device.note ?? '', /GPU failed/);
+}
+
+const finished = () => engine.log.filter((line) => line.startsWith('finish'));
+
+test('the engine of the device is the one that is fetched', async () => {
+  assert.equal((await load()).engineUrl, engineUrl);
+  assert.ok(!net.asked.includes(webGpuUrl));
+  engine.adapter = { kind: 'hardware' };
+  net.asked.length = 0;
+  assert.equal((await load()).engineUrl, webGpuUrl);
+  assert.ok(!net.asked.includes(engineUrl));
+  assert.equal((await load({ device: 'cpu' })).device.kind, 'cpu');
 });
 
-test('an uncaught error while a GPU call hangs rejects that call with device', async () => {
-  engine.device = 'webgpu';
+test('without an adapter that is worth it the CPU is used, and it says why', async () => {
+  assert.match((await load()).device.note ?? '', /no WebGPU/);
+  await fails(load({ device: 'webgpu' }), 'unsupported', 'no WebGPU');
+  engine.adapter = { kind: 'software', name: 'a program' };
   const segmenter = await load();
+  assert.equal(segmenter.device.kind, 'cpu');
+  assert.match(segmenter.device.note ?? '', /a program/);
+  // It is slow, but it is what was asked for.
+  assert.equal((await load({ device: 'webgpu' })).device.kind, 'webgpu');
+});
+
+test('WebGPU that does not start gives way to the CPU in a new worker', async () => {
+  engine.adapter = { kind: 'hardware' };
+  const wrong = () => {
+    throw coded('device', 'The GPU computed a known example wrongly.');
+  };
+  for (const finish of [wrong, () => assert.fail(trap())]) {
+    engine.finish = (kind) => kind === 'webgpu' && finish();
+    FakeWorker.all.length = 0;
+    const segmenter = await load();
+    assert.equal(segmenter.device.kind, 'cpu');
+    assert.match(segmenter.device.note ?? '', /^The CPU is used, since WebGPU failed: /);
+    assert.deepEqual(
+      FakeWorker.all.map(({ terminated }) => terminated),
+      [true, false],
+    );
+  }
+  engine.finish = wrong;
+  await fails(load({ device: 'webgpu' }), 'device', 'known example');
+  engine.finish = () => undefined;
+  net.answers.delete(webGpuUrl);
+  assert.equal((await load()).device.kind, 'cpu', 'its engine does not come');
+});
+
+test('what is wrong with a bundle is not tried once more on the CPU', async () => {
+  engine.adapter = { kind: 'hardware' };
+  net.file(`${bundleUrl}vision-00.safetensors`, Uint8Array.of(9, 9, 9, 9));
+  await fails(load(), 'integrity', 'vision-00');
+  assert.equal(FakeWorker.all.length, 1);
+});
+
+test('WebGPU that is lost gives way to the CPU, and the answer says so', async () => {
+  engine.adapter = { kind: 'hardware' };
+  const segmenter = await load();
+  const picture = await segmenter.encode(file('a'));
+  assert.equal((await picture.segment(['cat'])).device.kind, 'webgpu');
+  engine.log.length = 0;
+  engine.work = async (call) => {
+    engine.work = async () => undefined;
+    if (call === 'segment') throw coded('device', 'The GPU was lost.');
+  };
+  const result = await picture.segment(['cat']);
+  assert.deepEqual(result.device, {
+    kind: 'cpu',
+    name: 'fake',
+    note: 'The CPU is used, since WebGPU failed: The GPU was lost.',
+  });
+  assert.deepEqual(called(), ['segment cat', 'encode a', 'segment cat']);
+  assert.deepEqual(finished(), ['finish cpu']);
+  assert.equal(segmenter.device.kind, 'cpu');
+});
+
+test('whatever is under way when WebGPU is lost is answered by the CPU', async () => {
+  const calls = [
+    (picture: EncodedPicture) => picture.classify([{ size: [1, 2], counts: '011' }], ['a']),
+    (picture: EncodedPicture) => picture.toImageData(),
+    (picture: EncodedPicture) => picture.regionAt(1, 0),
+  ];
+  engine.adapter = { kind: 'hardware' };
+  Object.assign(globalThis, { ImageData: FakeImageData });
+  for (const call of calls) {
+    FakeWorker.all.length = 0;
+    const picture = await (await load()).encode(file('a'));
+    const promise = call(picture);
+    FakeWorker.all[0]?.crash('Device lost');
+    await promise;
+    assert.equal(FakeWorker.all.length, 2);
+  }
+});
+
+test('WebGPU that was asked for is started anew, not given up', async () => {
+  engine.adapter = { kind: 'hardware' };
+  const segmenter = await load({ device: 'webgpu' });
+  const picture = await segmenter.encode(file('a'));
+  engine.work = async () => {
+    throw coded('device', 'The GPU was lost.');
+  };
+  await fails(picture.segment(['cat']), 'device', 'lost');
+  assert.ok(FakeWorker.all[0]?.terminated);
+  engine.work = async () => undefined;
+  assert.equal((await picture.segment(['cat'])).device.kind, 'webgpu');
+});
+
+test('an uncaught error while a call hangs on WebGPU rejects that call with device', async () => {
+  engine.adapter = { kind: 'hardware' };
+  const segmenter = await load({ device: 'webgpu' });
   const running = gate();
   engine.work = () => {
     running.open();
@@ -558,16 +656,7 @@ test('an uncaught error while a GPU call hangs rejects that call with device', a
 });
 
 test('pixels are encoded as pixels', async () => {
-  class ImageData {
-    readonly data: Uint8ClampedArray;
-    constructor(
-      readonly width: number,
-      readonly height: number,
-    ) {
-      this.data = new Uint8ClampedArray(width * height * 4);
-    }
-  }
-  Object.assign(globalThis, { ImageData });
+  Object.assign(globalThis, { ImageData: FakeImageData });
   const segmenter = await load();
   await segmenter.encode(new globalThis.ImageData(3, 2));
   assert.deepEqual(called(), ['encode 3x2']);
@@ -680,10 +769,10 @@ test('the engine lies beside a worker that is named', async () => {
   await fails(
     load({ workerUrl: 'https://example.org/w/worker.js' }),
     'network',
-    '/w/engine/wordmask_',
+    '/w/engine/wordmask-cpu',
   );
-  net.file('https://example.org/w/engine/wordmask_bg.wasm', 'wasm');
-  net.file('https://example.org/w/engine/wordmask_relaxed_bg.wasm', 'wasm');
+  net.file('https://example.org/w/engine/wordmask-cpu.wasm', 'wasm');
+  net.file('https://example.org/w/engine/wordmask-cpu-relaxed.wasm', 'wasm');
   await load({ workerUrl: 'https://example.org/w/worker.js' });
   assert.equal(FakeWorker.all.at(-1)?.url, 'https://example.org/w/worker.js');
 });

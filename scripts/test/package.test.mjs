@@ -46,7 +46,12 @@ test('every file that the code names is packed', options, () => {
       return posix.basename(path);
     }),
   );
-  for (const name of ['worker.js', 'wordmask_bg.wasm', 'wordmask_relaxed_bg.wasm']) {
+  for (const name of [
+    'worker.js',
+    'wordmask-cpu.wasm',
+    'wordmask-cpu-relaxed.wasm',
+    'wordmask-webgpu.wasm',
+  ]) {
     assert.ok(asked.includes(name), `${name} is not looked for where this test looks`);
   }
 });

@@ -13,9 +13,11 @@ mod text;
 mod tokenizer;
 mod vision;
 
-pub use block::{
-    Block, BlockShape, BurnBlock, CpuBlock, GpuBlock, Heads, build_layer_norm, build_linear,
-};
+#[cfg(feature = "cpu")]
+pub use block::CpuBlock;
+#[cfg(feature = "gpu")]
+pub use block::GpuBlock;
+pub use block::{Block, BlockShape, BurnBlock, Heads, build_layer_norm, build_linear};
 #[cfg(test)]
 pub(crate) use config::tests::small as small_config;
 pub use config::{ClipConfig, TextConfig, VisionConfig, check_statistics};

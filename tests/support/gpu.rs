@@ -1,5 +1,6 @@
 //! Blocks on the GPU's kernels against the same blocks in plain Burn on the CPU. Natively
-//! `tests/gpu.rs` runs this where there is a GPU, in browsers `browser_tests`.
+//! `tests/gpu.rs` runs this where there is a GPU; in a browser each engine's `browser_tests` do their
+//! half, since there is one for each device.
 
 use std::collections::HashMap;
 
@@ -12,15 +13,18 @@ use wordmask::readback::read;
 use super::numbers::Numbers;
 
 /// Largest difference that adding in another order explains, relative to the largest number.
+#[cfg(feature = "gpu")]
 const TOLERANCE: f32 = 2e-5;
 
 /// The same where weights are so large that scores are in the hundreds: the softmax makes a
 /// difference of weights out of the rounding of a score, which is as much larger.
+#[cfg(feature = "gpu")]
 const TOLERANCE_OF_LARGE_SCORES: f32 = 3e-4;
 
 /// The tolerance where activations between kernels are f16, a number of which is off by 2⁻¹¹ of itself at most if
 /// it is rounded to the nearest: a few such steps follow each other, and attention has the exponential
 /// of one.
+#[cfg(feature = "gpu")]
 const TOLERANCE_OF_HALVES: f32 = 2e-3;
 
 /// A block and what goes through it.
@@ -105,8 +109,21 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The relative differences of a block and of its parts, with their names.
-pub(crate) async fn differences(case: Case, gpu: &Device) -> Vec<(&'static str, f32)> {
+/// What a block is computed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Plain Burn, in f32.
+    Burn,
+    /// The kernels of the device.
+    Kernels,
+}
+
+/// What a block and its parts answer, by name.
+pub(crate) async fn answers(
+    case: Case,
+    way: Way,
+    device: &Device,
+) -> Vec<(&'static str, Vec<f32>)> {
     let Case {
         width,
         batch,
@@ -115,48 +132,36 @@ pub(crate) async fn differences(case: Case, gpu: &Device) -> Vec<(&'static str, 
         ..
     } = case;
     let shape = case.shape();
-    let cpu = Device::flex();
     let weights = Weights::new(case, shape);
-    let here = Block::load(&mut weights.stored(), "block", shape, gpu).expect("a block");
-    let there = Block::load(&mut weights.expanded(), "block", shape, &cpu).expect("a block");
-    assert!(matches!(here, Block::Gpu(_)), "{case:?} has no kernels");
-    assert!(matches!(there, Block::Burn(_)));
+    let mut source = Source {
+        weights: &weights,
+        quantised: way == Way::Kernels,
+    };
+    let block = Block::load(&mut source, "block", shape, device).expect("a block");
+    let is_plain = matches!(block, Block::Burn(_));
+    assert_eq!(is_plain, way == Way::Burn, "{case:?} has no kernels");
 
     let x = Numbers::new(7).take(batch * tokens * width, case.size[1]);
-    let on = |device: &Device| -> Tensor<3> {
-        Tensor::from_data(TensorData::new(x.clone(), [batch, tokens, width]), device)
-    };
-    let (a, b) = (on(gpu), on(&cpu));
-    let (a_heads, b_heads) = (here.heads(a.clone()), there.heads(b.clone()));
+    let x: Tensor<3> = Tensor::from_data(TensorData::new(x, [batch, tokens, width]), device);
+    let heads = block.heads(x.clone());
     vec![
-        (
-            "forward",
-            apart(
-                here.forward(a.clone(), causal),
-                there.forward(b.clone(), causal),
-            )
-            .await,
-        ),
-        (
-            "feed_forward",
-            apart(here.feed_forward(a), there.feed_forward(b)).await,
-        ),
-        ("queries", apart(a_heads.query, b_heads.query).await),
-        ("keys", apart(a_heads.key, b_heads.key).await),
-        (
-            "merge",
-            apart(
-                here.merge(a_heads.value.clone()),
-                there.merge(b_heads.value.clone()),
-            )
-            .await,
-        ),
-        ("values", apart(a_heads.value, b_heads.value).await),
+        ("forward", numbers(block.forward(x.clone(), causal)).await),
+        ("feed_forward", numbers(block.feed_forward(x)).await),
+        ("queries", numbers(heads.query).await),
+        ("keys", numbers(heads.key).await),
+        ("merge", numbers(block.merge(heads.value.clone())).await),
+        ("values", numbers(heads.value).await),
     ]
 }
 
-/// Panics if a difference is more than rounding; the largest one as a share of what is allowed.
-pub(crate) async fn check(case: Case, gpu: &Device) -> f32 {
+async fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    read(x).await.expect("an answer")
+}
+
+/// Panics if the GPU's kernels differ from plain Burn by more than rounding; the largest difference
+/// as a share of what is allowed.
+#[cfg(feature = "gpu")]
+pub(crate) async fn check(case: Case, expected: &[Vec<f32>], gpu: &Device) -> f32 {
     let halves = wordmask::kernel::gpu::uses_f16_activations(gpu);
     let large_scores = case.size[0] >= 1.0;
     let tolerance = match (halves, large_scores) {
@@ -166,7 +171,10 @@ pub(crate) async fn check(case: Case, gpu: &Device) -> f32 {
         (true, true) => TOLERANCE_OF_HALVES * TOLERANCE_OF_LARGE_SCORES / TOLERANCE,
     };
     let mut worst = 0.0f32;
-    for (part, difference) in differences(case, gpu).await {
+    let answers = answers(case, Way::Kernels, gpu).await;
+    assert_eq!(answers.len(), expected.len());
+    for ((part, answer), expected) in answers.iter().zip(expected) {
+        let difference = apart(answer, expected);
         assert!(
             difference <= tolerance,
             "{part} is off by {difference}: {case:?}"
@@ -176,45 +184,45 @@ pub(crate) async fn check(case: Case, gpu: &Device) -> f32 {
     worst
 }
 
-/// Kernels made ahead of need are sound: the device still computes after them.
-pub(crate) async fn check_warm(gpu: &Device) {
+/// Makes kernels ahead of need; the device must still compute after them.
+#[cfg(feature = "gpu")]
+pub(crate) fn warm(gpu: &Device) {
     let case = cases()[0];
     for scheme in [Scheme::Q8, Scheme::Q4] {
         Block::warm(case.shape(), scheme, gpu);
     }
-    check(case, gpu).await;
 }
 
 /// A row that is not a number spoils its own row and no other where rows do not meet, and all of
 /// them where they do.
+#[cfg(feature = "gpu")]
 pub(crate) async fn check_not_a_number(gpu: &Device) {
     let case = cases()[2];
     let shape = case.shape();
     let weights = Weights::new(case, shape);
-    let block = Block::load(&mut weights.stored(), "block", shape, gpu).expect("a block");
+    let mut source = Source {
+        weights: &weights,
+        quantised: true,
+    };
+    let block = Block::load(&mut source, "block", shape, gpu).expect("a block");
     let mut x = Numbers::new(7).take(case.tokens * case.width, 1.0);
     x[4 * case.width + 1] = f32::NAN;
     let x: Tensor<3> = Tensor::from_data(TensorData::new(x, [1, case.tokens, case.width]), gpu);
-    let apart = read(block.feed_forward(x.clone()))
-        .await
-        .expect("an answer");
+    let apart = numbers(block.feed_forward(x.clone())).await;
     for (row, numbers) in apart.chunks_exact(case.width).enumerate() {
         assert_eq!(numbers.iter().all(|n| n.is_nan()), row == 4, "row {row}");
         assert_eq!(numbers.iter().any(|n| n.is_nan()), row == 4, "row {row}");
     }
-    let met = read(block.forward(x, false)).await.expect("an answer");
+    let met = numbers(block.forward(x, false)).await;
     assert!(met.iter().all(|n| n.is_nan()));
 }
 
-/// The largest difference of two tensors, relative to the largest number.
-async fn apart<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f32 {
-    assert_eq!(a.dims(), b.dims());
-    let (a, b) = (
-        read(a).await.expect("an answer"),
-        read(b).await.expect("an answer"),
-    );
+/// The largest difference, relative to the largest number.
+#[cfg(feature = "gpu")]
+fn apart(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
     let largest = b.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
-    a.iter().zip(&b).fold(0.0, |worst: f32, (a, b)| {
+    a.iter().zip(b).fold(0.0, |worst: f32, (a, b)| {
         // Written so that a NaN is a difference.
         let difference = (a - b).abs() / largest;
         if difference <= worst {
@@ -256,20 +264,6 @@ impl Weights {
             );
         }
         Self(all)
-    }
-
-    fn stored(&self) -> Source<'_> {
-        Source {
-            weights: self,
-            quantised: true,
-        }
-    }
-
-    fn expanded(&self) -> Source<'_> {
-        Source {
-            weights: self,
-            quantised: false,
-        }
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::numbers::Numbers;
 use wordmask::kernel::cpu::{
-    ActivationBits, Attention, AttentionShape, BlockParts, BlockScratch, Epilogue, LayerNorm,
-    PackedBlock, PackedLinear, QuantisedAttention, QuantisedRows,
+    ActivationBits, Attention, AttentionShape, BlockParts, Epilogue, LayerNorm, PackedBlock,
+    PackedLinear, QuantisedAttention, QuantisedRows,
 };
 
 const ACTIVATION_BITS: [ActivationBits; 2] = [ActivationBits::B8, ActivationBits::B14];
@@ -708,7 +708,6 @@ fn block() {
 
 fn check_block(numbers: &mut Numbers, block: &Block, bits: ActivationBits, least: f64) {
     let packed = block.pack(bits);
-    let mut scratch = BlockScratch::default();
     for (batch, tokens, causal) in [
         (1, 1, false),
         (2, 17, false),
@@ -719,7 +718,7 @@ fn check_block(numbers: &mut Numbers, block: &Block, bits: ActivationBits, least
     ] {
         let x = numbers.take(batch * tokens * 48, 1.0);
         let mut out = x.clone();
-        packed.forward(&mut out, tokens, causal, &mut scratch);
+        packed.forward(&mut out, tokens, causal);
         let expected = block.exact(&x, tokens, causal);
         // What the block adds, without the part that it only passes on.
         let added: Vec<f32> = out.iter().zip(&x).map(|(y, x)| y - x).collect();
@@ -743,17 +742,16 @@ fn blocks_in_batches() {
 }
 
 fn check_batches(numbers: &mut Numbers, packed: &PackedBlock) {
-    let mut scratch = BlockScratch::default();
     for (batch, tokens) in [(70, 10), (3, 300), (2, 601)] {
         let x = numbers.take(batch * tokens * 16, 1.0);
         let mut together = x.clone();
-        packed.forward(&mut together, tokens, false, &mut scratch);
+        packed.forward(&mut together, tokens, false);
         for (alone, together) in x
             .chunks_exact(tokens * 16)
             .zip(together.chunks_exact(tokens * 16))
         {
             let mut alone = alone.to_vec();
-            packed.forward(&mut alone, tokens, false, &mut scratch);
+            packed.forward(&mut alone, tokens, false);
             assert_eq!(alone, together, "{batch}×{tokens}");
         }
     }

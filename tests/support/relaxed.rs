@@ -20,6 +20,10 @@ pub mod kernel {
     pub mod cpu;
 }
 
+#[path = "../../src/parallel.rs"]
+#[allow(unreachable_pub, dead_code)]
+mod parallel;
+
 use wasm_bindgen::prelude::*;
 
 /// See [`checks::run`].

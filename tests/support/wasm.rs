@@ -4,12 +4,13 @@
 #![cfg(target_arch = "wasm32")]
 
 mod gpu;
+#[cfg(feature = "cpu")]
 mod kernel;
 mod numbers;
 mod parity;
 
 use burn::tensor::{Device, Tensor};
-use js_sys::{Object, Reflect, Uint8Array};
+use js_sys::{Float32Array, Object, Reflect, Uint8Array};
 use parity::{Fixture, compare};
 use wasm_bindgen::prelude::*;
 use wordmask::Segmenter;
@@ -17,7 +18,7 @@ use wordmask::bundle::Bundle;
 use wordmask::clip::{VisionConfig, VisionTower, patches};
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
-use wordmask::device::{Compute, Preference};
+use wordmask::device::Compute;
 use wordmask::image::Picture;
 use wordmask::kernel::Activation;
 use wordmask::progress::NoProgress;
@@ -36,23 +37,45 @@ async fn open(device: &str) -> Device {
 }
 
 /// Runs the checks of the CPU's kernels without relaxed SIMD; see [`kernel::run`].
+#[cfg(feature = "cpu")]
 #[wasm_bindgen]
 pub fn kernels() -> Vec<String> {
     kernel::run()
 }
 
-/// Runs the checks of the GPU's kernels, which panic where they fail; how many there are.
+/// How many blocks the kernels of the GPU are tried with.
 #[wasm_bindgen]
-pub async fn gpu_kernels() -> usize {
+pub fn blocks() -> usize {
+    gpu::cases().len()
+}
+
+/// What a block and its parts answer in plain Burn.
+#[cfg(feature = "cpu")]
+#[wasm_bindgen]
+pub async fn block_answers(index: usize) -> Vec<Float32Array> {
+    let device = open("cpu").await;
+    let answers = gpu::answers(gpu::cases()[index], gpu::Way::Burn, &device).await;
+    let arrays = answers.into_iter();
+    arrays
+        .map(|(_, answer)| Float32Array::from(&answer[..]))
+        .collect()
+}
+
+/// Compares a block on the GPU's kernels with those answers, and panics where they differ.
+#[cfg(feature = "gpu")]
+#[wasm_bindgen]
+pub async fn check_block(index: usize, expected: Vec<Float32Array>) -> f32 {
+    let expected: Vec<Vec<f32>> = expected.iter().map(Float32Array::to_vec).collect();
+    gpu::check(gpu::cases()[index], &expected, &open("webgpu").await).await
+}
+
+/// What else the GPU's kernels have to stand; panics where they do not.
+#[cfg(feature = "gpu")]
+#[wasm_bindgen]
+pub async fn warm_blocks() {
     let device = open("webgpu").await;
-    let cases = gpu::cases();
-    let count = cases.len();
-    for case in cases {
-        gpu::check(case, &device).await;
-    }
-    gpu::check_warm(&device).await;
     gpu::check_not_a_number(&device).await;
-    count
+    gpu::warm(&device);
 }
 
 /// Compares with PyTorch's answers; a list of `[name, relative error]`.
@@ -91,39 +114,40 @@ pub async fn parity(device: String, name: String, files: Object) -> Vec<js_sys::
         .collect()
 }
 
-/// How far the GPU's answers are those of the CPU, each on its kernels, for every method and every
-/// refinement: a list of `[setting, share of pixels labelled alike, largest difference of
-/// a score]`.
-///
-/// `files` are those of a bundle. The words' vectors are computed on the CPU once, for both.
+/// The vectors of words, so that both devices compare the same ones.
+#[cfg(feature = "cpu")]
 #[wasm_bindgen]
-pub async fn agreement(
+pub async fn word_vectors(files: Object, words: Vec<String>) -> Vec<Float32Array> {
+    let segmenter = segmenter(&files, "cpu").await;
+    let names: Vec<&str> = words.iter().map(String::as_str).collect();
+    let vectors = segmenter.embed_names(&names, &mut NoProgress).await;
+    let vectors = vectors.expect("vectors").into_iter();
+    vectors.map(|v| Float32Array::from(&v[..])).collect()
+}
+
+/// The answers of a device on its kernels for every method and every refinement: a list of
+/// `[setting, labels, scores of all classes]`.
+///
+/// `files` are those of a bundle; `vectors` those of `words` and `background`.
+#[wasm_bindgen]
+pub async fn answers(
+    device: String,
     files: Object,
     picture: Vec<u8>,
     words: Vec<String>,
     background: Vec<String>,
+    vectors: Vec<Float32Array>,
 ) -> Vec<js_sys::Array> {
-    let here = segmenter(&files, Preference::WebGpu).await;
-    let there = segmenter(&files, Preference::Cpu).await;
-    let names: Vec<&str> = words
-        .iter()
-        .chain(&background)
-        .map(String::as_str)
-        .collect();
-    let vectors = there
-        .embed_names(&names, &mut NoProgress)
-        .await
-        .expect("vectors");
-    let known = names.iter().map(ToString::to_string).zip(vectors).collect();
-    here.add_names(known).expect("the same space");
+    let segmenter = segmenter(&files, &device).await;
+    let names = words.iter().chain(&background).cloned();
+    let known = names.zip(vectors.iter().map(Float32Array::to_vec));
+    let added = segmenter.add_names(known.collect());
+    added.expect("the same space");
 
     let classes = parse_words(&words).expect("words");
     let picture = Picture::decode(&picture).expect("a picture");
-    let (a, b) = (
-        encode(&here, &picture).await,
-        encode(&there, &picture).await,
-    );
-    let mut compared = Vec::new();
+    let image = encode(&segmenter, &picture).await;
+    let mut all = Vec::new();
     for setting in settings() {
         let mut options = Options {
             background: Background::Words(background.clone()),
@@ -131,35 +155,20 @@ pub async fn agreement(
         };
         options.parameters.crops = Budget::Ten;
         options.parameters.regions = 6;
-        let a = here
-            .segment(&a, &classes, &options, &mut NoProgress)
+        let answer = segmenter
+            .segment(&image, &classes, &options, &mut NoProgress)
             .await
             .expect("an answer");
-        let b = there
-            .segment(&b, &classes, &options, &mut NoProgress)
-            .await
-            .expect("an answer");
-        let pixels = a.labels().labels().iter().zip(b.labels().labels());
-        let alike = pixels.clone().filter(|(a, b)| a == b).count() as f64 / pixels.len() as f64;
-        let mut difference = 0.0f32;
-        for class in 0..classes.len() {
-            let (a, b) = (
-                a.scores(class).expect("scores"),
-                b.scores(class).expect("scores"),
-            );
-            difference = a
-                .iter()
-                .zip(b)
-                .map(|(a, b)| (a - b).abs())
-                .fold(difference, f32::max);
-        }
-        compared.push(js_sys::Array::of3(
+        let scores: Vec<f32> = (0..classes.len())
+            .flat_map(|class| answer.scores(class).expect("scores"))
+            .collect();
+        all.push(js_sys::Array::of3(
             &setting.to_string().into(),
-            &alike.into(),
-            &difference.into(),
+            &Uint8Array::from(answer.labels().labels()).into(),
+            &Float32Array::from(&scores[..]).into(),
         ));
     }
-    compared
+    all
 }
 
 /// Every method alone, and every refinement.
@@ -190,8 +199,9 @@ fn bundle(files: &Object) -> Bundle {
     bundle
 }
 
-async fn segmenter(files: &Object, device: Preference) -> Segmenter {
-    let segmenter = Segmenter::load(&mut bundle(files), device).await;
+async fn segmenter(files: &Object, device: &str) -> Segmenter {
+    let preference = device.parse().expect("a device");
+    let segmenter = Segmenter::load(&mut bundle(files), preference).await;
     segmenter.expect("a segmenter")
 }
 
@@ -206,27 +216,11 @@ async fn encode(segmenter: &Segmenter, picture: &Picture) -> EncodedImage {
         .expect("an encoded picture")
 }
 
-/// The relative difference between this device's answer and the CPU's for a vision tower with
-/// heads of 64 at a square grid of `side` cells. 14 and 28 give 197 and 785 tokens, at which GPU
-/// matrix products are known to have gone wrong.
+/// The tokens of a vision tower with heads of 64 at a square grid of `side` cells. 14 and 28 give 197
+/// and 785 tokens, at which GPU matrix products are known to have gone wrong.
 #[wasm_bindgen]
-pub async fn difference_at(device: String, side: usize) -> f32 {
-    let device = open(&device).await;
-    let (here, there) = (
-        tokens(&device, side).await,
-        tokens(&Device::flex(), side).await,
-    );
-    let largest = there.iter().fold(0.0f32, |m, v| m.max(v.abs()));
-    here.iter()
-        .zip(&there)
-        .map(|(a, b)| {
-            if a.is_finite() {
-                (a - b).abs() / largest
-            } else {
-                f32::INFINITY
-            }
-        })
-        .fold(0.0, f32::max)
+pub async fn tokens_at(device: String, side: usize) -> Vec<f32> {
+    tokens(&open(&device).await, side).await
 }
 
 async fn tokens(device: &Device, side: usize) -> Vec<f32> {

@@ -66,7 +66,7 @@ pub(crate) struct ModelArgs {
     /// A bundle's directory; the built-in one if left out.
     #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
-    /// auto, webgpu or cpu.
+    /// auto, webgpu or cpu. WebGPU is in builds with the feature `gpu`.
     #[arg(long, default_value = "auto")]
     pub(crate) device: Preference,
     /// Short side in pixels that pictures are brought to; the bundle's own if left out.

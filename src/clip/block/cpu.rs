@@ -1,22 +1,15 @@
 //! A block on the CPU's own kernels: 8-bit matrices, and nothing between them that Burn would have
 //! to allocate.
 
-use std::cell::RefCell;
-
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Heads, split_qkv};
 use crate::kernel::cpu::{
-    ActivationBits, BlockParts, BlockScratch, Epilogue, LayerNorm, LinearPacker, PackedBlock,
+    ActivationBits, BlockParts, Epilogue, LayerNorm, LinearPacker, PackedBlock,
 };
 use crate::kernel::{Activation, BlockWeights, LinearWeights, NormWeights};
 use crate::quant::Stored;
-
-thread_local! {
-    /// What blocks work in. Blocks of a tower run one after the other and share it.
-    static SCRATCH: RefCell<BlockScratch> = RefCell::default();
-}
 
 /// What [`Block`](super::Block) is on the CPU when its matrices are quantised and there are kernels
 /// for its shape.
@@ -84,15 +77,13 @@ impl CpuBlock {
 
     pub(super) fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
         let [_, tokens, _] = x.dims();
-        in_place(x, |x, scratch| {
-            self.block.forward(x, tokens, causal, scratch);
-        })
+        in_place(x, |x| self.block.forward(x, tokens, causal))
     }
 
     pub(super) fn heads(&self, x: Tensor<3>) -> Heads {
         let [batch, tokens, width] = x.dims();
         let device = x.device();
-        let qkv = SCRATCH.with_borrow_mut(|s| self.block.qkv(&numbers(x), s));
+        let qkv = self.block.qkv(&numbers(x));
         let qkv = tensor(qkv, [batch, tokens, 3 * width], &device);
         split_qkv(qkv, self.block.heads())
     }
@@ -100,12 +91,12 @@ impl CpuBlock {
     /// Takes the heads joined, `[batch, tokens, width]`.
     pub(super) fn merge(&self, joined: Tensor<3>) -> Tensor<3> {
         let (shape, device) = (joined.dims(), joined.device());
-        let merged = SCRATCH.with_borrow_mut(|s| self.block.merge(&numbers(joined), s));
+        let merged = self.block.merge(&numbers(joined));
         tensor(merged, shape, &device)
     }
 
     pub(super) fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
-        in_place(x, |x, scratch| self.block.feed_forward(x, scratch))
+        in_place(x, |x| self.block.feed_forward(x))
     }
 }
 
@@ -122,9 +113,9 @@ fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D], device: &Device)
     Tensor::from_data(TensorData::new(numbers, shape), device)
 }
 
-fn in_place(x: Tensor<3>, f: impl FnOnce(&mut [f32], &mut BlockScratch)) -> Tensor<3> {
+fn in_place(x: Tensor<3>, f: impl FnOnce(&mut [f32])) -> Tensor<3> {
     let (shape, device) = (x.dims(), x.device());
     let mut x = numbers(x);
-    SCRATCH.with_borrow_mut(|scratch| f(&mut x, scratch));
+    f(&mut x);
     tensor(x, shape, &device)
 }

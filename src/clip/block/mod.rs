@@ -1,9 +1,13 @@
 //! One residual block of a tower, and the parts that dense prediction takes it apart into.
 
+#[cfg(feature = "cpu")]
 mod cpu;
+#[cfg(feature = "gpu")]
 mod gpu;
 
+#[cfg(feature = "cpu")]
 pub use cpu::CpuBlock;
+#[cfg(feature = "gpu")]
 pub use gpu::GpuBlock;
 
 use burn::module::{Module, Param};
@@ -59,8 +63,10 @@ pub enum Block {
     /// On Burn's operations.
     Burn(BurnBlock),
     /// On our kernels for the CPU.
+    #[cfg(feature = "cpu")]
     Cpu(CpuBlock),
     /// On our kernels for GPUs.
+    #[cfg(feature = "gpu")]
     Gpu(GpuBlock),
 }
 
@@ -103,23 +109,26 @@ impl Block {
         device: &Device,
     ) -> Result<Self> {
         let weights = load_weights(source, prefix, shape)?;
-        let cpu = *device == Device::flex();
-        let quantised = weights.are_quantised();
-        Ok(if quantised && cpu && CpuBlock::fits(&weights) {
-            Self::Cpu(CpuBlock::pack(weights))
-        } else if quantised && !cpu && GpuBlock::fits(shape) {
-            Self::Gpu(GpuBlock::pack(weights, device))
-        } else {
-            Self::Burn(BurnBlock::new(&weights, device))
-        })
+        #[cfg(feature = "cpu")]
+        if weights.are_quantised() && is_cpu(device) && CpuBlock::fits(&weights) {
+            return Ok(Self::Cpu(CpuBlock::pack(weights)));
+        }
+        #[cfg(feature = "gpu")]
+        if weights.are_quantised() && !is_cpu(device) && GpuBlock::fits(shape) {
+            return Ok(Self::Gpu(GpuBlock::pack(weights, device)));
+        }
+        Ok(Self::Burn(BurnBlock::new(&weights, device)))
     }
 
     /// Compiles, on a GPU, the kernels that such blocks will need for whole pictures if they are
     /// loaded from a bundle of this scheme.
     pub fn warm(shape: BlockShape, scheme: Scheme, device: &Device) {
+        #[cfg(feature = "gpu")]
         if GpuBlock::fits(shape) {
             GpuBlock::warm(shape, scheme, device);
         }
+        #[cfg(not(feature = "gpu"))]
+        let _ = (shape, scheme, device);
     }
 
     /// The block as it was trained.
@@ -131,7 +140,9 @@ impl Block {
     pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
         match self {
             Self::Burn(block) => block.forward(x, causal),
+            #[cfg(feature = "cpu")]
             Self::Cpu(block) => block.forward(x, causal),
+            #[cfg(feature = "gpu")]
             Self::Gpu(block) => block.forward(x, causal),
         }
     }
@@ -145,7 +156,9 @@ impl Block {
     pub fn heads(&self, x: Tensor<3>) -> Heads {
         match self {
             Self::Burn(block) => block.heads(x),
+            #[cfg(feature = "cpu")]
             Self::Cpu(block) => block.heads(x),
+            #[cfg(feature = "gpu")]
             Self::Gpu(block) => block.heads(x),
         }
     }
@@ -161,7 +174,9 @@ impl Block {
         let joined = join(heads);
         match self {
             Self::Burn(block) => block.out.forward(joined),
+            #[cfg(feature = "cpu")]
             Self::Cpu(block) => block.merge(joined),
+            #[cfg(feature = "gpu")]
             Self::Gpu(block) => block.merge(joined),
         }
     }
@@ -175,7 +190,9 @@ impl Block {
     pub fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
         match self {
             Self::Burn(block) => block.feed_forward(x),
+            #[cfg(feature = "cpu")]
             Self::Cpu(block) => block.feed_forward(x),
+            #[cfg(feature = "gpu")]
             Self::Gpu(block) => block.feed_forward(x),
         }
     }
@@ -220,6 +237,17 @@ impl BurnBlock {
             Activation::Gelu => gelu(hidden),
         };
         x + self.fc2.forward(hidden)
+    }
+}
+
+/// Whether a device is the CPU, where there is more than one kind.
+fn is_cpu(device: &Device) -> bool {
+    #[cfg(feature = "cpu")]
+    return *device == Device::flex();
+    #[cfg(not(feature = "cpu"))]
+    {
+        let _ = device;
+        false
     }
 }
 

@@ -92,11 +92,23 @@ impl Attention {
     /// If the shapes do not fit.
     pub fn forward(&mut self, projected: &[f32], shape: AttentionShape, out: &mut [f32]) {
         shape.check(projected, out);
+        self.queries_from(0, projected, shape, out);
+    }
+
+    /// The same for the queries from `first` on that there is room for: `out` is `[queries, width]`.
+    pub(super) fn queries_from(
+        &mut self,
+        first: usize,
+        projected: &[f32],
+        shape: AttentionShape,
+        out: &mut [f32],
+    ) {
         if !out.is_empty() {
             run(AttentionOp {
                 memory: self,
                 projected,
                 shape,
+                first,
                 out,
             });
         }
@@ -107,6 +119,8 @@ struct AttentionOp<'a> {
     memory: &'a mut Attention,
     projected: &'a [f32],
     shape: AttentionShape,
+    /// The first query, whose numbers are at the front of `out`.
+    first: usize,
     out: &'a mut [f32],
 }
 
@@ -119,6 +133,7 @@ impl SimdOp for AttentionOp<'_> {
             memory,
             projected,
             shape,
+            first: start,
             out,
         } = self;
         let AttentionShape {
@@ -128,12 +143,13 @@ impl SimdOp for AttentionOp<'_> {
             causal,
         } = shape;
         let size = width / heads;
+        let end = start + out.len() / width;
         for head in 0..heads {
             let part = |token, kind| shape.part(projected, head, token, kind);
             memory.take_keys(tokens, size, |token| part(token, 1));
             memory.take_values(tokens, size, |token| part(token, 2));
-            for first in (0..tokens).step_by(WIDE * L::COUNT) {
-                let count = (tokens - first).min(WIDE * L::COUNT);
+            for first in (start..end).step_by(WIDE * L::COUNT) {
+                let count = (end - first).min(WIDE * L::COUNT);
                 let seen = if causal { first + count } else { tokens };
                 memory.take_queries(WIDE * L::COUNT, size, count, |query| part(first + query, 0));
                 memory.score::<L>(size, seen);
@@ -142,8 +158,8 @@ impl SimdOp for AttentionOp<'_> {
                 }
                 let sums = softmax::<L>(&mut memory.scores);
                 memory.attend::<L>(tokens, size, sums, count, |query, number, attended| {
-                    let start = (first + query) * width + head * size + number;
-                    let out = &mut out[start..start + attended.len()];
+                    let place = (first - start + query) * width + head * size + number;
+                    let out = &mut out[place..place + attended.len()];
                     // Nearly always four, which is a move and not a call.
                     match (
                         <&mut [f32; GROUP]>::try_from(&mut *out),

@@ -64,7 +64,7 @@ pub(crate) use gelu::Functions;
 pub(crate) use simd::{Simd, SimdOp, run};
 
 pub use attention::{Attention, AttentionShape};
-pub use block::{BlockParts, BlockScratch, PackedBlock};
+pub use block::{BlockParts, PackedBlock};
 pub use layer_norm::LayerNorm;
 pub use layout::ActivationBits;
 pub use linear::Epilogue;

@@ -57,15 +57,33 @@ impl QuantisedAttention {
     /// If the shapes do not fit, or there are more than 65,536 tokens.
     pub fn forward(&mut self, projected: &[f32], shape: AttentionShape, out: &mut [f32]) {
         shape.check(projected, out);
+        self.queries_from(0, projected, shape, out);
+    }
+
+    /// The same for the queries from `first` on that there is room for: `out` is `[queries, width]`.
+    pub(super) fn queries_from(
+        &mut self,
+        first: usize,
+        projected: &[f32],
+        shape: AttentionShape,
+        out: &mut [f32],
+    ) {
         if out.is_empty() {
             return;
         }
         for head in 0..shape.heads {
-            self.head(projected, shape, head, out);
+            self.head(head, first, projected, shape, out);
         }
     }
 
-    fn head(&mut self, projected: &[f32], shape: AttentionShape, head: usize, out: &mut [f32]) {
+    fn head(
+        &mut self,
+        head: usize,
+        start: usize,
+        projected: &[f32],
+        shape: AttentionShape,
+        out: &mut [f32],
+    ) {
         let AttentionShape {
             tokens,
             width,
@@ -100,8 +118,9 @@ impl QuantisedAttention {
         let values = values.finish();
 
         let scale = std::f32::consts::LOG2_E / (size as f32).sqrt();
-        for first in (0..tokens).step_by(CHUNK) {
-            let count = CHUNK.min(tokens - first);
+        let end = start + out.len() / width;
+        for first in (start..end).step_by(CHUNK) {
+            let count = CHUNK.min(end - first);
             self.take(count, |query| part(first + query, 0));
             self.numbers.iter_mut().for_each(|x| *x *= scale);
             keys.quantise(&self.numbers, &mut self.queries);
@@ -115,7 +134,7 @@ impl QuantisedAttention {
             self.weights.fill_softmax(&self.scores, tokens);
             self.attended.resize(count * size, 0.0);
             values.forward(&self.weights, Epilogue::Plain, &mut self.attended);
-            let rows = out[first * width..].chunks_exact_mut(width);
+            let rows = out[(first - start) * width..].chunks_exact_mut(width);
             for (out, attended) in rows.zip(self.attended.chunks_exact(size)) {
                 out[head * size..][..size].copy_from_slice(attended);
             }

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use super::gelu::Functions;
 use super::simd::{Simd, SimdOp, run, run_portable};
 use super::tile::{DotKernel, available};
-use super::{ActivationBits, Epilogue, LayerNorm, PackedLinear, QuantisedRows};
+use super::{
+    ActivationBits, BlockParts, Epilogue, LayerNorm, PackedBlock, PackedLinear, QuantisedRows,
+};
 
 const ACTIVATION_BITS: [ActivationBits; 2] = [ActivationBits::B8, ActivationBits::B14];
 
@@ -20,6 +22,67 @@ fn forward(kernel: DotKernel, layer: &PackedLinear, x: &[f32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; rows.rows() * layer.output()];
     layer.forward(&rows, Epilogue::Plain, &mut out);
     out
+}
+
+/// A block of some width, of pseudo-random weights.
+fn block(width: usize, heads: usize, bits: ActivationBits) -> PackedBlock {
+    let mut seed = 1u32;
+    let mut numbers = |count: usize| -> Vec<f32> {
+        let next = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as f32 / 8_388_608.0 - 1.0
+        };
+        std::iter::repeat_with(next).take(count).collect()
+    };
+    let mut layer = |input: usize, output: usize| {
+        PackedLinear::pack(&numbers(input * output), &numbers(output), bits)
+    };
+    let norm = || LayerNorm::new(vec![1.0; width], vec![0.0; width], 1e-5);
+    PackedBlock::new(BlockParts {
+        qkv: layer(width, 3 * width),
+        out: layer(width, width),
+        fc1: layer(width, 2 * width),
+        fc2: layer(2 * width, width),
+        norm1: norm(),
+        norm2: norm(),
+        activation: Epilogue::QuickGelu,
+        heads,
+    })
+}
+
+#[test]
+fn block_is_the_same_for_any_number_of_threads() {
+    for bits in ACTIVATION_BITS {
+        let block = block(24, 2, bits);
+        // One sequence, fewer than threads, many, and one that is long enough for quantised attention.
+        for (batch, tokens, causal) in [
+            (1, 197, false),
+            (2, 50, true),
+            (21, 7, false),
+            (1, 300, true),
+        ] {
+            let x: Vec<f32> = (0..batch * tokens * 24)
+                .map(|i| (i as f32 * 0.37).sin())
+                .collect();
+            let answer = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                pool.expect("threads").install(|| {
+                    let mut whole = x.clone();
+                    block.forward(&mut whole, tokens, causal);
+                    let mut fed = x.clone();
+                    block.feed_forward(&mut fed);
+                    [whole, fed, block.qkv(&x), block.merge(&x)]
+                })
+            };
+            let alone = answer(1);
+            for threads in [2, 3, 8] {
+                assert!(
+                    answer(threads) == alone,
+                    "{threads} threads, {batch} × {tokens}"
+                );
+            }
+        }
+    }
 }
 
 fn assert_all_ways_agree(weight: &[f32], bias: &[f32], x: &[f32]) {
