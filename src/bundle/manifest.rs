@@ -85,7 +85,7 @@ impl FileEntry {
     ///
     /// # Errors
     ///
-    /// [`Error::Integrity`] that names the file.
+    /// [`Error::Integrity`] if length or hash differ, naming the file.
     pub fn check(&self, contents: &[u8], hash: Option<&str>) -> Result<()> {
         let Self {
             file,
@@ -252,7 +252,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names what is wrong with it.
+    /// [`Error::Model`] if it is no manifest of this version, naming what is wrong with it.
     pub fn parse(json: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {

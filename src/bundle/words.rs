@@ -57,7 +57,7 @@ pub(super) fn encode_words(ready: &ReadyWords) -> Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// [`Error::Model`] that names the file, if it is no such shard.
+/// [`Error::Model`] if it is no such shard, naming the file.
 pub(super) fn read_words(file: &str, contents: &[u8], projection: usize) -> Result<ReadyWords> {
     let bad = |what: &str| Error::model(format!("{file} {what}. Import the model again."));
     let unreadable = |e| bad(&format!("is not a safetensors file ({e})"));

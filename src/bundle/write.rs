@@ -199,8 +199,8 @@ impl BundleWriter {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a tensor is missing, cannot be read or holds numbers that are not
-    /// finite. The writer is of no use after that.
+    /// [`Error::Model`] if a tensor is missing or holds numbers that are not finite; [`Error::Io`]
+    /// if the source of the weights cannot read its file. The writer is of no use after that.
     pub fn next_file(&mut self) -> Result<Option<BundleFile>> {
         if let Some(contents) = self.tokenizer.take() {
             return Ok(Some(BundleFile {
@@ -471,7 +471,8 @@ pub fn manifest_json(manifest: &Manifest) -> Result<String> {
 ///
 /// # Errors
 ///
-/// Those of [`BundleWriter::next_file`]; [`Error::Io`] if a file cannot be written.
+/// [`Error::Model`] if a tensor is missing or holds numbers that are not finite; [`Error::Io`] if a
+/// file cannot be read or written.
 #[cfg(feature = "cli")]
 pub fn write(
     out: &Path,
@@ -496,7 +497,7 @@ pub fn write(
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if a file cannot be written.
+/// [`Error::Io`] if a file cannot be written; [`Error::Internal`] if the vectors differ in length.
 #[cfg(feature = "cli")]
 pub fn add_words(out: &Path, manifest: &mut Manifest, ready: &ReadyWords) -> Result<()> {
     let contents = encode_words(ready)?;

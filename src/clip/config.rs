@@ -61,7 +61,7 @@ impl VisionConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names the first number that cannot be.
+    /// [`Error::Model`] if a number is impossible, naming the first such.
     pub fn validate(&self, name: &str) -> Result<()> {
         let named = |field: &str| format!("{name}.{field}");
         for (field, value, most) in [
@@ -129,7 +129,7 @@ impl ClipConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names the first number that cannot be.
+    /// [`Error::Model`] if a number is impossible, naming the first such.
     pub fn validate(&self) -> Result<()> {
         let t = &self.text;
         self.vision.validate("vision")?;
@@ -175,7 +175,7 @@ fn check_eps(name: &str, eps: f64) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Error::Model`] for numbers that are not finite, or a deviation that is not positive.
+/// [`Error::Model`] if a number is not finite or a deviation not positive.
 pub fn check_statistics(mean: &[f32; 3], std: &[f32; 3]) -> Result<()> {
     check(mean.iter().all(|m| m.is_finite()), "pixel_mean", mean[0])?;
     let positive = |s: &f32| s.is_finite() && *s > 0.0;

@@ -48,7 +48,8 @@ impl TextTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a tensor is missing or has another shape.
+    /// [`Error::Model`] if a tensor is missing or has another shape; [`Error::Io`] if the source
+    /// cannot read its file.
     pub fn load(
         source: &mut impl WeightSource,
         config: &TextConfig,
@@ -106,8 +107,8 @@ impl TextTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the result cannot be read,
-    /// [`Error::Internal`] for an empty text or an id outside the vocabulary.
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::Internal`] if a text is empty or an id is outside the vocabulary.
     pub async fn embed(
         &self,
         texts: &[Vec<u32>],

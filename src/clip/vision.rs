@@ -55,7 +55,8 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a tensor is missing or has another shape.
+    /// [`Error::Model`] if a tensor is missing or has another shape; [`Error::Io`] if the source
+    /// cannot read its file.
     pub fn load(
         source: &mut impl WeightSource,
         config: &VisionConfig,
@@ -116,7 +117,8 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `progress`, [`Error::Internal`] if the grid is not that of the patches.
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Internal`] if the grid is not that
+    /// of the patches.
     pub async fn backbone(
         &self,
         patches: Tensor<3>,
@@ -131,7 +133,8 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// Those of [`VisionTower::backbone`].
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Internal`] if the grid is not that
+    /// of the patches.
     pub async fn hidden_states(
         &self,
         patches: Tensor<3>,
@@ -168,7 +171,7 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for a tower without blocks, which [`VisionTower::load`] never builds.
+    /// [`Error::Internal`] if the tower has no blocks, which [`VisionTower::load`] never builds.
     pub fn last_block(&self) -> Result<&Block> {
         Ok(self.last_and_trunk()?.0)
     }
@@ -195,7 +198,7 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for a tower without blocks.
+    /// [`Error::Internal`] if the tower has no blocks.
     pub fn pool(&self, tokens: Tensor<3>) -> Result<Tensor<2>> {
         let [batch, _, width] = tokens.dims();
         let out = self.last_block()?.forward(tokens, false);

@@ -114,7 +114,8 @@ impl Method {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub async fn encode(
         self,
         view: &View,
@@ -135,7 +136,10 @@ impl Method {
     ///
     /// # Errors
     ///
-    /// As [`Method::scores`].
+    /// [`Error::Input`] if the guidance needs a guide and the model has none; [`Error::Model`] if
+    /// the guide has not been loaded; [`Error::Cancelled`] if `progress` asks to stop;
+    /// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit in
+    /// memory.
     pub async fn prepare(
         self,
         parameters: &Parameters,
@@ -155,9 +159,10 @@ impl Method {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for parameters that the model cannot follow, [`Error::Model`] for a guide
-    /// that has not been loaded, [`Error::Cancelled`] from `progress`, [`Error::Device`] if the
-    /// device fails.
+    /// [`Error::Input`] if the guidance needs a guide and the model has none; [`Error::Model`] if
+    /// the guide has not been loaded; [`Error::Cancelled`] if `progress` asks to stop;
+    /// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit in
+    /// memory.
     pub async fn scores(
         self,
         parameters: &Parameters,

@@ -107,7 +107,8 @@ impl<'a> Scales<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub(super) async fn fused(
         &mut self,
         count: usize,

@@ -54,7 +54,7 @@ impl ScoreMap {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if the length is not `classes · rows · cols`, or that is nothing.
+    /// [`Error::Internal`] if the length is not `classes · rows · cols`, or is zero.
     pub fn new(classes: usize, grid: Grid, values: Vec<f32>, kind: ScoreKind) -> Result<Self> {
         let axes = [grid.rows, grid.cols].map(CellAxis::even);
         Self::on_axes(classes, axes, values, kind)
@@ -64,7 +64,7 @@ impl ScoreMap {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if the length is not `classes · rows · cols`, or that is nothing.
+    /// [`Error::Internal`] if the length is not `classes · rows · cols`, or is zero.
     pub fn on_axes(
         classes: usize,
         axes: [CellAxis; 2],
@@ -134,7 +134,7 @@ impl ScoreMap {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for no classes.
+    /// [`Error::Internal`] if there are no classes.
     pub fn select(&self, classes: &[usize]) -> Result<Self> {
         let values = classes.iter().flat_map(|class| self.class(*class));
         let values = values.copied().collect();

@@ -78,7 +78,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`](crate::Error::Input) for a size of zero or windows that do not fit.
+    /// [`Error::Input`](crate::Error::Input) if the size is zero or the windows do not fit.
     pub fn new(picture: Picture, size: u32, windows: Windows, config: &ClipConfig) -> Result<Self> {
         let sides = (picture.width(), picture.height());
         Ok(Self {

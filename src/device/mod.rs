@@ -80,8 +80,8 @@ impl Compute {
     ///
     /// # Errors
     ///
-    /// Only for [`Preference::WebGpu`]: [`Error::Unsupported`] if there is no adapter,
-    /// [`Error::Device`] if it fails the self-test.
+    /// [`Error::Unsupported`] if [`Preference::WebGpu`] finds no adapter; [`Error::Device`] if the
+    /// adapter that it finds fails the self-test. The other preferences never fail.
     pub async fn choose(preference: Preference) -> Result<Self> {
         if preference == Preference::Cpu {
             return Ok(Self::cpu());

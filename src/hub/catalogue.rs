@@ -126,7 +126,7 @@ pub fn find(name: &str) -> Option<&'static CatalogueEntry> {
 ///
 /// # Errors
 ///
-/// [`Error::Input`] that names the entry that is wrong.
+/// [`Error::Input`] if an entry is wrong, naming it.
 pub fn parse(text: &str) -> Result<Vec<CatalogueEntry>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -85,7 +85,11 @@ pub struct Fetched {
 ///
 /// # Errors
 ///
-/// Those of [`Hub::fetch`].
+/// [`Error::Input`] if the hub does not have the model or the revision or does not give it out, or
+/// if the environment names no cache; [`Error::Network`] if the hub cannot be reached or the
+/// connection breaks; [`Error::Io`] if the cache cannot be written, above all if the disk is full;
+/// [`Error::Integrity`] if a file is not the one that the hub promised; [`Error::Model`] if the
+/// repository has no weights that can be read.
 pub fn fetch(
     id: &str,
     revision: Option<&str>,
@@ -242,11 +246,11 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// - [`Error::Input`] for a name or revision that the hub does not have or does not give out
-    /// - [`Error::Network`] if the hub cannot be reached or the connection breaks
-    /// - [`Error::Io`] if the cache cannot be written, above all if the disk is full
-    /// - [`Error::Integrity`] if a file is not the one that the hub promised
-    /// - [`Error::Model`] if the repository has no weights that can be read
+    /// [`Error::Input`] if the hub does not have the model or the revision or does not give it out;
+    /// [`Error::Network`] if the hub cannot be reached or the connection breaks; [`Error::Io`] if
+    /// the cache cannot be written, above all if the disk is full; [`Error::Integrity`] if a file
+    /// is not the one that the hub promised; [`Error::Model`] if the repository has no weights that
+    /// can be read.
     pub fn fetch(
         &self,
         id: &str,

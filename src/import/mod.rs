@@ -98,8 +98,9 @@ impl Published {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if these are not the files of a model; [`Error::Model`] that names the
-    /// file and the tensor for damaged ones; [`Error::Unsupported`] for another kind of model.
+    /// [`Error::Input`] if these are not the files of a model; [`Error::Model`] if they are damaged
+    /// or do not fit together, naming the file and the tensor; [`Error::Unsupported`] if they are
+    /// of another kind of model; [`Error::Io`] if a file cannot be read.
     pub fn open(files: &dyn Files) -> Result<Self> {
         let names = files.names();
         let first = |known: &[&'static str]| {

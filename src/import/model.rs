@@ -30,7 +30,7 @@ impl ClipWeights {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] that names the tower of which there is nothing.
+    /// [`Error::Unsupported`] if there is nothing of a tower, naming it.
     pub(super) fn new(tensors: Tensors, table: &'static ClipTable) -> Result<Self> {
         let [vision, text] = table.towers;
         for (tower, missing, there) in [(vision, "vision", "text"), (text, "text", "vision")] {
@@ -144,7 +144,7 @@ pub(super) struct LayoutInfo {
 ///
 /// # Errors
 ///
-/// [`Error::Model`] that names the first that differs.
+/// [`Error::Model`] if a number differs, naming the first.
 pub(super) fn check_stated(file: &str, stated: &[(&str, Option<usize>, usize)]) -> Result<()> {
     for (what, stated, found) in stated {
         if let Some(stated) = stated

@@ -60,7 +60,7 @@ impl ImageProcessor {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] that names the setting.
+    /// [`Error::Unsupported`] if a setting is otherwise, naming it.
     pub(super) fn statistics(&self, file: &str) -> Result<Statistics> {
         let refuse = |what: String| Err(refused(file, &what));
         for (setting, value, usual) in [
@@ -103,7 +103,7 @@ impl ImageProcessor {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names the setting.
+    /// [`Error::Model`] if they do not, naming the setting.
     pub(super) fn check_size(&self, file: &str, image_size: usize) -> Result<()> {
         let (setting, value) = match self.do_center_crop {
             Some(false) => ("size", &self.size),
@@ -134,7 +134,7 @@ impl PreprocessConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] that names the setting.
+    /// [`Error::Unsupported`] if a setting is otherwise, naming it.
     pub(super) fn statistics(&self, file: &str) -> Result<Statistics> {
         // `random` is one in training and bicubic afterwards.
         for (setting, value, usual) in [
@@ -157,7 +157,7 @@ impl PreprocessConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names the setting.
+    /// [`Error::Model`] if they do not, naming the setting.
     pub(super) fn check_size(&self, file: &str, image_size: usize) -> Result<()> {
         let [height, width] = sides(self.size.as_ref());
         check_stated(

@@ -249,7 +249,7 @@ impl Stored {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names the tensor.
+    /// [`Error::Model`] if there is such a number, naming the tensor.
     pub(crate) fn check(&self, name: &str) -> Result<()> {
         let sound = match self {
             Self::F32(values) => values.iter().all(|v| v.is_finite()),

@@ -88,8 +88,8 @@ impl Refinement {
     ///
     /// # Errors
     ///
-    /// [`Error::Device`] if the device fails, [`Error::Internal`] for a step that
-    /// [`Refinement::check`] refuses.
+    /// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit in
+    /// memory; [`Error::Internal`] if [`Refinement::check`] refuses a step.
     pub async fn apply(self, scores: ScoreMap, context: &Context<'_>) -> Result<ScoreMap> {
         match self {
             Self::PromptDenoising => Ok(prompt_denoising::denoise(scores)),
@@ -117,7 +117,8 @@ impl Refinement {
 ///
 /// # Errors
 ///
-/// As [`Refinement::apply`].
+/// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit in
+/// memory; [`Error::Internal`] if [`Refinement::check`] refuses a step.
 pub async fn refine(
     steps: &[Refinement],
     mut scores: ScoreMap,
@@ -135,7 +136,8 @@ pub async fn refine(
 ///
 /// # Errors
 ///
-/// As [`Refinement::apply`].
+/// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit in
+/// memory; [`Error::Internal`] if [`Refinement::check`] refuses a step.
 pub async fn refine_for_labels(
     steps: &[Refinement],
     scores: ScoreMap,

@@ -101,8 +101,8 @@ pub(super) fn distance(short_side: u32) -> usize {
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] if there are no scores, or their number or the picture's size is not as
-/// said, or the distance is zero.
+/// [`Error::Internal`] if there are no scores, their number or the picture's size is not as said,
+/// or the distance is zero.
 pub(super) fn refine(
     scores: &[f32],
     classes: usize,

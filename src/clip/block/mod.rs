@@ -95,7 +95,8 @@ impl Block {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`](crate::Error::Model) if a tensor is missing or has another shape.
+    /// [`Error::Model`](crate::Error::Model) if a tensor is missing or has another shape;
+    /// [`Error::Io`](crate::Error::Io) if the source cannot read its file.
     pub fn load(
         source: &mut impl WeightSource,
         prefix: &str,
@@ -304,7 +305,8 @@ fn load_linear(
 ///
 /// # Errors
 ///
-/// [`Error::Model`](crate::Error::Model) if a tensor is missing or of another shape.
+/// [`Error::Model`](crate::Error::Model) if a tensor is missing or has another shape;
+/// [`Error::Io`](crate::Error::Io) if the source cannot read its file.
 pub fn build_linear(
     source: &mut impl WeightSource,
     name: &str,
@@ -337,7 +339,8 @@ fn vector(values: &[f32], device: &Device) -> Tensor<1> {
 ///
 /// # Errors
 ///
-/// [`Error::Model`](crate::Error::Model) if a tensor is missing or of another shape.
+/// [`Error::Model`](crate::Error::Model) if a tensor is missing or has another shape;
+/// [`Error::Io`](crate::Error::Io) if the source cannot read its file.
 pub fn build_layer_norm(
     source: &mut impl WeightSource,
     name: &str,

@@ -106,7 +106,7 @@ impl FromStr for DatasetKind {
 
     /// # Errors
     ///
-    /// [`Error::Input`] for any other word, listing the names.
+    /// [`Error::Input`] if the word is none of the names, listing them.
     fn from_str(word: &str) -> Result<Self> {
         Self::ALL
             .into_iter()
