@@ -31,14 +31,14 @@ pub struct VisionConfig {
     pub heads: usize,
     /// Hidden numbers of a feed-forward part.
     pub mlp: usize,
-    /// Its non-linearity.
+    /// The non-linearity of the feed-forward part.
     pub activation: Activation,
     /// The ε of every layer norm.
     pub norm_eps: f64,
 }
 
 impl VisionConfig {
-    /// Side of the patch grid it was trained on.
+    /// Side of the patch grid that the tower was trained on.
     #[must_use]
     pub fn grid(&self) -> usize {
         self.image_size / self.patch
@@ -98,7 +98,7 @@ pub struct TextConfig {
     pub heads: usize,
     /// Hidden numbers of a feed-forward part.
     pub mlp: usize,
-    /// Its non-linearity.
+    /// The non-linearity of the feed-forward part.
     pub activation: Activation,
     /// The ε of every layer norm.
     pub norm_eps: f64,

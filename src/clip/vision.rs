@@ -156,9 +156,9 @@ impl VisionTower {
     ) -> Result<Tensor<3>> {
         let mut x = self.embed(patches, grid)?;
         visit(&x);
-        let (_, trunk) = self.last_and_trunk()?;
-        let total = trunk.len();
-        for (done, block) in trunk.iter().enumerate() {
+        let (_, backbone) = self.last_and_backbone()?;
+        let total = backbone.len();
+        for (done, block) in backbone.iter().enumerate() {
             progress.step(done, total).await?;
             x = block.forward(x, false);
             visit(&x);
@@ -173,7 +173,7 @@ impl VisionTower {
     ///
     /// [`Error::Internal`] if the tower has no blocks, which [`VisionTower::load`] never builds.
     pub fn last_block(&self) -> Result<&Block> {
-        Ok(self.last_and_trunk()?.0)
+        Ok(self.last_and_backbone()?.0)
     }
 
     /// The output projection of the tower for tokens of the last block: norm, then projection.
@@ -233,7 +233,7 @@ impl VisionTower {
             .forward(Tensor::cat(vec![class, cells_embedded], 1)))
     }
 
-    fn last_and_trunk(&self) -> Result<(&Block, &[Block])> {
+    fn last_and_backbone(&self) -> Result<(&Block, &[Block])> {
         self.blocks
             .split_last()
             .ok_or_else(|| Error::internal("a vision tower without blocks"))
@@ -263,7 +263,7 @@ impl Positions {
         }
     }
 
-    /// Those of a grid, `[cells, width]`: bicubic, as PyTorch's
+    /// The position embeddings of a grid, `[cells, width]`: bicubic, as PyTorch's
     /// `interpolate(mode="bicubic", align_corners=False)`.
     #[must_use]
     pub fn cells(&self, grid: Grid) -> Tensor<2> {

@@ -158,7 +158,7 @@ pub enum ReadyNames {
     None,
     /// [`common_words`]
     Common,
-    /// These.
+    /// The names of a list.
     These(Vec<String>),
 }
 

@@ -44,7 +44,8 @@ impl Layer {
         })
     }
 
-    /// The same, in overlapping windows of the trained size.
+    /// A picture of this width and height at a short side of `size` pixels, cut into overlapping
+    /// windows of the trained size.
     pub(super) fn in_trained_windows(sides: (u32, u32), size: u32, config: &ClipConfig) -> Self {
         let (input_size, grid) = rounded(sides, size, config);
         Self {

@@ -65,7 +65,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// All of them.
+    /// All methods.
     pub const ALL: [Self; 8] = [
         Self::MaskClip,
         Self::ClearClip,
@@ -77,7 +77,7 @@ impl Method {
         Self::TwoStage,
     ];
 
-    /// Its name.
+    /// The name of the method, as options and manifests have it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -92,19 +92,19 @@ impl Method {
         }
     }
 
-    /// Whether it takes the last block apart, and so has cell features.
+    /// Whether the method takes the last block apart, and so has cell features.
     #[must_use]
     pub fn is_dense(self) -> bool {
         !matches!(self, Self::ClipDiy | Self::TwoStage)
     }
 
-    /// Whether it needs what every block puts out, not only what enters the last one.
+    /// Whether the method needs the hidden states of all blocks, not only what enters the last one.
     #[must_use]
     pub fn needs_hidden_states(self) -> bool {
         self == Self::ScClip
     }
 
-    /// Whether it asks the model's [`Guide`] where things are.
+    /// Whether the method asks the model's [`Guide`] where things are.
     #[must_use]
     pub fn needs_guide(self, parameters: &Parameters) -> bool {
         self == Self::ClipDiy && parameters.guidance == Guidance::FoundNetwork

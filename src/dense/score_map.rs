@@ -93,7 +93,7 @@ impl ScoreMap {
         self.classes
     }
 
-    /// The grid.
+    /// The grid of cells.
     #[must_use]
     pub fn grid(&self) -> Grid {
         grid_of(&self.axes)
@@ -105,7 +105,7 @@ impl ScoreMap {
         self.axes
     }
 
-    /// What the numbers mean.
+    /// What the numbers of the map mean.
     #[must_use]
     pub fn kind(&self) -> ScoreKind {
         self.kind
@@ -130,7 +130,7 @@ impl ScoreMap {
         &mut self.values[class * cells..(class + 1) * cells]
     }
 
-    /// The same map with these classes only, in this order.
+    /// A map of these classes only, in this order.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl ScoreMap {
         Self::on_axes(classes.len(), self.axes, values, self.kind)
     }
 
-    /// The same map with each cell's scores turned into probabilities over the classes.
+    /// A map of each cell's scores as probabilities over the classes.
     #[must_use]
     pub fn probabilities(&self) -> Self {
         let cells = self.grid().cells();
@@ -271,7 +271,7 @@ impl ScoreMap {
         sums
     }
 
-    /// The same map on a grid that covers the picture exactly, interpolated bilinearly.
+    /// The scores on a grid that covers the picture exactly, interpolated bilinearly.
     #[must_use]
     pub fn resample(&self, grid: Grid) -> Self {
         let values = (0..self.classes)

@@ -30,7 +30,7 @@ pub struct Model<'a> {
 /// FOUND beside a CLIP.
 #[derive(Debug, Clone, Copy)]
 pub struct Guide<'a> {
-    /// Its architecture.
+    /// The architecture of the guide.
     pub config: &'a GuideConfig,
     /// `None` while its weights have not been loaded.
     pub network: Option<&'a Found>,
@@ -95,7 +95,7 @@ impl View {
         &self.picture
     }
 
-    /// The grid of cells that it is cut into.
+    /// The grid of cells that the picture is cut into.
     #[must_use]
     pub fn grid(&self) -> Grid {
         self.layer.grid

@@ -64,7 +64,7 @@ pub struct Compute {
 }
 
 impl Compute {
-    /// The CPU.
+    /// The CPU as the device.
     #[must_use]
     pub fn cpu() -> Self {
         Self {

@@ -46,7 +46,7 @@ pub struct Report {
 /// One class of a report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassIou {
-    /// Its name.
+    /// The name of the class.
     pub name: String,
     /// `None` if no picture has it and no answer claimed it.
     pub iou: Option<f64>,
@@ -57,7 +57,7 @@ pub struct ClassIou {
 /// A picture that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Its place in the data set, from 0.
+    /// The place of the picture in the data set, from 0.
     pub index: usize,
     /// What the data set calls it.
     pub picture: String,

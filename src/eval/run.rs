@@ -56,7 +56,7 @@ struct Variant {
 /// What stays the same from picture to picture.
 struct RunPlan {
     pairs: Vec<Variant>,
-    /// See [`TestSet::listing`].
+    /// The lines of [`TestSet::listing`].
     listing: Vec<String>,
 }
 

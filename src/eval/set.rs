@@ -36,7 +36,7 @@ impl TestSet {
         Ok(Self::Scenes { seed, count })
     }
 
-    /// What it is called.
+    /// The name of the set, for people.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -54,7 +54,7 @@ impl TestSet {
         }
     }
 
-    /// Never: an empty set cannot be made.
+    /// Whether there is no picture, which cannot be: an empty set cannot be made.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -97,7 +97,7 @@ impl TestSet {
         }
     }
 
-    /// Which data set it is, if it is one.
+    /// The data set that the pictures are of, if they are of one.
     #[must_use]
     pub fn kind(&self) -> Option<DatasetKind> {
         match self {
@@ -115,7 +115,7 @@ impl TestSet {
         }
     }
 
-    /// A name for files.
+    /// The name of a picture, fit for files.
     #[must_use]
     pub fn id(&self, index: usize) -> String {
         match self {

@@ -23,7 +23,7 @@ pub struct CatalogueEntry {
     pub name: String,
     /// What people call it.
     pub title: String,
-    /// Its repository on the hub.
+    /// The repository of the model on the hub.
     pub hub: String,
     /// The commit to take, where the main branch does not do. For who asks by the short name: who
     /// names the repository gets what the hub has there now.
@@ -105,7 +105,7 @@ impl Megabytes {
 
 const TEXT: &str = include_str!("../../weights/catalogue.json");
 
-/// All of them, in the order in which to show them. A test sees to it that the file is sound.
+/// All entries, in the order in which to show them. A test reads the file.
 #[must_use]
 pub fn entries() -> &'static [CatalogueEntry] {
     static ENTRIES: LazyLock<Vec<CatalogueEntry>> =

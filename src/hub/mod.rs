@@ -203,7 +203,7 @@ impl Hub {
         )
     }
 
-    /// This hub, with its cache in this directory. Without a token, the one in the file `token`
+    /// The hub at `endpoint`, with its cache in this directory. Without a token, the one in the file `token`
     /// beside the cache is used if there is one.
     ///
     /// # Errors

@@ -148,8 +148,8 @@ fn image_processor(files: &dyn Files, names: &[String]) -> Result<(&'static str,
     Ok((PROCESSOR, processor.image_processor.unwrap_or_default()))
 }
 
-/// That OpenCLIP's description, where it lies beside, asks for the same non-linearity: one of the
-/// two is wrong then, and nothing else shows which.
+/// Checks that OpenCLIP's description, where it lies beside, asks for the same non-linearity: else
+/// one of the two is wrong, and nothing else shows which.
 fn check_twin(files: &dyn Files, names: &[String], vision: Tower) -> Result<()> {
     if !names.iter().any(|name| name == OPEN_CLIP_CONFIG) {
         return Ok(());

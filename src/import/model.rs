@@ -51,7 +51,7 @@ impl ClipWeights {
         self.tensors.values(name, shape)
     }
 
-    /// See [`WeightSource::rows`](crate::quant::WeightSource::rows).
+    /// Some rows of a tensor; see [`WeightSource::rows`](crate::quant::WeightSource::rows).
     pub(super) fn rows(
         &self,
         name: &str,
@@ -85,7 +85,7 @@ impl ClipWeights {
             .blocks(|layer| format!("{tower}.encoder.layers.{layer}.layer_norm1.weight"))
     }
 
-    /// That every tensor of the architecture is there and readable, and no other that matters.
+    /// Checks that every tensor of the architecture is there and readable, and no other that matters.
     fn check(&self, config: &ClipConfig) -> Result<()> {
         let used = self.tensors.check(&expected(config))?;
         let mut others = self.tensors.others(&used);

@@ -119,7 +119,7 @@ fn check_plain(tower: &str, config: &Map<String, Value>) -> Result<()> {
     }
 }
 
-/// That nothing but the ε of the layer norms is set.
+/// Checks that nothing but the ε of the layer norms is set.
 fn check_norm(tower: &str, config: &Map<String, Value>) -> Result<()> {
     let norm = config.get("norm_kwargs").and_then(Value::as_object);
     match norm

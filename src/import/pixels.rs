@@ -99,7 +99,7 @@ impl ImageProcessor {
         })
     }
 
-    /// That pictures come out as large as the network takes them.
+    /// Checks that pictures come out as large as the network takes them.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl PreprocessConfig {
         })
     }
 
-    /// That pictures come out as large as the network takes them.
+    /// Checks that pictures come out as large as the network takes them.
     ///
     /// # Errors
     ///

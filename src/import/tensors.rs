@@ -164,7 +164,7 @@ impl Tensors {
             .map_or(&self.title, |file| &file.name)
     }
 
-    /// That the numbers of a tensor are of a type that can be read.
+    /// Checks that the numbers of a tensor are of a type that can be read.
     pub(super) fn check_number(&self, name: &str) -> Result<()> {
         match self.entries.get(name) {
             Some((_, entry)) if entry.number.bytes().is_none() => {

@@ -115,7 +115,7 @@ impl CocoDataset {
         Ok(())
     }
 
-    /// The text of the file.
+    /// The text of the COCO file.
     ///
     /// # Errors
     ///

@@ -40,7 +40,7 @@ pub struct Context<'a> {
 }
 
 impl Refinement {
-    /// All of them.
+    /// All refinements.
     pub const ALL: [Self; 4] = [
         Self::PromptDenoising,
         Self::KeySmoothing,
@@ -48,7 +48,7 @@ impl Refinement {
         Self::Pamr,
     ];
 
-    /// Its name.
+    /// The name of the refinement, as options and manifests have it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl Refinement {
         Ok(())
     }
 
-    /// Applies it.
+    /// Applies the refinement to scores.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl Refinement {
     }
 }
 
-/// Applies steps one after the other.
+/// Applies refinements one after the other.
 ///
 /// # Errors
 ///

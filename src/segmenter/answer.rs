@@ -15,13 +15,13 @@ use crate::prompt::Class;
 /// One class of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassShare {
-    /// Its first name.
+    /// The first name of the class.
     pub name: String,
-    /// Its colour.
+    /// The colour of the class.
     pub color: [u8; 3],
     /// Pixels labelled with it.
     pub pixels: u64,
-    /// Their share of the picture, 0..=1.
+    /// The share of the picture that its pixels are, 0..=1.
     pub fraction: f64,
     /// How sure the model is of it, 0..=1: the mean, over its pixels, of its probability among
     /// the classes that were asked for and the background. `None` where no pixel has it.
@@ -73,7 +73,7 @@ impl Segmentation {
         &self.labels
     }
 
-    /// Names and colours.
+    /// Names and colours of the classes.
     #[must_use]
     pub fn legend(&self) -> &Legend {
         &self.legend
@@ -85,7 +85,7 @@ impl Segmentation {
         &self.classes
     }
 
-    /// The picture.
+    /// The picture that was segmented.
     #[must_use]
     pub fn picture(&self) -> &Picture {
         &self.picture

@@ -181,13 +181,13 @@ impl Segmenter {
         Ok(parts)
     }
 
-    /// What the model says of itself.
+    /// The manifest of the model.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// The device that it runs on.
+    /// The device that the model runs on.
     #[must_use]
     pub fn compute(&self) -> &Compute {
         &self.compute

@@ -28,7 +28,7 @@ pub struct BlockShape {
     pub heads: usize,
     /// Hidden numbers of the feed-forward part.
     pub mlp: usize,
-    /// Its non-linearity.
+    /// The non-linearity of the feed-forward part.
     pub activation: Activation,
     /// The ε of both layer norms.
     pub norm_eps: f64,

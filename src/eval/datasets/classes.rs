@@ -29,7 +29,7 @@ pub struct ClassNames {
 }
 
 impl ClassNames {
-    /// This project's own names.
+    /// The names that this project measures a data set with.
     ///
     /// # Errors
     ///

@@ -168,20 +168,20 @@ impl Dataset {
         })
     }
 
-    /// The same pictures with other names for the classes.
+    /// The data set with other names for its classes.
     #[must_use]
     pub fn with_names(mut self, names: ClassNames) -> Self {
         self.names = names;
         self
     }
 
-    /// Which data set it is.
+    /// Which data set this is.
     #[must_use]
     pub fn kind(&self) -> DatasetKind {
         self.kind
     }
 
-    /// The folder that it was opened from.
+    /// The folder that the data set was opened from.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
