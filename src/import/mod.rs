@@ -41,6 +41,7 @@ mod open_clip;
 mod openai;
 mod pixels;
 mod safetensors_file;
+mod stated;
 mod tables;
 mod tensors;
 #[cfg(test)]

@@ -139,25 +139,6 @@ pub(super) struct LayoutInfo {
     pub(super) highest_id: bool,
 }
 
-/// Checks numbers that a description states although they follow from the weights: where the two disagree, files
-/// of two models were mixed, or the description means a part of the weights only.
-///
-/// # Errors
-///
-/// [`Error::Model`] if a number differs, naming the first.
-pub(super) fn check_stated(file: &str, stated: &[(&str, Option<usize>, usize)]) -> Result<()> {
-    for (what, stated, found) in stated {
-        if let Some(stated) = stated
-            && stated != found
-        {
-            return Err(Error::model(format!(
-                "{file} says {what} = {stated}, but the weights have {found}. These are files of two models; put the right ones together."
-            )));
-        }
-    }
-    Ok(())
-}
-
 /// Puts a model together and checks that it is whole.
 pub(super) fn assemble(
     weights: ClipWeights,

@@ -6,7 +6,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::model::{CLIP_MEAN, CLIP_STD, check_stated};
+use super::model::{CLIP_MEAN, CLIP_STD};
+use super::stated::check_sides;
 use crate::error::{Error, Result};
 
 /// PIL's number of the bicubic filter.
@@ -109,12 +110,7 @@ impl ImageProcessor {
             Some(false) => ("size", &self.size),
             _ => ("crop_size", &self.crop_size),
         };
-        // A shortest edge alone does not say how large a picture becomes.
-        let [height, width] = sides(value.as_ref());
-        check_stated(
-            file,
-            &[(setting, height, image_size), (setting, width, image_size)],
-        )
+        check_sides(file, setting, value.as_ref(), image_size)
     }
 }
 
@@ -159,28 +155,7 @@ impl PreprocessConfig {
     ///
     /// [`Error::Model`] if they do not, naming the setting.
     pub(super) fn check_size(&self, file: &str, image_size: usize) -> Result<()> {
-        let [height, width] = sides(self.size.as_ref());
-        check_stated(
-            file,
-            &[("size", height, image_size), ("size", width, image_size)],
-        )
-    }
-}
-
-/// Height and width of a size, whether it is one number, two, or two with names.
-pub(super) fn sides(size: Option<&Value>) -> [Option<usize>; 2] {
-    let number = |value: &Value| value.as_u64().and_then(|n| usize::try_from(n).ok());
-    match size {
-        Some(Value::Array(sides)) => match &sides[..] {
-            [side] => [number(side); 2],
-            [height, width] => [number(height), number(width)],
-            _ => [None; 2],
-        },
-        Some(Value::Object(sides)) => {
-            ["height", "width"].map(|side| sides.get(side).and_then(number))
-        }
-        Some(side) => [number(side); 2],
-        None => [None; 2],
+        check_sides(file, "size", self.size.as_ref(), image_size)
     }
 }
 
