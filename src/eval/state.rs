@@ -18,7 +18,7 @@ pub(super) struct State {
     pub(super) shard: super::EvalShard,
     /// Pictures of the shard that were tried, from its first on.
     pub(super) done: usize,
-    /// Those among them that could not be used. They are tried again.
+    /// The pictures among them that could not be used. They are tried again.
     pub(super) failures: Vec<Failure>,
     pub(super) rows: Vec<Tally>,
 }

@@ -607,18 +607,18 @@ impl<'a> Repository<'a> {
     }
 
     /// Downloads a file, or what is missing of it, in a thread of its own: `hf-hub` waits for a
-    /// silent server for ever, we do not. Progress is heard in this thread.
+    /// silent server for ever, we do not. `on_progress` is called in this thread.
     fn attempt(
         &self,
         file: &RemoteFile,
         on_progress: &mut dyn FnMut(u64),
     ) -> Result<(), Interruption> {
-        let (events, heard) = mpsc::channel();
+        let (events, received) = mpsc::channel();
         let (api, name) = (self.api()?, file.name.clone());
         let worker = thread::spawn(move || api.download_with_progress(&name, Meter(events)));
         let mut done = 0;
         loop {
-            match heard.recv_timeout(self.hub.stall_timeout) {
+            match received.recv_timeout(self.hub.stall_timeout) {
                 Ok(Event::Start) => done = 0,
                 Ok(Event::More(bytes)) => {
                     done += bytes;

@@ -169,7 +169,7 @@ pub(super) fn open(
     });
     let (pixels_file, pixels) = image_processor(files, names)?;
     let statistics = pixels.statistics(pixels_file)?;
-    let facts = LayoutInfo {
+    let info = LayoutInfo {
         layout: "Hugging Face",
         vision: vision.tower(12)?,
         text: text.tower(8)?,
@@ -179,11 +179,11 @@ pub(super) fn open(
         // `eos_token_id` cannot be asked: early files name a wrong one.
         highest_id: false,
     };
-    check_twin(files, names, facts.vision)?;
+    check_twin(files, names, info.vision)?;
     let tensors = tensors.rooted_at("vision_model.embeddings.class_embedding");
     let weights = ClipWeights::new(tensors, &HUGGING_FACE)?;
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
-    let published = assemble(weights, &facts, tokenizer)?;
+    let published = assemble(weights, &info, tokenizer)?;
     let found = published.config();
     pixels.check_size(pixels_file, found.vision.image_size)?;
     let settings = |section| match section {

@@ -142,21 +142,21 @@ pub(super) struct LayoutInfo {
 /// Puts a model together and checks that it is whole.
 pub(super) fn assemble(
     weights: ClipWeights,
-    facts: &LayoutInfo,
+    info: &LayoutInfo,
     tokenizer: Vec<u8>,
 ) -> Result<Published> {
-    let config = architecture(&weights, facts, &tokenizer)?;
+    let config = architecture(&weights, info, &tokenizer)?;
     config.validate()?;
     weights.check(&config)?;
     Ok(Published {
-        layout: facts.layout,
+        layout: info.layout,
         config,
         tokenizer,
         weights,
     })
 }
 
-fn architecture(weights: &ClipWeights, facts: &LayoutInfo, tokenizer: &[u8]) -> Result<ClipConfig> {
+fn architecture(weights: &ClipWeights, info: &LayoutInfo, tokenizer: &[u8]) -> Result<ClipConfig> {
     let tensors = &weights.tensors;
     let kernel = "vision_model.embeddings.patch_embedding.weight";
     let patch = match tensors.shape(kernel)?[..] {
@@ -177,32 +177,32 @@ fn architecture(weights: &ClipWeights, facts: &LayoutInfo, tokenizer: &[u8]) -> 
     let (context, _) = tensors.matrix("text_model.embeddings.position_embedding.weight")?;
     let (text_mlp, _) = tensors.matrix("text_model.encoder.layers.0.mlp.fc1.weight")?;
     let (projection, _) = tensors.matrix("visual_projection.weight")?;
-    let logit_scale = weights.logit_scale(facts.logit_scale)?;
+    let logit_scale = weights.logit_scale(info.logit_scale)?;
     Ok(ClipConfig {
         vision: VisionConfig {
             image_size: side.saturating_mul(patch),
             patch,
             width,
             layers: weights.layers("vision_model"),
-            heads: facts.vision.heads.in_width(width),
+            heads: info.vision.heads.in_width(width),
             mlp: vision_mlp,
-            activation: facts.vision.activation,
-            norm_eps: facts.vision.norm_eps,
+            activation: info.vision.activation,
+            norm_eps: info.vision.norm_eps,
         },
         text: TextConfig {
             vocabulary,
             context,
             width: text_width,
             layers: weights.layers("text_model"),
-            heads: facts.text.heads.in_width(text_width),
+            heads: info.text.heads.in_width(text_width),
             mlp: text_mlp,
-            activation: facts.text.activation,
-            norm_eps: facts.text.norm_eps,
-            end_of_text: tokenizer::end_of_text(tokenizer, facts.highest_id)?,
+            activation: info.text.activation,
+            norm_eps: info.text.norm_eps,
+            end_of_text: tokenizer::end_of_text(tokenizer, info.highest_id)?,
         },
         projection,
         logit_scale: logit_scale.exp(),
-        pixel_mean: facts.pixel_mean,
-        pixel_std: facts.pixel_std,
+        pixel_mean: info.pixel_mean,
+        pixel_std: info.pixel_std,
     })
 }

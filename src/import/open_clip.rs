@@ -188,7 +188,7 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
         Activation::Gelu
     };
     let statistics = config.preprocess_cfg.statistics(OPEN_CLIP_CONFIG)?;
-    let facts = LayoutInfo {
+    let info = LayoutInfo {
         layout: "OpenCLIP",
         vision: Tower {
             heads: HeadCount::Width(number(&model.vision_cfg, "head_width", HEAD_WIDTH)?),
@@ -210,7 +210,7 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
     let table = table(&tensors);
     let weights = ClipWeights::new(tensors, table)?;
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
-    let published = assemble(weights, &facts, tokenizer)?;
+    let published = assemble(weights, &info, tokenizer)?;
     let found = published.config();
     config
         .preprocess_cfg

@@ -259,7 +259,7 @@ fn unreadable(file: &str, name: &str, number: &Number) -> Error {
 }
 
 impl OpenFile {
-    /// Those of the numbers that follow one another from the start of a tensor.
+    /// Some of the numbers of a tensor, counted from its start.
     fn numbers(&self, name: &str, entry: &TensorEntry, part: Range<usize>) -> Result<Vec<f32>> {
         let size = entry
             .number

@@ -49,7 +49,7 @@ const AROUND: [(usize, usize); 8] = [
     (2, 2),
 ];
 
-/// Those at each of the two distances.
+/// The neighbours of a pixel, at both distances.
 const NEIGHBOURS: usize = 2 * AROUND.len();
 
 /// The pixel and its eight neighbours, at each of two distances.
