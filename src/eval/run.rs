@@ -25,9 +25,9 @@ const SAVE_EVERY: usize = 10;
 /// What to measure.
 #[derive(Debug)]
 pub struct Evaluation<'a> {
-    /// The model.
+    /// The model to measure.
     pub segmenter: &'a Segmenter,
-    /// The pictures.
+    /// The pictures to measure on.
     pub set: &'a TestSet,
     /// Methods and refinements.
     pub settings: Vec<Pipeline>,

@@ -66,9 +66,9 @@ impl DownloadProgress for () {
 /// A model that is here now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// Where its files lie.
+    /// The directory of the model's files.
     pub directory: PathBuf,
-    /// The commit that they are of.
+    /// The commit that the files are of.
     pub revision: String,
     /// The files that are needed, with their hashes, which for weights are also the hub's.
     pub files: Vec<SourceFile>,

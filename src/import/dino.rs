@@ -87,7 +87,7 @@ impl PublishedGuide {
         Ok(guide)
     }
 
-    /// The architecture.
+    /// The architecture of the guide.
     #[must_use]
     pub fn config(&self) -> &GuideConfig {
         &self.config

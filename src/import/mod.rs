@@ -92,7 +92,7 @@ pub struct Published {
 }
 
 impl Published {
-    /// Finds out which layout it is and reads everything but the weights themselves. All tensors
+    /// Finds out the layout of a model and reads everything but the weights themselves. All tensors
     /// are known to be there, in the right shapes, when this returns.
     ///
     /// With several layouts side by side, that of Hugging Face is taken if its weights are there.
@@ -127,7 +127,7 @@ impl Published {
         Err(nothing_found(&names, described))
     }
 
-    /// The architecture.
+    /// The architecture of the model.
     #[must_use]
     pub fn config(&self) -> &ClipConfig {
         &self.config
