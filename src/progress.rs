@@ -12,7 +12,7 @@ pub trait Progress {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`](crate::Error::Cancelled) when the caller asked to stop.
+    /// [`Error::Cancelled`](crate::Error::Cancelled) if the caller asked to stop.
     fn step(&mut self, done: usize, total: usize) -> impl Future<Output = Result<()>>;
 }
 

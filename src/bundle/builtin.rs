@@ -29,7 +29,8 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// Those of [`Bundle::new`] and [`Bundle::add`], if it was damaged before it was compiled in.
+    /// [`Error::Model`](crate::Error::Model) if a file was damaged before it was compiled in;
+    /// [`Error::Integrity`](crate::Error::Integrity) if one is not that of the manifest.
     pub fn built_in() -> Result<Self> {
         let mut bundle = Self::new(MANIFEST)?;
         for (file, contents) in FILES {

@@ -37,9 +37,9 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceFile {
-    /// Its name at the source.
+    /// The name of the file at the source.
     pub file: String,
-    /// Its SHA-256, in lower-case hexadecimal digits.
+    /// The SHA-256 of the file, in lower-case hexadecimal digits.
     pub sha256: String,
 }
 
@@ -62,11 +62,11 @@ pub enum Part {
 /// A file with the means to check it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
-    /// Its name, beside the manifest.
+    /// The name of the file, beside the manifest.
     pub file: String,
-    /// Its exact length.
+    /// The exact length of the file in bytes.
     pub bytes: u64,
-    /// Its SHA-256, in lower-case hexadecimal digits.
+    /// The SHA-256 of the file, in lower-case hexadecimal digits.
     pub sha256: String,
 }
 
@@ -85,7 +85,7 @@ impl FileEntry {
     ///
     /// # Errors
     ///
-    /// [`Error::Integrity`] that names the file.
+    /// [`Error::Integrity`] if length or hash differ, naming the file.
     pub fn check(&self, contents: &[u8], hash: Option<&str>) -> Result<()> {
         let Self {
             file,
@@ -131,7 +131,7 @@ pub enum Piece {
 }
 
 impl Piece {
-    /// The tensor.
+    /// The name of the tensor.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -252,7 +252,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names what is wrong with it.
+    /// [`Error::Model`] if it is no manifest of this version, naming what is wrong with it.
     pub fn parse(json: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {

@@ -66,8 +66,9 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] for a file that cannot be read, otherwise as [`Bundle::new`] and
-    /// [`Bundle::add`].
+    /// [`Error::Io`] if a file cannot be read; [`Error::Model`] if the manifest is damaged, or if
+    /// tensors are not exactly those of its architecture; [`Error::Integrity`] if the length or
+    /// hash of a file differs.
     #[cfg(feature = "cli")]
     pub fn read(directory: &Path) -> Result<Self> {
         let path = directory.join(MANIFEST_FILE);
@@ -79,7 +80,8 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// Those of [`Bundle::read`].
+    /// [`Error::Io`] if a file cannot be read; [`Error::Model`] if tensors are not exactly those of
+    /// the manifest's architecture; [`Error::Integrity`] if the length or hash of a file differs.
     #[cfg(feature = "cli")]
     pub fn read_unfinished(directory: &Path, manifest: &Manifest) -> Result<Self> {
         Self::new(manifest_json(manifest)?.as_bytes())?.filled(directory)
@@ -130,7 +132,8 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// Those of [`Bundle::add`].
+    /// [`Error::Input`] if the manifest does not name it; [`Error::Integrity`] if its length or
+    /// hash differs; [`Error::Model`] if its tensors are not exactly those promised.
     pub fn add_hashed(&mut self, file: &str, contents: &[u8], hash: Option<&str>) -> Result<()> {
         if file == self.manifest.tokenizer.file {
             self.manifest.tokenizer.check(contents, hash)?;

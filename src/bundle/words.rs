@@ -4,13 +4,15 @@
 //! the file's metadata the `names` as a JSON list and the `templates` that they were made with.
 
 #[cfg(feature = "cli")]
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use half::f16;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 #[cfg(feature = "cli")]
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{TensorInfo, TensorView};
+#[cfg(feature = "cli")]
+use serde::{Deserialize, Serialize};
 
 use super::weights::f16s;
 use crate::error::{Error, Result};
@@ -50,14 +52,37 @@ pub(super) fn encode_words(ready: &ReadyWords) -> Result<Vec<u8>> {
         ("names".to_owned(), names),
         ("templates".to_owned(), ready.templates.clone()),
     ]);
-    safetensors::serialize([(TENSOR, view)], Some(metadata)).map_err(|e| failed(&e))
+    let mut file =
+        safetensors::serialize([(TENSOR, view)], Some(metadata)).map_err(|e| failed(&e))?;
+    sort_metadata(&mut file).map_err(|e| failed(&e))?;
+    Ok(file)
+}
+
+/// Sorts the keys of the metadata, which safetensors takes from a hash map, so that the same words
+/// are the same bytes.
+#[cfg(feature = "cli")]
+fn sort_metadata(file: &mut [u8]) -> serde_json::Result<()> {
+    #[derive(Serialize, Deserialize)]
+    struct Header {
+        #[serde(rename = "__metadata__")]
+        metadata: BTreeMap<String, String>,
+        embeddings: TensorInfo,
+    }
+    // The header is JSON behind its length, padded with spaces.
+    let Some((length, rest)) = file.split_first_chunk_mut() else {
+        return Ok(());
+    };
+    let header = &mut rest[..u64::from_le_bytes(*length) as usize];
+    let sorted = serde_json::to_vec(&serde_json::from_slice::<Header>(header)?)?;
+    header[..sorted.len()].copy_from_slice(&sorted);
+    Ok(())
 }
 
 /// Reads a words shard of a model with this projection.
 ///
 /// # Errors
 ///
-/// [`Error::Model`] that names the file, if it is no such shard.
+/// [`Error::Model`] if it is no such shard, naming the file.
 pub(super) fn read_words(file: &str, contents: &[u8], projection: usize) -> Result<ReadyWords> {
     let bad = |what: &str| Error::model(format!("{file} {what}. Import the model again."));
     let unreadable = |e| bad(&format!("is not a safetensors file ({e})"));
@@ -126,6 +151,17 @@ mod tests {
             );
             let length: f32 = vector.iter().map(|v| v * v).sum();
             assert!((length - 1.0).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn encode_words_gives_the_same_bytes_each_time() {
+        let words = ready(&[("sky", [0.6, 0.8, 0.0]), ("a \"b\"", [0.0, 0.0, -1.0])]);
+        let file = encode_words(&words).unwrap();
+        assert!(file[8..].starts_with(br#"{"__metadata__":{"names":"#));
+        // The order of a hash map is another one each time.
+        for _ in 0..16 {
+            assert_eq!(encode_words(&words).unwrap(), file);
         }
     }
 

@@ -36,7 +36,7 @@ const WORDS_FILE: &str = "words-00.safetensors";
 
 /// A CLIP that is to be stored.
 pub struct Network {
-    /// Its architecture.
+    /// The architecture of the network.
     pub config: ClipConfig,
     /// The contents of its `tokenizer.json`.
     pub tokenizer: Vec<u8>,
@@ -46,7 +46,7 @@ pub struct Network {
 
 /// A guide that is to be stored beside a CLIP.
 pub struct GuideNetwork {
-    /// Its architecture.
+    /// The architecture of the network.
     pub config: GuideConfig,
     /// All its tensors, under the names of the Hugging Face `ViTModel` layout after `guide.`.
     pub weights: Box<dyn WeightSource>,
@@ -79,9 +79,9 @@ pub struct BundleMetadata {
 /// A finished file of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BundleFile {
-    /// Its name.
+    /// The name of the file.
     pub name: String,
-    /// Its contents.
+    /// The contents of the file.
     pub contents: Vec<u8>,
 }
 
@@ -131,7 +131,7 @@ struct SquaredError {
 }
 
 impl BundleWriter {
-    /// Plans the files.
+    /// Plans the files of a bundle.
     ///
     /// Of the vision tower's blocks those in `kept` stay in floating point, whatever the scheme
     /// (`calibrate::blocks_to_keep` finds which have to).
@@ -199,8 +199,8 @@ impl BundleWriter {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a tensor is missing, cannot be read or holds numbers that are not
-    /// finite. The writer is of no use after that.
+    /// [`Error::Model`] if a tensor is missing or holds numbers that are not finite; [`Error::Io`]
+    /// if the source of the weights cannot read its file. The writer is of no use after that.
     pub fn next_file(&mut self) -> Result<Option<BundleFile>> {
         if let Some(contents) = self.tokenizer.take() {
             return Ok(Some(BundleFile {
@@ -471,7 +471,8 @@ pub fn manifest_json(manifest: &Manifest) -> Result<String> {
 ///
 /// # Errors
 ///
-/// Those of [`BundleWriter::next_file`]; [`Error::Io`] if a file cannot be written.
+/// [`Error::Model`] if a tensor is missing or holds numbers that are not finite; [`Error::Io`] if a
+/// file cannot be read or written.
 #[cfg(feature = "cli")]
 pub fn write(
     out: &Path,
@@ -496,7 +497,7 @@ pub fn write(
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if a file cannot be written.
+/// [`Error::Io`] if a file cannot be written; [`Error::Internal`] if the vectors differ in length.
 #[cfg(feature = "cli")]
 pub fn add_words(out: &Path, manifest: &mut Manifest, ready: &ReadyWords) -> Result<()> {
     let contents = encode_words(ready)?;

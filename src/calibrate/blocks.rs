@@ -23,7 +23,9 @@ use crate::segmenter::Segmenter;
 ///
 /// # Errors
 ///
-/// Those of the sources and of [`Segmenter::build`], [`Segmenter::encode`].
+/// [`Error::Model`](crate::Error::Model) if a tensor of a source is missing or has another shape;
+/// [`Error::Io`](crate::Error::Io) if a source cannot read its file; any error that `stored` or
+/// `original` returns.
 pub async fn blocks_to_keep<S: WeightSource, O: WeightSource>(
     manifest: &Manifest,
     stored: impl Fn() -> Result<S>,

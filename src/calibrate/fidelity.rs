@@ -101,7 +101,8 @@ impl Probe {
     ///
     /// # Errors
     ///
-    /// Those of [`Segmenter::segment`].
+    /// [`Error::Model`] if the text tower has not been loaded; [`Error::Device`] if the device
+    /// fails.
     pub async fn measure(segmenter: &Segmenter) -> Result<Self> {
         let scenes: Vec<Scene> = SEEDS.map(generate).collect();
         let things = scenes.iter().flat_map(|scene| &scene.things);
@@ -136,7 +137,7 @@ impl Probe {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if it is of another.
+    /// [`Error::Input`] if the architectures differ.
     pub fn compare(&self, other: &Self) -> Result<Fidelity> {
         let (dense_cosine, worst_dense_cosine) = self.dense.mean_and_worst(&other.dense)?;
         let words = self.words.iter().zip(&other.words);
@@ -182,7 +183,7 @@ impl Fidelity {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that states how far below.
+    /// [`Error::Model`] if the floor is not reached, saying by how much.
     pub fn check(&self, scheme: Scheme) -> Result<()> {
         if self.suffices(scheme) {
             return Ok(());

@@ -31,14 +31,14 @@ pub struct VisionConfig {
     pub heads: usize,
     /// Hidden numbers of a feed-forward part.
     pub mlp: usize,
-    /// Its non-linearity.
+    /// The non-linearity of the feed-forward part.
     pub activation: Activation,
     /// The ε of every layer norm.
     pub norm_eps: f64,
 }
 
 impl VisionConfig {
-    /// Side of the patch grid it was trained on.
+    /// Side of the patch grid that the tower was trained on.
     #[must_use]
     pub fn grid(&self) -> usize {
         self.image_size / self.patch
@@ -61,7 +61,7 @@ impl VisionConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names the first number that cannot be.
+    /// [`Error::Model`] if a number is impossible, naming the first such.
     pub fn validate(&self, name: &str) -> Result<()> {
         let named = |field: &str| format!("{name}.{field}");
         for (field, value, most) in [
@@ -98,7 +98,7 @@ pub struct TextConfig {
     pub heads: usize,
     /// Hidden numbers of a feed-forward part.
     pub mlp: usize,
-    /// Its non-linearity.
+    /// The non-linearity of the feed-forward part.
     pub activation: Activation,
     /// The ε of every layer norm.
     pub norm_eps: f64,
@@ -129,7 +129,7 @@ impl ClipConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names the first number that cannot be.
+    /// [`Error::Model`] if a number is impossible, naming the first such.
     pub fn validate(&self) -> Result<()> {
         let t = &self.text;
         self.vision.validate("vision")?;
@@ -175,7 +175,7 @@ fn check_eps(name: &str, eps: f64) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Error::Model`] for numbers that are not finite, or a deviation that is not positive.
+/// [`Error::Model`] if a number is not finite or a deviation not positive.
 pub fn check_statistics(mean: &[f32; 3], std: &[f32; 3]) -> Result<()> {
     check(mean.iter().all(|m| m.is_finite()), "pixel_mean", mean[0])?;
     let positive = |s: &f32| s.is_finite() && *s > 0.0;

@@ -44,7 +44,7 @@ impl GuideConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`](crate::Error::Model) that names the first number that cannot be.
+    /// [`Error::Model`](crate::Error::Model) if a number is impossible, naming the first such.
     pub fn validate(&self) -> Result<()> {
         self.tower.validate("guide.tower")?;
         check_statistics(&self.pixel_mean, &self.pixel_std)

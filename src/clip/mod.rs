@@ -47,7 +47,8 @@ pub fn normalise_rows(matrix: Tensor<2>) -> Tensor<2> {
 ///
 /// # Errors
 ///
-/// Those of [`WeightSource::values`].
+/// [`Error::Model`](crate::Error::Model) if it is missing or has another shape;
+/// [`Error::Io`](crate::Error::Io) if the source cannot read its file.
 pub fn load_tensor<const D: usize>(
     source: &mut impl WeightSource,
     name: &str,

@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::quant::{RowTable, WeightSource};
 
 /// Texts that go through the tower together. Enough to fill the kernels, few enough that a
-/// cancel is heard.
+/// caller who cancels does not wait.
 const BATCH: usize = 32;
 
 /// A causal transformer read at the end-of-text token.
@@ -40,7 +40,7 @@ struct Layers {
     blocks: Vec<Block>,
     norm: LayerNorm,
     /// `[width, projection]`
-    projection: Param<Tensor<2>>,
+    text_projection: Param<Tensor<2>>,
 }
 
 impl TextTower {
@@ -48,7 +48,8 @@ impl TextTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a tensor is missing or has another shape.
+    /// [`Error::Model`] if a tensor is missing or has another shape; [`Error::Io`] if the source
+    /// cannot read its file.
     pub fn load(
         source: &mut impl WeightSource,
         config: &TextConfig,
@@ -89,7 +90,7 @@ impl TextTower {
             layers: Layers {
                 blocks,
                 norm: build_layer_norm(source, name, width, config.norm_eps, device)?,
-                projection: Param::from_tensor(out.transpose()),
+                text_projection: Param::from_tensor(out.transpose()),
             },
             device: device.clone(),
         })
@@ -106,8 +107,8 @@ impl TextTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the result cannot be read,
-    /// [`Error::Internal`] for an empty text or an id outside the vocabulary.
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::Internal`] if a text is empty or an id is outside the vocabulary.
     pub async fn embed(
         &self,
         texts: &[Vec<u32>],
@@ -159,7 +160,7 @@ impl TextTower {
         let ends: Tensor<1, Int> =
             Tensor::from_data(TensorData::new(ends, [texts.len()]), &self.device);
         let x = self.layers.norm.forward(x.select(0, ends));
-        Ok(x.matmul(self.layers.projection.val()))
+        Ok(x.matmul(self.layers.text_projection.val()))
     }
 
     fn embed_token(&self, id: u32, place: usize, out: &mut [f32]) -> Result<()> {

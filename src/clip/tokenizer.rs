@@ -41,7 +41,7 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if it is none, or none for a tower of this config.
+    /// [`Error::Model`] if it is no tokenizer of a CLIP, or none of a tower of this config.
     pub fn from_bytes(json: &[u8], config: &super::TextConfig) -> Result<Self> {
         let file = TokenizerJson::read(json)?;
         let ends = file.ends()?;
@@ -63,7 +63,7 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if it is none of a CLIP.
+    /// [`Error::Model`] if it is no tokenizer of a CLIP.
     pub fn end_of_text(json: &[u8]) -> Result<u32> {
         Ok(TokenizerJson::read(json)?.ends()?.last)
     }
@@ -72,7 +72,7 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// Those of [`Tokenizer::end_of_text`].
+    /// [`Error::Model`] if it is no tokenizer of a CLIP.
     pub fn highest_id(json: &[u8]) -> Result<u32> {
         let file = TokenizerJson::read(json)?;
         let added = file.added_tokens.iter().map(|token| token.id);
@@ -86,7 +86,7 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if the tokenizer yields an id outside the vocabulary.
+    /// [`Error::Model`] if a token of the text is outside the vocabulary of the model.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let mut ids = vec![self.ends.first];
         // Words are encoded one by one, so what follows a full context changes nothing in it.

@@ -55,7 +55,8 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a tensor is missing or has another shape.
+    /// [`Error::Model`] if a tensor is missing or has another shape; [`Error::Io`] if the source
+    /// cannot read its file.
     pub fn load(
         source: &mut impl WeightSource,
         config: &VisionConfig,
@@ -116,7 +117,8 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `progress`, [`Error::Internal`] if the grid is not that of the patches.
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Internal`] if the grid is not that
+    /// of the patches.
     pub async fn backbone(
         &self,
         patches: Tensor<3>,
@@ -131,7 +133,8 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// Those of [`VisionTower::backbone`].
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Internal`] if the grid is not that
+    /// of the patches.
     pub async fn hidden_states(
         &self,
         patches: Tensor<3>,
@@ -153,9 +156,9 @@ impl VisionTower {
     ) -> Result<Tensor<3>> {
         let mut x = self.embed(patches, grid)?;
         visit(&x);
-        let (_, trunk) = self.last_and_trunk()?;
-        let total = trunk.len();
-        for (done, block) in trunk.iter().enumerate() {
+        let (_, backbone) = self.last_and_backbone()?;
+        let total = backbone.len();
+        for (done, block) in backbone.iter().enumerate() {
             progress.step(done, total).await?;
             x = block.forward(x, false);
             visit(&x);
@@ -168,9 +171,9 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for a tower without blocks, which [`VisionTower::load`] never builds.
+    /// [`Error::Internal`] if the tower has no blocks, which [`VisionTower::load`] never builds.
     pub fn last_block(&self) -> Result<&Block> {
-        Ok(self.last_and_trunk()?.0)
+        Ok(self.last_and_backbone()?.0)
     }
 
     /// The output projection of the tower for tokens of the last block: norm, then projection.
@@ -195,7 +198,7 @@ impl VisionTower {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for a tower without blocks.
+    /// [`Error::Internal`] if the tower has no blocks.
     pub fn pool(&self, tokens: Tensor<3>) -> Result<Tensor<2>> {
         let [batch, _, width] = tokens.dims();
         let out = self.last_block()?.forward(tokens, false);
@@ -230,7 +233,7 @@ impl VisionTower {
             .forward(Tensor::cat(vec![class, cells_embedded], 1)))
     }
 
-    fn last_and_trunk(&self) -> Result<(&Block, &[Block])> {
+    fn last_and_backbone(&self) -> Result<(&Block, &[Block])> {
         self.blocks
             .split_last()
             .ok_or_else(|| Error::internal("a vision tower without blocks"))
@@ -260,7 +263,7 @@ impl Positions {
         }
     }
 
-    /// Those of a grid, `[cells, width]`: bicubic, as PyTorch's
+    /// The position embeddings of a grid, `[cells, width]`: bicubic, as PyTorch's
     /// `interpolate(mode="bicubic", align_corners=False)`.
     #[must_use]
     pub fn cells(&self, grid: Grid) -> Tensor<2> {

@@ -158,7 +158,7 @@ pub enum ReadyNames {
     None,
     /// [`common_words`]
     Common,
-    /// These.
+    /// The names of a list.
     These(Vec<String>),
 }
 
@@ -199,7 +199,10 @@ impl ReadyNames {
 ///
 /// # Errors
 ///
-/// Those of [`Published::open`], [`PublishedGuide::open`] and [`write()`].
+/// [`Error::Input`] if the files are not those of a model or of the guide that was asked for;
+/// [`Error::Model`] if they are damaged or do not fit together; [`Error::Unsupported`] if they are
+/// of another kind of model; [`Error::Io`] if a file cannot be read or written;
+/// [`Error::Integrity`] if a written file reads back differently.
 pub async fn store(
     origin: &Origin,
     options: &ConvertOptions,
@@ -328,7 +331,7 @@ impl Unfinished {
     /// # Errors
     ///
     /// [`Error::Model`] if the model lost more than its scheme should and that was not accepted;
-    /// those of [`Segmenter::embed_names`]; [`Error::Io`] if a file cannot be written.
+    /// [`Error::Io`] if a file cannot be written.
     pub async fn finish(
         self,
         names: &ReadyNames,

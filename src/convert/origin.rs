@@ -26,8 +26,11 @@ impl Origin {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if `source` is none of the three; those of [`Directory::new`] and
-    /// [`hub::fetch`].
+    /// [`Error::Input`] if `source` is none of the three, or the hub does not have it or does not
+    /// give it out; [`Error::Network`] if the hub cannot be reached or the connection breaks;
+    /// [`Error::Io`] if a file cannot be read or written; [`Error::Integrity`] if a file is not the
+    /// one that the hub promised; [`Error::Model`] if the repository has no weights that can be
+    /// read.
     pub fn find(
         source: &str,
         revision: Option<&str>,

@@ -44,8 +44,8 @@ pub(super) type Cache = Option<(Method, bool, CellFeatures)>;
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] for a tower without blocks, no states or a method that has no cell
-/// features; [`Error::Device`] if the device fails.
+/// [`Error::Device`] if the device fails; [`Error::Internal`] if the tower has no blocks, there are
+/// no hidden states or the method has no cell features.
 pub async fn features(
     method: Method,
     residual: bool,
@@ -75,8 +75,9 @@ pub async fn features(
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] for a method that has no cell features, [`Error::Cancelled`] from
-/// `progress`, [`Error::Device`] if the device fails.
+/// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+/// [`Error::OutOfMemory`] if the pixels do not fit in memory; [`Error::Internal`] if the method has
+/// no cell features.
 pub async fn whole_features(
     method: Method,
     residual: bool,

@@ -26,9 +26,9 @@ const SIDE: usize = 256;
 pub enum Budget {
     /// The whole picture and its nine overlapping halves.
     Ten,
-    /// These and sixteen quarters side by side.
+    /// The whole picture, its nine overlapping halves and sixteen quarters side by side.
     TwentySix,
-    /// As published: the whole, nine halves and forty-nine quarters, overlapping.
+    /// The whole picture, nine halves and forty-nine quarters, overlapping, as published.
     #[default]
     FiftyNine,
 }

@@ -24,7 +24,7 @@ impl<'a> LastBlock<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`](crate::Error::Internal) for a tower without blocks.
+    /// [`Error::Internal`](crate::Error::Internal) if the tower has no blocks.
     pub(super) fn open(tower: &'a VisionTower, tokens: Tensor<3>) -> Result<Self> {
         Self::over(tower, tokens, 1)
     }
@@ -33,7 +33,7 @@ impl<'a> LastBlock<'a> {
     ///
     /// # Errors
     ///
-    /// As [`LastBlock::open`].
+    /// [`Error::Internal`](crate::Error::Internal) if the tower has no blocks.
     pub(super) fn open_cells(tower: &'a VisionTower, cells: Tensor<2>) -> Result<Self> {
         Self::over(tower, cells.unsqueeze(), 0)
     }

@@ -26,7 +26,7 @@ impl Layer {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a size of zero or windows that do not fit.
+    /// [`Error::Input`] if the size is zero or the windows do not fit.
     pub(super) fn new(
         sides: (u32, u32),
         size: u32,
@@ -44,7 +44,8 @@ impl Layer {
         })
     }
 
-    /// The same, in overlapping windows of the trained size.
+    /// A picture of this width and height at a short side of `size` pixels, cut into overlapping
+    /// windows of the trained size.
     pub(super) fn in_trained_windows(sides: (u32, u32), size: u32, config: &ClipConfig) -> Self {
         let (input_size, grid) = rounded(sides, size, config);
         Self {
@@ -58,7 +59,7 @@ impl Layer {
     ///
     /// # Errors
     ///
-    /// Those of [`Picture::resize`].
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub(super) fn resize(&self, picture: &Picture) -> Result<Picture> {
         picture.resize(self.input_size.0, self.input_size.1)
     }
@@ -71,7 +72,8 @@ impl Layer {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for no windows; those of [`Picture::crop`].
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory; [`Error::Internal`] if there are
+    /// no windows, or one is outside the picture.
     pub(super) fn patches(
         &self,
         model: &Model<'_>,
@@ -110,7 +112,7 @@ impl Layer {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if there are none.
+    /// [`Error::Internal`] if there are no windows.
     pub(super) fn stitch(&self, windows: Vec<CellFeatures>) -> Result<CellFeatures> {
         self.plan.stitch(windows, self.grid)
     }

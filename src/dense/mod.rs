@@ -65,7 +65,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// All of them.
+    /// All methods.
     pub const ALL: [Self; 8] = [
         Self::MaskClip,
         Self::ClearClip,
@@ -77,7 +77,7 @@ impl Method {
         Self::TwoStage,
     ];
 
-    /// Its name.
+    /// The name of the method, as options and manifests have it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -92,19 +92,19 @@ impl Method {
         }
     }
 
-    /// Whether it takes the last block apart, and so has cell features.
+    /// Whether the method takes the last block apart, and so has cell features.
     #[must_use]
     pub fn is_dense(self) -> bool {
         !matches!(self, Self::ClipDiy | Self::TwoStage)
     }
 
-    /// Whether it needs what every block puts out, not only what enters the last one.
+    /// Whether the method needs the hidden states of all blocks, not only what enters the last one.
     #[must_use]
     pub fn needs_hidden_states(self) -> bool {
         self == Self::ScClip
     }
 
-    /// Whether it asks the model's [`Guide`] where things are.
+    /// Whether the method asks the model's [`Guide`] where things are.
     #[must_use]
     pub fn needs_guide(self, parameters: &Parameters) -> bool {
         self == Self::ClipDiy && parameters.guidance == Guidance::FoundNetwork
@@ -114,7 +114,8 @@ impl Method {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub async fn encode(
         self,
         view: &View,
@@ -135,7 +136,10 @@ impl Method {
     ///
     /// # Errors
     ///
-    /// As [`Method::scores`].
+    /// [`Error::Input`] if the guidance needs a guide and the model has none; [`Error::Model`] if
+    /// the guide has not been loaded; [`Error::Cancelled`] if `progress` asks to stop;
+    /// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit in
+    /// memory.
     pub async fn prepare(
         self,
         parameters: &Parameters,
@@ -155,9 +159,10 @@ impl Method {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for parameters that the model cannot follow, [`Error::Model`] for a guide
-    /// that has not been loaded, [`Error::Cancelled`] from `progress`, [`Error::Device`] if the
-    /// device fails.
+    /// [`Error::Input`] if the guidance needs a guide and the model has none; [`Error::Model`] if
+    /// the guide has not been loaded; [`Error::Cancelled`] if `progress` asks to stop;
+    /// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit in
+    /// memory.
     pub async fn scores(
         self,
         parameters: &Parameters,

@@ -30,7 +30,7 @@ const BATCH: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     made_by: Option<(Method, bool)>,
-    scales: Vec<Scale>,
+    scales: Vec<ScaleCells>,
     /// How long a cell takes, nothing before it was measured.
     pub(super) pace: Duration,
     /// The limit in seconds that no finer scale was expected to keep.
@@ -39,7 +39,7 @@ pub(super) struct Cache {
 
 /// The cells of one scale: unit features, and keys.
 #[derive(Debug, Clone)]
-struct Scale {
+struct ScaleCells {
     grid: Grid,
     cells: CellFeatures,
 }
@@ -57,8 +57,8 @@ pub(super) struct Scales<'a> {
     view: &'a View,
     model: &'a Model<'a>,
     finer: Vec<Layer>,
-    /// Those that have been read.
-    read: Vec<Scale>,
+    /// The scales that have been read.
+    read: Vec<ScaleCells>,
     began: Instant,
     /// When reading the last one began, until it is known how long it took.
     reading: Option<Instant>,
@@ -107,7 +107,8 @@ impl<'a> Scales<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub(super) async fn fused(
         &mut self,
         count: usize,
@@ -162,11 +163,11 @@ impl<'a> Scales<'a> {
         }
     }
 
-    async fn read_next(&self, progress: &mut impl Progress) -> Result<Scale> {
+    async fn read_next(&self, progress: &mut impl Progress) -> Result<ScaleCells> {
         let (view, model) = (self.view, self.model);
         let Some(index) = self.read.len().checked_sub(1) else {
             let residual = self.parameters.residual;
-            return Ok(Scale {
+            return Ok(ScaleCells {
                 grid: view.grid(),
                 cells: whole_features(self.method, residual, view, model, progress).await?,
             });
@@ -180,7 +181,7 @@ impl<'a> Scales<'a> {
             total: self.finer.iter().map(batches).sum::<usize>() * blocks,
         };
         let layer = &self.finer[index];
-        Ok(Scale {
+        Ok(ScaleCells {
             grid: layer.grid,
             cells: self.read_layer(layer, &mut progress).await?,
         })
@@ -197,16 +198,16 @@ impl<'a> Scales<'a> {
         let mut windows = Vec::with_capacity(layer.plan.origins.len());
         for origins in layer.plan.origins.chunks(BATCH) {
             let patches = layer.patches(model, &resized, origins)?;
-            let states = if method.needs_hidden_states() {
+            let hidden_states = if method.needs_hidden_states() {
                 model.tower.hidden_states(patches, window, progress).await?
             } else {
                 vec![model.tower.backbone(patches, window, progress).await?]
             };
             progress.done += model.tower.backbone_blocks();
             for index in 0..origins.len() {
-                let of_window: Vec<_> = states
+                let of_window: Vec<_> = hidden_states
                     .iter()
-                    .map(|states| states.clone().narrow(0, index, 1))
+                    .map(|state| state.clone().narrow(0, index, 1))
                     .collect();
                 let residual = self.parameters.residual;
                 windows.push(features(method, residual, model.tower, &of_window, window).await?);
@@ -239,7 +240,7 @@ fn finer_layers(view: &View, model: &Model<'_>) -> Vec<Layer> {
 }
 
 /// The mean of the scales' unit features and of their keys, each brought to the grid of the finest.
-fn fuse(scales: &[Scale], device: &Device) -> Result<Fused> {
+fn fuse(scales: &[ScaleCells], device: &Device) -> Result<Fused> {
     let grid = scales
         .last()
         .ok_or_else(|| Error::internal("a picture without scales"))?
@@ -339,7 +340,7 @@ mod tests {
         let scale = |grid: Grid, vectors: &[[f32; 2]]| {
             let data = TensorData::new(vectors.concat(), [grid.cells(), 2]);
             let rows = Tensor::<2>::from_data(data, &device);
-            Scale {
+            ScaleCells {
                 grid,
                 cells: CellFeatures {
                     features: rows.clone(),

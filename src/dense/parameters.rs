@@ -43,7 +43,7 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] that says what the range is.
+    /// [`Error::Input`] if a number is out of its range, which is named.
     pub fn check(&self) -> Result<()> {
         if !(1..=MAX_REGIONS).contains(&self.regions) {
             return Err(Error::input(format!(

@@ -22,7 +22,8 @@ const BATCH: usize = 8;
 ///
 /// # Errors
 ///
-/// Those of `cut`, [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
+/// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+/// [`Error::OutOfMemory`] if the pixels do not fit in memory; any error that `cut` returns.
 pub(super) async fn embed<P>(
     model: &Model<'_>,
     pieces: &[P],

@@ -41,8 +41,8 @@ impl Depths {
     }
 }
 
-/// Cell features from all states of the trunk: `hidden_states[i]` is what block `i` put out, `hidden_states[0]`
-/// the embeddings, the last one what enters the last block.
+/// Cell features from all hidden states: the embeddings first, then each block's output, the last of
+/// them what enters the last block.
 ///
 /// # Errors
 ///

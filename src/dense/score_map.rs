@@ -54,7 +54,7 @@ impl ScoreMap {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if the length is not `classes · rows · cols`, or that is nothing.
+    /// [`Error::Internal`] if the length is not `classes · rows · cols`, or is zero.
     pub fn new(classes: usize, grid: Grid, values: Vec<f32>, kind: ScoreKind) -> Result<Self> {
         let axes = [grid.rows, grid.cols].map(CellAxis::even);
         Self::on_axes(classes, axes, values, kind)
@@ -64,7 +64,7 @@ impl ScoreMap {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if the length is not `classes · rows · cols`, or that is nothing.
+    /// [`Error::Internal`] if the length is not `classes · rows · cols`, or is zero.
     pub fn on_axes(
         classes: usize,
         axes: [CellAxis; 2],
@@ -93,7 +93,7 @@ impl ScoreMap {
         self.classes
     }
 
-    /// The grid.
+    /// The grid of cells.
     #[must_use]
     pub fn grid(&self) -> Grid {
         grid_of(&self.axes)
@@ -105,7 +105,7 @@ impl ScoreMap {
         self.axes
     }
 
-    /// What the numbers mean.
+    /// What the numbers of the map mean.
     #[must_use]
     pub fn kind(&self) -> ScoreKind {
         self.kind
@@ -130,18 +130,18 @@ impl ScoreMap {
         &mut self.values[class * cells..(class + 1) * cells]
     }
 
-    /// The same map with these classes only, in this order.
+    /// A map of these classes only, in this order.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for no classes.
+    /// [`Error::Internal`] if there are no classes.
     pub fn select(&self, classes: &[usize]) -> Result<Self> {
         let values = classes.iter().flat_map(|class| self.class(*class));
         let values = values.copied().collect();
         Self::on_axes(classes.len(), self.axes, values, self.kind)
     }
 
-    /// The same map with each cell's scores turned into probabilities over the classes.
+    /// A map of each cell's scores as probabilities over the classes.
     #[must_use]
     pub fn probabilities(&self) -> Self {
         let cells = self.grid().cells();
@@ -271,7 +271,7 @@ impl ScoreMap {
         sums
     }
 
-    /// The same map on a grid that covers the picture exactly, interpolated bilinearly.
+    /// The scores on a grid that covers the picture exactly, interpolated bilinearly.
     #[must_use]
     pub fn resample(&self, grid: Grid) -> Self {
         let values = (0..self.classes)

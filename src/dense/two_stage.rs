@@ -61,8 +61,9 @@ pub(super) async fn scores(
 ///
 /// # Errors
 ///
-/// [`Error::Input`] for a mask that [`check_mask`] refuses, [`Error::Cancelled`] from `progress`,
-/// [`Error::Device`] if the device fails.
+/// [`Error::Input`] if a mask is of another size than the picture or has no pixels;
+/// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+/// [`Error::OutOfMemory`] if the pixels do not fit in memory.
 pub async fn classify(
     masks: &[Rle],
     view: &View,
@@ -87,7 +88,8 @@ pub async fn classify(
 ///
 /// # Errors
 ///
-/// [`Error::Input`] for a pixel outside the picture.
+/// [`Error::Input`] if the pixel is outside the picture; [`Error::OutOfMemory`] if the pixels do
+/// not fit in memory.
 pub fn region_at(view: &View, x: u32, y: u32) -> Result<Rle> {
     let picture = view.picture();
     if x >= picture.width() || y >= picture.height() {
@@ -158,7 +160,7 @@ fn probabilities(cosines: &[f32], classes: usize, model: &Model<'_>) -> Result<S
 ///
 /// # Errors
 ///
-/// [`Error::Input`] for a mask of another size, or one without pixels.
+/// [`Error::Input`] if the mask is of another size than the picture or has no pixels.
 pub fn check_mask(mask: &Rle, picture: &Picture) -> Result<()> {
     let size = (picture.width(), picture.height());
     if (mask.width(), mask.height()) != size {
@@ -181,7 +183,8 @@ pub fn check_mask(mask: &Rle, picture: &Picture) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Those of [`check_mask`]; [`Error::OutOfMemory`].
+/// [`Error::Input`] if the mask is of another size than the picture or has no pixels;
+/// [`Error::OutOfMemory`] if the pixels do not fit in memory.
 pub fn masked_crop(picture: &Picture, mask: &Rle, mean: [f32; 3]) -> Result<Picture> {
     check_mask(mask, picture)?;
     let [x, y, width, height] = mask.bounding_box();

@@ -30,7 +30,7 @@ pub struct Model<'a> {
 /// FOUND beside a CLIP.
 #[derive(Debug, Clone, Copy)]
 pub struct Guide<'a> {
-    /// Its architecture.
+    /// The architecture of the guide.
     pub config: &'a GuideConfig,
     /// `None` while its weights have not been loaded.
     pub network: Option<&'a Found>,
@@ -78,7 +78,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`](crate::Error::Input) for a size of zero or windows that do not fit.
+    /// [`Error::Input`](crate::Error::Input) if the size is zero or the windows do not fit.
     pub fn new(picture: Picture, size: u32, windows: Windows, config: &ClipConfig) -> Result<Self> {
         let sides = (picture.width(), picture.height());
         Ok(Self {
@@ -95,7 +95,7 @@ impl View {
         &self.picture
     }
 
-    /// The grid of cells that it is cut into.
+    /// The grid of cells that the picture is cut into.
     #[must_use]
     pub fn grid(&self) -> Grid {
         self.layer.grid

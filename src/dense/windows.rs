@@ -40,8 +40,8 @@ pub(super) struct Plan {
 impl Plan {
     /// # Errors
     ///
-    /// [`Error::Input`] for a window that is larger than the picture or a window or stride of
-    /// nothing.
+    /// [`Error::Input`] if a window is larger than the picture, its size or stride is zero, or the
+    /// stride is longer than the window.
     pub(super) fn new(windows: Windows, grid: Grid, config: &VisionConfig) -> Result<Self> {
         match windows {
             Windows::Whole => Ok(Self::whole(grid)),
@@ -103,7 +103,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if there are none.
+    /// [`Error::Internal`] if there are no windows.
     pub(super) fn stitch(&self, windows: Vec<CellFeatures>, grid: Grid) -> Result<CellFeatures> {
         let (features, keys): (Vec<_>, Vec<_>) =
             windows.into_iter().map(|w| (w.features, w.keys)).unzip();

@@ -51,9 +51,9 @@ pub enum DeviceKind {
 /// The device that was chosen, and why.
 #[derive(Debug, Clone)]
 pub struct Compute {
-    /// Where tensors live.
+    /// The device that tensors are on.
     pub device: Device,
-    /// Which kind that is.
+    /// The kind of the device.
     pub kind: DeviceKind,
     /// The name of the adapter; for the CPU, how its kernels compute.
     pub name: String,
@@ -62,7 +62,7 @@ pub struct Compute {
 }
 
 impl Compute {
-    /// The CPU.
+    /// The CPU as the device.
     #[cfg(feature = "cpu")]
     #[must_use]
     pub fn cpu() -> Self {

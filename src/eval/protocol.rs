@@ -19,9 +19,9 @@ use crate::segmenter::{
 /// How pictures are answered.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Protocol {
-    /// As [`Segmenter::segment`] answers.
+    /// The answers of [`Segmenter::segment`].
     Own(Own),
-    /// As SCLIP's published code answers.
+    /// The answers of SCLIP's published code.
     Sclip(Sclip),
 }
 
@@ -107,7 +107,7 @@ impl Protocol {
         }
     }
 
-    /// Its name.
+    /// The name of the protocol, as options have it.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Own(_) => "wordmask",

@@ -15,11 +15,11 @@ pub struct Report {
     pub setting: Pipeline,
     /// The background: auto, none or its words.
     pub background: String,
-    /// The pictures.
+    /// The name of the pictures that were measured on.
     pub set: String,
     /// The model's name.
     pub model: String,
-    /// Where it ran.
+    /// The kind of device that the model ran on.
     pub device: DeviceKind,
     /// Number of pictures measured.
     pub pictures: usize,
@@ -46,22 +46,22 @@ pub struct Report {
 /// One class of a report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassIou {
-    /// Its name.
+    /// The name of the class.
     pub name: String,
-    /// `None` if no picture has it and no answer claimed it.
+    /// Intersection over union; `None` if no picture has the class and no answer claimed it.
     pub iou: Option<f64>,
-    /// The share of its pixels that is answered rightly; `None` if no picture has it.
+    /// The share of the class's pixels that is answered rightly; `None` if no picture has the class.
     pub accuracy: Option<f64>,
 }
 
 /// A picture that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Its place in the data set, from 0.
+    /// The place of the picture in the data set, from 0.
     pub index: usize,
-    /// What the data set calls it.
+    /// The name of the picture in the data set.
     pub picture: String,
-    /// Why not: a sentence for people.
+    /// Why the picture could not be used, a sentence for people.
     pub message: String,
 }
 

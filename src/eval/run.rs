@@ -25,9 +25,9 @@ const SAVE_EVERY: usize = 10;
 /// What to measure.
 #[derive(Debug)]
 pub struct Evaluation<'a> {
-    /// The model.
+    /// The model to measure.
     pub segmenter: &'a Segmenter,
-    /// The pictures.
+    /// The pictures to measure on.
     pub set: &'a TestSet,
     /// Methods and refinements.
     pub settings: Vec<Pipeline>,
@@ -56,7 +56,7 @@ struct Variant {
 /// What stays the same from picture to picture.
 struct RunPlan {
     pairs: Vec<Variant>,
-    /// See [`TestSet::listing`].
+    /// The lines of [`TestSet::listing`].
     listing: Vec<String>,
 }
 
@@ -69,9 +69,11 @@ impl Evaluation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for settings that the protocol cannot measure, one that is given twice, or
-    /// a state that belongs to another evaluation; those of [`Segmenter`]; [`Error::Io`] where a
-    /// file cannot be written.
+    /// [`Error::Input`] if the protocol cannot measure a setting, if one is given twice, if the
+    /// state belongs to another evaluation, or if a file of the data set is gone; [`Error::Model`]
+    /// if a name needs the text tower and it has not been loaded; [`Error::Device`] if the device
+    /// fails; [`Error::OutOfMemory`] if the scores of a picture do not fit in memory; [`Error::Io`]
+    /// if a file cannot be read or written.
     pub async fn run(&self, mut progress: impl FnMut(usize)) -> Result<Vec<Report>> {
         let plan = RunPlan {
             pairs: self.pairs()?,

@@ -34,7 +34,8 @@ impl Save {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] for a folder or file that cannot be written, [`Error::OutOfMemory`].
+    /// [`Error::Io`] if a folder or file cannot be written; [`Error::OutOfMemory`] if a PNG does
+    /// not fit in memory.
     pub(super) fn write(
         &self,
         setting: &str,
@@ -89,7 +90,7 @@ impl Answer {
 ///
 /// # Errors
 ///
-/// [`Error::Io`] that names it.
+/// [`Error::Io`] if it cannot be written, naming it.
 pub(super) fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
     std::fs::write(path, contents).map_err(|e| Error::io(path, e))
 }

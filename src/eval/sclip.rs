@@ -94,7 +94,7 @@ impl Sclip {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for a published list that is broken.
+    /// [`Error::Internal`] if a published list is broken.
     pub fn published(kind: DatasetKind, names: ClassNames) -> Result<Self> {
         let has_background = kind.has_background();
         let background = match names.background {
@@ -126,7 +126,7 @@ impl Sclip {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] with the reason.
+    /// [`Error::Input`] if it cannot, saying why.
     pub fn supports(setting: &Pipeline) -> Result<()> {
         let refused = |what: &str, why: &str| {
             Err(Error::input(format!(
@@ -161,7 +161,7 @@ impl Sclip {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] that names the value.
+    /// [`Error::Input`] if a value is out of its range, naming it.
     pub fn check(&self) -> Result<()> {
         if !(self.logit_scale.is_finite() && self.logit_scale > 0.0) {
             return Err(Error::input(format!(
@@ -210,8 +210,9 @@ impl Sclip {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a picture that a window of it has no cell of, or one too large to be
-    /// seen whole; those of [`Segmenter::encode`].
+    /// [`Error::Input`] if a window of the picture has no cell, or the picture is too large to be
+    /// seen whole; [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do
+    /// not fit in memory.
     pub(super) async fn see(
         &self,
         segmenter: &Segmenter,
@@ -248,7 +249,9 @@ impl Sclip {
     ///
     /// # Errors
     ///
-    /// Those of the method and the refinements.
+    /// [`Error::Input`] if the view is of another model or the method has no cell features;
+    /// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the scores do not fit in
+    /// memory.
     pub(super) async fn label(
         &self,
         segmenter: &Segmenter,
@@ -355,7 +358,8 @@ impl Plane {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`], [`Error::Internal`] for no windows.
+    /// [`Error::OutOfMemory`] if the scores do not fit in memory; [`Error::Internal`] if there are
+    /// no windows.
     fn mean_of_windows(windows: &[(Self, [u32; 4])], (width, height): (u32, u32)) -> Result<Self> {
         let (first, _) = windows
             .first()

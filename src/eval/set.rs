@@ -26,7 +26,7 @@ impl TestSet {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for seeds that it was trained on, or no scenes.
+    /// [`Error::Input`] if the model was trained on a seed, or no scenes are asked for.
     pub fn scenes(seed: u64, count: usize) -> Result<Self> {
         if count == 0 || seed.saturating_add(count as u64) > TRAINING_SEEDS {
             return Err(Error::input(format!(
@@ -36,7 +36,7 @@ impl TestSet {
         Ok(Self::Scenes { seed, count })
     }
 
-    /// What it is called.
+    /// The name of the set, for people.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -54,7 +54,7 @@ impl TestSet {
         }
     }
 
-    /// Never: an empty set cannot be made.
+    /// Whether there is no picture, which cannot be: an empty set cannot be made.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -97,7 +97,7 @@ impl TestSet {
         }
     }
 
-    /// Which data set it is, if it is one.
+    /// The data set that the pictures are of, if they are of one.
     #[must_use]
     pub fn kind(&self) -> Option<DatasetKind> {
         match self {
@@ -115,7 +115,7 @@ impl TestSet {
         }
     }
 
-    /// A name for files.
+    /// The name of a picture, fit for files.
     #[must_use]
     pub fn id(&self, index: usize) -> String {
         match self {
@@ -128,7 +128,7 @@ impl TestSet {
     ///
     /// # Errors
     ///
-    /// Those of [`Dataset::listing`].
+    /// [`Error::Input`] if a file is gone; [`Error::Io`] if its size cannot be read.
     pub fn listing(&self) -> Result<Vec<String>> {
         match self {
             Self::Scenes { .. } => Ok((0..self.len()).map(|index| self.id(index)).collect()),
@@ -140,7 +140,9 @@ impl TestSet {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] that names the file that cannot be used.
+    /// [`Error::Input`] or [`Error::Unsupported`] if a file cannot be used, naming it;
+    /// [`Error::Io`] if it cannot be read; [`Error::OutOfMemory`] if the pixels do not fit in
+    /// memory.
     pub fn read(&self, index: usize) -> Result<Sample> {
         match self {
             Self::Scenes { seed, .. } => {

@@ -17,21 +17,21 @@ pub struct EvalShard {
 }
 
 impl EvalShard {
-    /// All pictures.
+    /// The only shard, which has all pictures.
     pub const WHOLE: Self = Self { count: 1, index: 1 };
 
-    /// Of how many shards this is one.
+    /// The number of shards that the pictures are divided into.
     #[must_use]
     pub fn count(self) -> usize {
         self.count
     }
 
-    /// All shards of so many.
+    /// All shards of a division into so many.
     pub fn all(count: usize) -> impl Iterator<Item = Self> {
         (1..=count).map(move |index| Self { count, index })
     }
 
-    /// The indices of its pictures in a set of `len`.
+    /// The indices of the shard's pictures in a set of `len`.
     pub fn indices(self, len: usize) -> impl Iterator<Item = usize> {
         (self.index - 1..len).step_by(self.count)
     }

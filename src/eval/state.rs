@@ -18,7 +18,7 @@ pub(super) struct State {
     pub(super) shard: super::EvalShard,
     /// Pictures of the shard that were tried, from its first on.
     pub(super) done: usize,
-    /// Those among them that could not be used. They are tried again.
+    /// The pictures among them that could not be used. They are tried again.
     pub(super) failures: Vec<Failure>,
     pub(super) rows: Vec<Tally>,
 }
@@ -35,7 +35,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a file that is no state; [`Error::Io`].
+    /// [`Error::Input`] if the file is no state; [`Error::Io`] if it cannot be read.
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
         if !path.exists() {
             return Ok(None);
@@ -50,7 +50,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] that names what differs.
+    /// [`Error::Input`] if the conditions differ, naming the difference.
     pub(super) fn check_like(&self, now: &Self, path: &Path) -> Result<()> {
         if let Some(difference) = self.conditions.difference(&now.conditions) {
             return Err(refused(
@@ -81,7 +81,7 @@ impl State {
 
     /// # Errors
     ///
-    /// [`Error::Io`] where it cannot be written.
+    /// [`Error::Io`] if it cannot be written.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_vec(self)
             .map_err(|e| Error::internal(format!("no JSON for a state: {e}")))?;

@@ -45,7 +45,8 @@ impl Found {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a tensor is missing or has another shape.
+    /// [`Error::Model`] if a tensor is missing or has another shape; [`Error::Io`] if the source
+    /// cannot read its file.
     pub fn load(
         source: &mut impl WeightSource,
         config: &GuideConfig,
@@ -107,8 +108,8 @@ impl Found {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `progress`, [`Error::OutOfMemory`] for a picture too large to copy,
-    /// [`Error::Device`] if the device fails.
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub async fn foreground(
         &self,
         picture: &Picture,
@@ -142,8 +143,8 @@ impl Found {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] from `progress`, [`Error::Internal`] if the grid is not that of the patches,
-    /// [`Error::Device`] if the device fails.
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::Internal`] if the grid is not that of the patches.
     async fn logits(
         &self,
         patches: Tensor<3>,

@@ -19,27 +19,27 @@ use crate::quant::Scheme;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogueEntry {
-    /// What to type for it, such as `b16`.
+    /// The short name of the model, such as `b16`.
     pub name: String,
-    /// What people call it.
+    /// The name of the model for people.
     pub title: String,
-    /// Its repository on the hub.
+    /// The repository of the model on the hub.
     pub hub: String,
     /// The commit to take, where the main branch does not do. For who asks by the short name: who
     /// names the repository gets what the hub has there now.
     #[serde(default)]
     pub revision: Option<String>,
-    /// What the repository is read as.
+    /// The layout of the repository.
     pub layout: Layout,
     /// The licence of the weights, in short: as a bundle's manifest states it.
     pub license: String,
     /// What is known of the licence.
     pub license_note: String,
-    /// From where it is known: an address. To be read before publishing.
+    /// The address that the licence is known from. To be read before publishing.
     pub license_source: String,
     /// One sentence on what the model has seen.
     pub description: String,
-    /// How well it names the pictures of `ImageNet`.
+    /// The published accuracy on `ImageNet`.
     pub imagenet: ImageNet,
     /// How many numbers both towers are made of.
     pub parameters: u64,
@@ -55,7 +55,7 @@ pub struct CatalogueEntry {
     pub download_megabytes: u32,
     /// How large a bundle's weights become. Tokenizer and ready words add 2 to 5.
     pub stored_megabytes: Megabytes,
-    /// Whether it is the one to begin with.
+    /// Whether the model is the one to begin with.
     #[serde(default)]
     pub recommended: bool,
     /// SHA-256 of published files by their names, where they are known beforehand.
@@ -80,13 +80,13 @@ pub struct ImageNet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Megabytes {
-    /// In 32-bit floating point.
+    /// Size in 32-bit floating point.
     pub f32: u32,
-    /// In 16-bit floating point.
+    /// Size in 16-bit floating point.
     pub f16: u32,
-    /// In 8-bit integers.
+    /// Size in 8-bit integers.
     pub q8: u32,
-    /// In 4-bit integers.
+    /// Size in 4-bit integers.
     pub q4: u32,
 }
 
@@ -105,7 +105,7 @@ impl Megabytes {
 
 const TEXT: &str = include_str!("../../weights/catalogue.json");
 
-/// All of them, in the order in which to show them. A test sees to it that the file is sound.
+/// All entries, in the order in which to show them. A test reads the file.
 #[must_use]
 pub fn entries() -> &'static [CatalogueEntry] {
     static ENTRIES: LazyLock<Vec<CatalogueEntry>> =
@@ -126,7 +126,7 @@ pub fn find(name: &str) -> Option<&'static CatalogueEntry> {
 ///
 /// # Errors
 ///
-/// [`Error::Input`] that names the entry that is wrong.
+/// [`Error::Input`] if an entry is wrong, naming it.
 pub fn parse(text: &str) -> Result<Vec<CatalogueEntry>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -66,9 +66,9 @@ impl DownloadProgress for () {
 /// A model that is here now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// Where its files lie.
+    /// The directory of the model's files.
     pub directory: PathBuf,
-    /// The commit that they are of.
+    /// The commit that the files are of.
     pub revision: String,
     /// The files that are needed, with their hashes, which for weights are also the hub's.
     pub files: Vec<SourceFile>,
@@ -85,7 +85,11 @@ pub struct Fetched {
 ///
 /// # Errors
 ///
-/// Those of [`Hub::fetch`].
+/// [`Error::Input`] if the hub does not have the model or the revision or does not give it out, or
+/// if the environment names no cache; [`Error::Network`] if the hub cannot be reached or the
+/// connection breaks; [`Error::Io`] if the cache cannot be written, above all if the disk is full;
+/// [`Error::Integrity`] if a file is not the one that the hub promised; [`Error::Model`] if the
+/// repository has no weights that can be read.
 pub fn fetch(
     id: &str,
     revision: Option<&str>,
@@ -199,7 +203,7 @@ impl Hub {
         )
     }
 
-    /// This hub, with its cache in this directory. Without a token, the one in the file `token`
+    /// The hub at `endpoint`, with its cache in this directory. Without a token, the one in the file `token`
     /// beside the cache is used if there is one.
     ///
     /// # Errors
@@ -242,11 +246,11 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// - [`Error::Input`] for a name or revision that the hub does not have or does not give out
-    /// - [`Error::Network`] if the hub cannot be reached or the connection breaks
-    /// - [`Error::Io`] if the cache cannot be written, above all if the disk is full
-    /// - [`Error::Integrity`] if a file is not the one that the hub promised
-    /// - [`Error::Model`] if the repository has no weights that can be read
+    /// [`Error::Input`] if the hub does not have the model or the revision or does not give it out;
+    /// [`Error::Network`] if the hub cannot be reached or the connection breaks; [`Error::Io`] if
+    /// the cache cannot be written, above all if the disk is full; [`Error::Integrity`] if a file
+    /// is not the one that the hub promised; [`Error::Model`] if the repository has no weights that
+    /// can be read.
     pub fn fetch(
         &self,
         id: &str,
@@ -603,18 +607,18 @@ impl<'a> Repository<'a> {
     }
 
     /// Downloads a file, or what is missing of it, in a thread of its own: `hf-hub` waits for a
-    /// silent server for ever, we do not. Progress is heard in this thread.
+    /// silent server for ever, we do not. `on_progress` is called in this thread.
     fn attempt(
         &self,
         file: &RemoteFile,
         on_progress: &mut dyn FnMut(u64),
     ) -> Result<(), Interruption> {
-        let (events, heard) = mpsc::channel();
+        let (events, received) = mpsc::channel();
         let (api, name) = (self.api()?, file.name.clone());
         let worker = thread::spawn(move || api.download_with_progress(&name, Meter(events)));
         let mut done = 0;
         loop {
-            match heard.recv_timeout(self.hub.stall_timeout) {
+            match received.recv_timeout(self.hub.stall_timeout) {
                 Ok(Event::Start) => done = 0,
                 Ok(Event::More(bytes)) => {
                     done += bytes;

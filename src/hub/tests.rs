@@ -85,9 +85,9 @@ fn names(fetched: &Fetched) -> Vec<&str> {
 }
 
 #[derive(Default)]
-struct Heard(Vec<(String, u64, u64)>);
+struct Recorded(Vec<(String, u64, u64)>);
 
-impl DownloadProgress for Heard {
+impl DownloadProgress for Recorded {
     fn bytes(&mut self, file: &str, done: u64, total: u64) {
         self.0.push((file.to_owned(), done, total));
     }
@@ -96,8 +96,8 @@ impl DownloadProgress for Heard {
 #[test]
 fn fetch_brings_what_is_needed_with_commit_and_hashes() {
     let stage = Stage::with_clip();
-    let mut heard = Heard::default();
-    let fetched = stage.hub.fetch(ID, None, &mut heard).unwrap();
+    let mut recorded = Recorded::default();
+    let fetched = stage.hub.fetch(ID, None, &mut recorded).unwrap();
     assert_eq!(fetched.revision, SHA);
     assert_eq!(
         names(&fetched),
@@ -115,9 +115,9 @@ fn fetch_brings_what_is_needed_with_commit_and_hashes() {
     assert_eq!(fetched.files[3].sha256, hash(&bytes(2)));
     assert_eq!(fetched.note, None);
     let last = ("model.safetensors".to_owned(), 200_000, 200_000);
-    assert_eq!(heard.0.last(), Some(&last));
-    assert!(heard.0.iter().all(|(_, done, total)| done <= total));
-    assert!(heard.0.len() > 6, "{heard:?}", heard = heard.0);
+    assert_eq!(recorded.0.last(), Some(&last));
+    assert!(recorded.0.iter().all(|(_, done, total)| done <= total));
+    assert!(recorded.0.len() > 6, "{recorded:?}", recorded = recorded.0);
 }
 
 #[test]

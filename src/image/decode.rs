@@ -17,7 +17,9 @@ const MAX_DECODER_BYTES: u64 = 512 * 1024 * 1024;
 ///
 /// # Errors
 ///
-/// Those of [`Picture::decode`], except for damage behind the headers.
+/// [`Error::Unsupported`] if the file is of another format or of a kind that is not supported;
+/// [`Error::Input`] if it is empty, its headers are cut short or broken, or its size is beyond
+/// [`MAX_PIXELS`](super::MAX_PIXELS) or [`MAX_SIDE`](super::MAX_SIDE).
 pub fn read_dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
     let format = PictureFormat::from_bytes(bytes)?;
     let bytes = format.for_decoder(bytes);

@@ -27,8 +27,8 @@ impl PictureFormat {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for an empty file; [`Error::Unsupported`] for another format, and for what
-    /// the decoder lacks of this one.
+    /// [`Error::Input`] if the file is empty; [`Error::Unsupported`] if it is of another format, or
+    /// has what the decoder lacks.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let format = Self::by_signature(bytes)?;
         let lacking = match format {

@@ -53,7 +53,24 @@ fn unsupported_frame(header: &[u8]) -> Option<String> {
     if !matches!(channels, 1 | 3 | 4) {
         return Some(format!("has {channels} colour channels"));
     }
-    None
+    let factors = header[6..].chunks_exact(3).take(channels.into());
+    has_rare_sampling(factors.map(|channel| [channel[1] >> 4, channel[1] & 0xF]))
+        .then(|| "samples its channels in a rare ratio".into())
+}
+
+/// Whether the decoder gets the sampling factors of the channels, across and down, wrong.
+///
+/// Of zune-jpeg 0.5.15, over the factors 1 to 4 and beside libjpeg: a channel that is finer across
+/// than the first, which is the brightness, comes out in wrong colours; finer down it depends on the
+/// size of the picture. Three across and what lies between three or four lines and one it calls
+/// broken.
+fn has_rare_sampling(mut factors: impl Iterator<Item = [u8; 2]>) -> bool {
+    let Some([across, down]) = factors.next() else {
+        return false;
+    };
+    let is_rare =
+        |[a, d]: [u8; 2]| a > across || d > down || a == 3 || (down > 2 && d > 1 && d < down);
+    across == 3 || factors.any(is_rare)
 }
 
 /// The segments before the first scan.

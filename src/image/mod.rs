@@ -42,9 +42,9 @@ impl Picture {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] for another format (named if it is a known one) and for what is not
-    /// supported of these, such as 12 bits for each channel; [`Error::Input`] for an empty file,
-    /// one that is cut short or broken, and one with more than [`MAX_PIXELS`] or [`MAX_SIDE`];
+    /// [`Error::Unsupported`] if the file is of another format, which is named if it is a known
+    /// one, or of a kind that is not supported, such as 12 bits for each channel; [`Error::Input`]
+    /// if it is empty, cut short or broken, or its size is beyond [`MAX_PIXELS`] or [`MAX_SIDE`];
     /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         decode::decode(bytes, decode::Orient::Upright)
@@ -55,7 +55,10 @@ impl Picture {
     ///
     /// # Errors
     ///
-    /// Those of [`Picture::decode`].
+    /// [`Error::Unsupported`] if the file is of another format, which is named if it is a known
+    /// one, or of a kind that is not supported, such as 12 bits for each channel; [`Error::Input`]
+    /// if it is empty, cut short or broken, or its size is beyond [`MAX_PIXELS`] or [`MAX_SIDE`];
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     #[cfg(feature = "cli")]
     pub fn decode_as_stored(bytes: &[u8]) -> Result<Self> {
         decode::decode(bytes, decode::Orient::Stored)
@@ -67,7 +70,8 @@ impl Picture {
     /// # Errors
     ///
     /// [`Error::Input`] if `rgba` is not `width * height * 4` bytes, or if the size is zero or
-    /// beyond [`MAX_PIXELS`] or [`MAX_SIDE`]; [`Error::OutOfMemory`].
+    /// beyond [`MAX_PIXELS`] or [`MAX_SIDE`]; [`Error::OutOfMemory`] if the pixels do not fit in
+    /// memory.
     pub fn from_rgba(width: u32, height: u32, rgba: &[u8]) -> Result<Self> {
         let pixels = check_size(width, height)?;
         check_length(rgba.len(), pixels, 4, "RGBA")?;
@@ -114,7 +118,7 @@ impl Picture {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub fn to_rgba(&self) -> Result<Vec<u8>> {
         let mut rgba = allocate(self.rgb.len() / 3 * 4)?;
         for (target, source) in rgba.chunks_exact_mut(4).zip(self.rgb.chunks_exact(3)) {
@@ -131,7 +135,7 @@ impl Picture {
     /// # Errors
     ///
     /// [`Error::Input`] if the size is zero or beyond [`MAX_PIXELS`] or [`MAX_SIDE`];
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub fn resize(&self, width: u32, height: u32) -> Result<Self> {
         resize::resize(self, width, height)
     }
@@ -142,7 +146,8 @@ impl Picture {
     ///
     /// # Errors
     ///
-    /// Those of [`Picture::resize`].
+    /// [`Error::Input`] if the size is zero or beyond [`MAX_PIXELS`] or [`MAX_SIDE`];
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     #[cfg(feature = "cli")]
     pub fn resize_bilinear(&self, width: u32, height: u32) -> Result<Self> {
         resize::resize_bilinear(self, width, height)
@@ -152,7 +157,8 @@ impl Picture {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if the rectangle is empty or leaves the picture; [`Error::OutOfMemory`].
+    /// [`Error::Input`] if the rectangle is empty or leaves the picture; [`Error::OutOfMemory`] if
+    /// the pixels do not fit in memory.
     pub fn crop(&self, x: u32, y: u32, width: u32, height: u32) -> Result<Self> {
         let inside = |start: u32, length: u32, side: u32| {
             length > 0 && start.checked_add(length).is_some_and(|end| end <= side)

@@ -16,6 +16,8 @@ const CMYK: &[u8] = include_bytes!("fixtures/cmyk.jpg");
 const LOSSY_WEBP: &[u8] = include_bytes!("fixtures/lossy.webp");
 const ANIMATED_WEBP: &[u8] = include_bytes!("fixtures/animated.webp");
 const PALETTE: &[u8] = include_bytes!("fixtures/palette.png");
+// Written by ImageMagick: brightness 1x1, colours 2x2.
+const FINER_COLOR: &[u8] = include_bytes!("fixtures/finer_color.jpg");
 
 fn encoded(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
@@ -56,6 +58,50 @@ fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     file.extend(exif);
     file.extend(&jpeg[2..]);
     file
+}
+
+/// The baseline JPEG with other sampling factors in its header, across and down as hexadecimal
+/// digits.
+fn sampled(factors: [u8; 3]) -> Vec<u8> {
+    let mut file = BASELINE.to_vec();
+    let frame = file.windows(2).position(|marker| marker == [0xFF, 0xC0]);
+    let channels = file[frame.unwrap() + 10..].chunks_exact_mut(3);
+    for (channel, factors) in channels.zip(factors) {
+        channel[1] = factors;
+    }
+    file
+}
+
+#[test]
+fn decode_refuses_jpegs_sampled_as_the_decoder_gets_wrong() {
+    let message = not_supported(FINER_COLOR);
+    assert!(message.contains("samples its channels"), "{message}");
+    for factors in [
+        [0x11, 0x21, 0x11],
+        [0x11, 0x11, 0x12],
+        [0x21, 0x41, 0x11],
+        [0x41, 0x22, 0x11],
+        [0x14, 0x11, 0x12],
+        [0x13, 0x12, 0x11],
+        [0x31, 0x11, 0x11],
+        [0x42, 0x31, 0x11],
+    ] {
+        assert_eq!(not_supported(&sampled(factors)), message, "{factors:x?}");
+    }
+    for factors in [
+        [0x11, 0x11, 0x11],
+        [0x22, 0x11, 0x11],
+        [0x22, 0x21, 0x12],
+        [0x21, 0x21, 0x21],
+        [0x41, 0x21, 0x11],
+        [0x14, 0x11, 0x14],
+        [0x13, 0x11, 0x11],
+    ] {
+        assert!(
+            jpeg::unsupported(&sampled(factors)).is_none(),
+            "{factors:x?}"
+        );
+    }
 }
 
 #[test]

@@ -50,8 +50,9 @@ impl PublishedGuide {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if the files are not there, [`Error::Model`] that names the file and the
-    /// tensor for what does not fit, [`Error::Unsupported`] for another kind of network.
+    /// [`Error::Input`] if the files are not there; [`Error::Model`] if they are damaged or do not
+    /// fit, naming the file and the tensor; [`Error::Unsupported`] if they are of another kind of
+    /// network; [`Error::Io`] if a file cannot be read.
     pub fn open(encoder: &dyn Files, head: &dyn Files) -> Result<Self> {
         let names = encoder.names();
         let named = HF_WEIGHTS
@@ -86,7 +87,7 @@ impl PublishedGuide {
         Ok(guide)
     }
 
-    /// The architecture.
+    /// The architecture of the guide.
     #[must_use]
     pub fn config(&self) -> &GuideConfig {
         &self.config

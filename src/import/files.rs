@@ -17,7 +17,7 @@ pub trait ReadAt {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if they cannot be read, which includes reading past the end.
+    /// [`Error::Io`] if they cannot be read, or if the file ends before.
     fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<()>;
 }
 

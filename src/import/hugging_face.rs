@@ -1,12 +1,13 @@
 //! The layout of Hugging Face's `CLIPModel`.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::files::Files;
-use super::model::{ClipWeights, HeadCount, LayoutInfo, NORM_EPS, Tower, assemble, check_stated};
+use super::model::{ClipWeights, HeadCount, LayoutInfo, NORM_EPS, Tower, assemble};
 use super::pixels::ImageProcessor;
-use super::tables::HUGGING_FACE;
+use super::stated::check_stated;
+use super::tables::{HUGGING_FACE, Section};
 use super::tensors::Tensors;
 use super::{HF_CONFIG, OPEN_CLIP_CONFIG, Published, read_config, tokenizer};
 use crate::error::{Error, Result};
@@ -15,20 +16,6 @@ use crate::kernel::Activation;
 /// `CLIPConfig`'s default of `logit_scale_init_value`, which a model without a `logit_scale` has: the
 /// logarithm of 14.3.
 const LOGIT_SCALE: f32 = 2.6592;
-
-/// A tower without a description.
-static NOT_DESCRIBED: TowerJson = TowerJson {
-    num_attention_heads: None,
-    hidden_act: None,
-    layer_norm_eps: None,
-    hidden_size: None,
-    intermediate_size: None,
-    num_hidden_layers: None,
-    image_size: None,
-    patch_size: None,
-    vocab_size: None,
-    max_position_embeddings: None,
-};
 
 /// What `config.json` describes.
 pub(super) enum Described {
@@ -54,9 +41,9 @@ pub(super) struct ClipConfigJson {
     #[serde(default)]
     text_config_dict: Option<TowerJson>,
     #[serde(default)]
-    projection_dim: Option<usize>,
-    #[serde(default)]
     logit_scale_init_value: Option<f32>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 /// The defaults for what a file leaves out are those of `CLIPVisionConfig` and `CLIPTextConfig`.
@@ -66,14 +53,8 @@ struct TowerJson {
     num_attention_heads: Option<usize>,
     hidden_act: Option<String>,
     layer_norm_eps: Option<f64>,
-    // What follows from the weights, too.
-    hidden_size: Option<usize>,
-    intermediate_size: Option<usize>,
-    num_hidden_layers: Option<usize>,
-    image_size: Option<usize>,
-    patch_size: Option<usize>,
-    vocab_size: Option<usize>,
-    max_position_embeddings: Option<usize>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 impl TowerJson {
@@ -148,8 +129,8 @@ fn image_processor(files: &dyn Files, names: &[String]) -> Result<(&'static str,
     Ok((PROCESSOR, processor.image_processor.unwrap_or_default()))
 }
 
-/// That OpenCLIP's description, where it lies beside, asks for the same non-linearity: one of the
-/// two is wrong then, and nothing else shows which.
+/// Checks that OpenCLIP's description, where it lies beside, asks for the same non-linearity: else
+/// one of the two is wrong, and nothing else shows which.
 fn check_twin(files: &dyn Files, names: &[String], vision: Tower) -> Result<()> {
     if !names.iter().any(|name| name == OPEN_CLIP_CONFIG) {
         return Ok(());
@@ -168,20 +149,27 @@ fn check_twin(files: &dyn Files, names: &[String], vision: Tower) -> Result<()> 
     )))
 }
 
-pub(super) fn open<'a>(
+pub(super) fn open(
     files: &dyn Files,
     names: &[String],
-    config: &'a ClipConfigJson,
+    config: &ClipConfigJson,
     tensors: Tensors,
 ) -> Result<Published> {
-    let either = |dict: &'a Option<TowerJson>, plain: &'a Option<TowerJson>| {
-        dict.as_ref().or(plain.as_ref()).unwrap_or(&NOT_DESCRIBED)
-    };
-    let vision = either(&config.vision_config_dict, &config.vision_config);
-    let text = either(&config.text_config_dict, &config.text_config);
+    let not_described = TowerJson::default();
+    let [vision, text] = [
+        [&config.vision_config_dict, &config.vision_config],
+        [&config.text_config_dict, &config.text_config],
+    ]
+    .map(|either| {
+        either
+            .into_iter()
+            .flatten()
+            .next()
+            .unwrap_or(&not_described)
+    });
     let (pixels_file, pixels) = image_processor(files, names)?;
     let statistics = pixels.statistics(pixels_file)?;
-    let facts = LayoutInfo {
+    let info = LayoutInfo {
         layout: "Hugging Face",
         vision: vision.tower(12)?,
         text: text.tower(8)?,
@@ -191,68 +179,18 @@ pub(super) fn open<'a>(
         // `eos_token_id` cannot be asked: early files name a wrong one.
         highest_id: false,
     };
-    check_twin(files, names, facts.vision)?;
+    check_twin(files, names, info.vision)?;
     let tensors = tensors.rooted_at("vision_model.embeddings.class_embedding");
     let weights = ClipWeights::new(tensors, &HUGGING_FACE)?;
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
-    let published = assemble(weights, &facts, tokenizer)?;
+    let published = assemble(weights, &info, tokenizer)?;
     let found = published.config();
     pixels.check_size(pixels_file, found.vision.image_size)?;
-    check_stated(
-        HF_CONFIG,
-        &[
-            (
-                "the vision tower's hidden_size",
-                vision.hidden_size,
-                found.vision.width,
-            ),
-            (
-                "the vision tower's intermediate_size",
-                vision.intermediate_size,
-                found.vision.mlp,
-            ),
-            (
-                "the vision tower's num_hidden_layers",
-                vision.num_hidden_layers,
-                found.vision.layers,
-            ),
-            (
-                "the vision tower's image_size",
-                vision.image_size,
-                found.vision.image_size,
-            ),
-            (
-                "the vision tower's patch_size",
-                vision.patch_size,
-                found.vision.patch,
-            ),
-            (
-                "the text tower's hidden_size",
-                text.hidden_size,
-                found.text.width,
-            ),
-            (
-                "the text tower's intermediate_size",
-                text.intermediate_size,
-                found.text.mlp,
-            ),
-            (
-                "the text tower's num_hidden_layers",
-                text.num_hidden_layers,
-                found.text.layers,
-            ),
-            (
-                "the text tower's vocab_size",
-                text.vocab_size,
-                found.text.vocabulary,
-            ),
-            (
-                "the text tower's max_position_embeddings",
-                text.max_position_embeddings,
-                found.text.context,
-            ),
-            ("projection_dim", config.projection_dim, found.projection),
-        ],
-    )?;
+    let settings = |section| match section {
+        Section::Vision => &vision.others,
+        Section::Text => &text.others,
+        Section::Model => &config.others,
+    };
+    check_stated(HF_CONFIG, found, |row| row.1, settings)?;
     Ok(published)
 }

@@ -41,6 +41,7 @@ mod open_clip;
 mod openai;
 mod pixels;
 mod safetensors_file;
+mod stated;
 mod tables;
 mod tensors;
 #[cfg(test)]
@@ -91,15 +92,16 @@ pub struct Published {
 }
 
 impl Published {
-    /// Finds out which layout it is and reads everything but the weights themselves. All tensors
+    /// Finds out the layout of a model and reads everything but the weights themselves. All tensors
     /// are known to be there, in the right shapes, when this returns.
     ///
     /// With several layouts side by side, that of Hugging Face is taken if its weights are there.
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if these are not the files of a model; [`Error::Model`] that names the
-    /// file and the tensor for damaged ones; [`Error::Unsupported`] for another kind of model.
+    /// [`Error::Input`] if these are not the files of a model; [`Error::Model`] if they are damaged
+    /// or do not fit together, naming the file and the tensor; [`Error::Unsupported`] if they are
+    /// of another kind of model; [`Error::Io`] if a file cannot be read.
     pub fn open(files: &dyn Files) -> Result<Self> {
         let names = files.names();
         let first = |known: &[&'static str]| {
@@ -125,7 +127,7 @@ impl Published {
         Err(nothing_found(&names, described))
     }
 
-    /// The architecture.
+    /// The architecture of the model.
     #[must_use]
     pub fn config(&self) -> &ClipConfig {
         &self.config

@@ -30,7 +30,7 @@ impl ClipWeights {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] that names the tower of which there is nothing.
+    /// [`Error::Unsupported`] if there is nothing of a tower, naming it.
     pub(super) fn new(tensors: Tensors, table: &'static ClipTable) -> Result<Self> {
         let [vision, text] = table.towers;
         for (tower, missing, there) in [(vision, "vision", "text"), (text, "text", "vision")] {
@@ -51,7 +51,7 @@ impl ClipWeights {
         self.tensors.values(name, shape)
     }
 
-    /// See [`WeightSource::rows`](crate::quant::WeightSource::rows).
+    /// Some rows of a tensor; see [`WeightSource::rows`](crate::quant::WeightSource::rows).
     pub(super) fn rows(
         &self,
         name: &str,
@@ -85,7 +85,7 @@ impl ClipWeights {
             .blocks(|layer| format!("{tower}.encoder.layers.{layer}.layer_norm1.weight"))
     }
 
-    /// That every tensor of the architecture is there and readable, and no other that matters.
+    /// Checks that every tensor of the architecture is there and readable, and no other that matters.
     fn check(&self, config: &ClipConfig) -> Result<()> {
         let used = self.tensors.check(&expected(config))?;
         let mut others = self.tensors.others(&used);
@@ -139,43 +139,24 @@ pub(super) struct LayoutInfo {
     pub(super) highest_id: bool,
 }
 
-/// Checks numbers that a description states although they follow from the weights: where the two disagree, files
-/// of two models were mixed, or the description means a part of the weights only.
-///
-/// # Errors
-///
-/// [`Error::Model`] that names the first that differs.
-pub(super) fn check_stated(file: &str, stated: &[(&str, Option<usize>, usize)]) -> Result<()> {
-    for (what, stated, found) in stated {
-        if let Some(stated) = stated
-            && stated != found
-        {
-            return Err(Error::model(format!(
-                "{file} says {what} = {stated}, but the weights have {found}. These are files of two models; put the right ones together."
-            )));
-        }
-    }
-    Ok(())
-}
-
 /// Puts a model together and checks that it is whole.
 pub(super) fn assemble(
     weights: ClipWeights,
-    facts: &LayoutInfo,
+    info: &LayoutInfo,
     tokenizer: Vec<u8>,
 ) -> Result<Published> {
-    let config = architecture(&weights, facts, &tokenizer)?;
+    let config = architecture(&weights, info, &tokenizer)?;
     config.validate()?;
     weights.check(&config)?;
     Ok(Published {
-        layout: facts.layout,
+        layout: info.layout,
         config,
         tokenizer,
         weights,
     })
 }
 
-fn architecture(weights: &ClipWeights, facts: &LayoutInfo, tokenizer: &[u8]) -> Result<ClipConfig> {
+fn architecture(weights: &ClipWeights, info: &LayoutInfo, tokenizer: &[u8]) -> Result<ClipConfig> {
     let tensors = &weights.tensors;
     let kernel = "vision_model.embeddings.patch_embedding.weight";
     let patch = match tensors.shape(kernel)?[..] {
@@ -196,32 +177,32 @@ fn architecture(weights: &ClipWeights, facts: &LayoutInfo, tokenizer: &[u8]) -> 
     let (context, _) = tensors.matrix("text_model.embeddings.position_embedding.weight")?;
     let (text_mlp, _) = tensors.matrix("text_model.encoder.layers.0.mlp.fc1.weight")?;
     let (projection, _) = tensors.matrix("visual_projection.weight")?;
-    let logit_scale = weights.logit_scale(facts.logit_scale)?;
+    let logit_scale = weights.logit_scale(info.logit_scale)?;
     Ok(ClipConfig {
         vision: VisionConfig {
             image_size: side.saturating_mul(patch),
             patch,
             width,
             layers: weights.layers("vision_model"),
-            heads: facts.vision.heads.in_width(width),
+            heads: info.vision.heads.in_width(width),
             mlp: vision_mlp,
-            activation: facts.vision.activation,
-            norm_eps: facts.vision.norm_eps,
+            activation: info.vision.activation,
+            norm_eps: info.vision.norm_eps,
         },
         text: TextConfig {
             vocabulary,
             context,
             width: text_width,
             layers: weights.layers("text_model"),
-            heads: facts.text.heads.in_width(text_width),
+            heads: info.text.heads.in_width(text_width),
             mlp: text_mlp,
-            activation: facts.text.activation,
-            norm_eps: facts.text.norm_eps,
-            end_of_text: tokenizer::end_of_text(tokenizer, facts.highest_id)?,
+            activation: info.text.activation,
+            norm_eps: info.text.norm_eps,
+            end_of_text: tokenizer::end_of_text(tokenizer, info.highest_id)?,
         },
         projection,
         logit_scale: logit_scale.exp(),
-        pixel_mean: facts.pixel_mean,
-        pixel_std: facts.pixel_std,
+        pixel_mean: info.pixel_mean,
+        pixel_std: info.pixel_std,
     })
 }

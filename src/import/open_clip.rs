@@ -4,9 +4,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::files::Files;
-use super::model::{ClipWeights, HeadCount, LayoutInfo, NORM_EPS, Tower, assemble, check_stated};
-use super::pixels::{PreprocessConfig, sides};
-use super::tables::{ClipTable, OPEN_CLIP, OPEN_CLIP_NESTED};
+use super::model::{ClipWeights, HeadCount, LayoutInfo, NORM_EPS, Tower, assemble};
+use super::pixels::PreprocessConfig;
+use super::stated::check_stated;
+use super::tables::{ClipTable, OPEN_CLIP, OPEN_CLIP_NESTED, Section};
 use super::tensors::Tensors;
 use super::{OPEN_CLIP_CONFIG, Published, read_config, tokenizer};
 use crate::error::{Error, Result};
@@ -30,16 +31,16 @@ struct ModelJson {
     text_cfg: Map<String, Value>,
     #[serde(default)]
     multimodal_cfg: Option<Value>,
-    #[serde(default)]
-    embed_dim: Option<usize>,
     #[serde(flatten)]
     others: Map<String, Value>,
 }
 
-/// Settings of a model that change nothing of what the towers compute.
-const HARMLESS_OF_MODEL: [&str; 6] = [
+/// Settings of a model that follow from the weights as well, or that change nothing of what the towers
+/// compute.
+const HARMLESS_OF_MODEL: [&str; 7] = [
     "cast_dtype",
     "custom_text",
+    "embed_dim",
     "init_logit_bias",
     "init_logit_scale",
     "nonscalar_logit_scale",
@@ -119,7 +120,7 @@ fn check_plain(tower: &str, config: &Map<String, Value>) -> Result<()> {
     }
 }
 
-/// That nothing but the ε of the layer norms is set.
+/// Checks that nothing but the ε of the layer norms is set.
 fn check_norm(tower: &str, config: &Map<String, Value>) -> Result<()> {
     let norm = config.get("norm_kwargs").and_then(Value::as_object);
     match norm
@@ -187,7 +188,7 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
         Activation::Gelu
     };
     let statistics = config.preprocess_cfg.statistics(OPEN_CLIP_CONFIG)?;
-    let facts = LayoutInfo {
+    let info = LayoutInfo {
         layout: "OpenCLIP",
         vision: Tower {
             heads: HeadCount::Width(number(&model.vision_cfg, "head_width", HEAD_WIDTH)?),
@@ -209,50 +210,16 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
     let table = table(&tensors);
     let weights = ClipWeights::new(tensors, table)?;
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
-    let published = assemble(weights, &facts, tokenizer)?;
+    let published = assemble(weights, &info, tokenizer)?;
     let found = published.config();
     config
         .preprocess_cfg
         .check_size(OPEN_CLIP_CONFIG, found.vision.image_size)?;
-    let vision = |setting| sides(model.vision_cfg.get(setting))[0];
-    let text = |setting| sides(model.text_cfg.get(setting))[0];
-    check_stated(
-        OPEN_CLIP_CONFIG,
-        &[
-            (
-                "the vision tower's width",
-                vision("width"),
-                found.vision.width,
-            ),
-            (
-                "the vision tower's layers",
-                vision("layers"),
-                found.vision.layers,
-            ),
-            (
-                "the vision tower's image_size",
-                vision("image_size"),
-                found.vision.image_size,
-            ),
-            (
-                "the vision tower's patch_size",
-                vision("patch_size"),
-                found.vision.patch,
-            ),
-            ("the text tower's width", text("width"), found.text.width),
-            ("the text tower's layers", text("layers"), found.text.layers),
-            (
-                "the text tower's context_length",
-                text("context_length"),
-                found.text.context,
-            ),
-            (
-                "the text tower's vocab_size",
-                text("vocab_size"),
-                found.text.vocabulary,
-            ),
-            ("embed_dim", model.embed_dim, found.projection),
-        ],
-    )?;
+    let settings = |section| match section {
+        Section::Vision => &model.vision_cfg,
+        Section::Text => &model.text_cfg,
+        Section::Model => &model.others,
+    };
+    check_stated(OPEN_CLIP_CONFIG, found, |row| row.2, settings)?;
     Ok(published)
 }

@@ -31,7 +31,7 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
         activation: Activation::QuickGelu,
         norm_eps: NORM_EPS,
     };
-    let facts = LayoutInfo {
+    let info = LayoutInfo {
         layout: "OpenAI",
         vision: tower,
         text: tower,
@@ -43,5 +43,5 @@ pub(super) fn open(files: &dyn Files, names: &[String], tensors: Tensors) -> Res
     let table = open_clip::table(&tensors);
     let weights = ClipWeights::new(tensors, table)?;
     let tokenizer = tokenizer::find(files, names, weights.vocabulary()?)?;
-    assemble(weights, &facts, tokenizer)
+    assemble(weights, &info, tokenizer)
 }

@@ -6,7 +6,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::model::{CLIP_MEAN, CLIP_STD, check_stated};
+use super::model::{CLIP_MEAN, CLIP_STD};
+use super::stated::check_sides;
 use crate::error::{Error, Result};
 
 /// PIL's number of the bicubic filter.
@@ -60,7 +61,7 @@ impl ImageProcessor {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] that names the setting.
+    /// [`Error::Unsupported`] if a setting is otherwise, naming it.
     pub(super) fn statistics(&self, file: &str) -> Result<Statistics> {
         let refuse = |what: String| Err(refused(file, &what));
         for (setting, value, usual) in [
@@ -99,22 +100,17 @@ impl ImageProcessor {
         })
     }
 
-    /// That pictures come out as large as the network takes them.
+    /// Checks that pictures come out as large as the network takes them.
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names the setting.
+    /// [`Error::Model`] if they do not, naming the setting.
     pub(super) fn check_size(&self, file: &str, image_size: usize) -> Result<()> {
         let (setting, value) = match self.do_center_crop {
             Some(false) => ("size", &self.size),
             _ => ("crop_size", &self.crop_size),
         };
-        // A shortest edge alone does not say how large a picture becomes.
-        let [height, width] = sides(value.as_ref());
-        check_stated(
-            file,
-            &[(setting, height, image_size), (setting, width, image_size)],
-        )
+        check_sides(file, setting, value.as_ref(), image_size)
     }
 }
 
@@ -134,7 +130,7 @@ impl PreprocessConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] that names the setting.
+    /// [`Error::Unsupported`] if a setting is otherwise, naming it.
     pub(super) fn statistics(&self, file: &str) -> Result<Statistics> {
         // `random` is one in training and bicubic afterwards.
         for (setting, value, usual) in [
@@ -153,34 +149,13 @@ impl PreprocessConfig {
         })
     }
 
-    /// That pictures come out as large as the network takes them.
+    /// Checks that pictures come out as large as the network takes them.
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names the setting.
+    /// [`Error::Model`] if they do not, naming the setting.
     pub(super) fn check_size(&self, file: &str, image_size: usize) -> Result<()> {
-        let [height, width] = sides(self.size.as_ref());
-        check_stated(
-            file,
-            &[("size", height, image_size), ("size", width, image_size)],
-        )
-    }
-}
-
-/// Height and width of a size, whether it is one number, two, or two with names.
-pub(super) fn sides(size: Option<&Value>) -> [Option<usize>; 2] {
-    let number = |value: &Value| value.as_u64().and_then(|n| usize::try_from(n).ok());
-    match size {
-        Some(Value::Array(sides)) => match &sides[..] {
-            [side] => [number(side); 2],
-            [height, width] => [number(height), number(width)],
-            _ => [None; 2],
-        },
-        Some(Value::Object(sides)) => {
-            ["height", "width"].map(|side| sides.get(side).and_then(number))
-        }
-        Some(side) => [number(side); 2],
-        None => [None; 2],
+        check_sides(file, "size", self.size.as_ref(), image_size)
     }
 }
 

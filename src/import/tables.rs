@@ -1,8 +1,11 @@
-//! The published layouts side by side: what each calls the tensors of a network, and how it stores
-//! them. [`NamedTensors`](super::named::NamedTensors) follows these tables; nothing else depends on a
-//! difference between the layouts' tensors.
+//! The published layouts side by side: what each calls the tensors of a network, how it stores them,
+//! and what its description calls the numbers that follow from them.
+//! [`NamedTensors`](super::named::NamedTensors) follows the tables of tensors; nothing else depends on
+//! a difference between the layouts' tensors.
 //!
-//! The first column has the names of a bundle, those of Hugging Face's `CLIPModel` and `ViTModel`.
+//! Their first column has the names of a bundle, those of Hugging Face's `CLIPModel` and `ViTModel`.
+
+use crate::clip::ClipConfig;
 
 /// What of a stored tensor is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +230,55 @@ pub(super) static FOUND_HEAD: TensorTable = TensorTable {
         ("guide.head.weight", "decoder.weight", Pointwise),
         ("guide.head.bias", "decoder.bias", Whole),
     ],
+};
+
+/// A part of the description of a CLIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Vision,
+    Text,
+    /// What stands beside the towers.
+    Model,
+}
+
+impl Section {
+    /// What a sentence has before the name of a setting.
+    pub(super) fn prefix(self) -> &'static str {
+        match self {
+            Self::Vision => "the vision tower's ",
+            Self::Text => "the text tower's ",
+            Self::Model => "",
+        }
+    }
+}
+
+/// Where a description has a number, what Hugging Face and OpenCLIP call it there, empty where a
+/// description does not have it, and the number of the weights.
+pub(super) type StatedRow = (
+    Section,
+    &'static str,
+    &'static str,
+    fn(&ClipConfig) -> usize,
+);
+
+/// The numbers that descriptions state although they follow from the weights.
+pub(super) static STATED: [StatedRow; 11] = {
+    use Section::{Model, Text, Vision};
+    [
+        (Vision, "hidden_size", "width", |c| c.vision.width),
+        (Vision, "intermediate_size", "", |c| c.vision.mlp),
+        (Vision, "num_hidden_layers", "layers", |c| c.vision.layers),
+        (Vision, "image_size", "image_size", |c| c.vision.image_size),
+        (Vision, "patch_size", "patch_size", |c| c.vision.patch),
+        (Text, "hidden_size", "width", |c| c.text.width),
+        (Text, "intermediate_size", "", |c| c.text.mlp),
+        (Text, "num_hidden_layers", "layers", |c| c.text.layers),
+        (Text, "vocab_size", "vocab_size", |c| c.text.vocabulary),
+        (Text, "max_position_embeddings", "context_length", |c| {
+            c.text.context
+        }),
+        (Model, "projection_dim", "embed_dim", |c| c.projection),
+    ]
 };
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ impl Tensors {
             .map_or(&self.title, |file| &file.name)
     }
 
-    /// That the numbers of a tensor are of a type that can be read.
+    /// Checks that the numbers of a tensor are of a type that can be read.
     pub(super) fn check_number(&self, name: &str) -> Result<()> {
         match self.entries.get(name) {
             Some((_, entry)) if entry.number.bytes().is_none() => {
@@ -259,7 +259,7 @@ fn unreadable(file: &str, name: &str, number: &Number) -> Error {
 }
 
 impl OpenFile {
-    /// Those of the numbers that follow one another from the start of a tensor.
+    /// Some of the numbers of a tensor, counted from its start.
     fn numbers(&self, name: &str, entry: &TensorEntry, part: Range<usize>) -> Result<Vec<f32>> {
         let size = entry
             .number

@@ -7,6 +7,7 @@ use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::{Value, json};
 
 use super::files::read_whole;
+use super::tables::STATED;
 use super::{Directory, Files, MemoryFiles, Published, safetensors_file, tokenizer, torch_file};
 use crate::bundle::layout::expected;
 use crate::error::{Error, Result};
@@ -552,27 +553,31 @@ fn open_refuses_pictures_that_are_prepared_otherwise() {
 /// another number of heads.
 #[test]
 fn open_refuses_a_description_of_another_model() {
-    for (tower, setting) in [
-        ("vision_config", "num_hidden_layers"),
-        ("vision_config", "hidden_size"),
-        ("vision_config", "image_size"),
-        ("vision_config", "patch_size"),
-        ("text_config", "num_hidden_layers"),
-        ("text_config", "max_position_embeddings"),
-        ("text_config", "vocab_size"),
-    ] {
-        let mut files = copy("gelu-clip");
-        edit_json(&mut files, "config.json", |config| {
-            config[tower][setting] = json!(1000);
-        });
-        assert_refused(&files, "model", &["config.json", setting, "1000"]);
-    }
-    for (tower, setting) in [("vision_cfg", "layers"), ("text_cfg", "context_length")] {
-        let mut files = copy("layouts/open-clip");
-        edit_json(&mut files, "open_clip_config.json", |config| {
-            config["model_cfg"][tower][setting] = json!(1000);
-        });
-        assert_refused(&files, "model", &["open_clip_config.json", setting, "1000"]);
+    // Where the descriptions have the sections of the table, in its order.
+    const HF: [&str; 3] = ["/vision_config", "/text_config", ""];
+    const OPEN: [&str; 3] = ["/model_cfg/vision_cfg", "/model_cfg/text_cfg", "/model_cfg"];
+    for &(section, hugging_face, open_clip, _) in &STATED {
+        for (model, file, sections, setting) in [
+            ("gelu-clip", "config.json", HF, hugging_face),
+            (
+                "layouts/open-clip",
+                "open_clip_config.json",
+                OPEN,
+                open_clip,
+            ),
+        ] {
+            if setting.is_empty() {
+                continue;
+            }
+            for value in [json!(1000), json!("large")] {
+                let mut files = copy(model);
+                edit_json(&mut files, file, |config| {
+                    let section = config.pointer_mut(sections[section as usize]);
+                    section.unwrap()[setting] = value.clone();
+                });
+                assert_refused(&files, "model", &[file, setting, &value.to_string()]);
+            }
+        }
     }
     // Side by side, the two descriptions are of one model.
     let mut both = copy("gelu-clip");

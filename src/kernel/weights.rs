@@ -17,19 +17,19 @@ pub enum Activation {
 /// A residual block's weights.
 #[derive(Debug)]
 pub struct BlockWeights {
-    /// Before the attention.
+    /// The layer norm before the attention.
     pub norm1: NormWeights,
     /// Queries, keys and values side by side: `[width, width]` each.
     pub qkv: LinearWeights,
     /// The attention's output projection: `[width, width]`.
     pub out: LinearWeights,
-    /// Before the feed-forward part.
+    /// The layer norm before the feed-forward part.
     pub norm2: NormWeights,
-    /// `[hidden, width]`
+    /// The first linear layer of the feed-forward part: `[hidden, width]`.
     pub fc1: LinearWeights,
-    /// What follows `fc1`.
+    /// The non-linearity between `fc1` and `fc2`.
     pub activation: Activation,
-    /// `[width, hidden]`
+    /// The second linear layer of the feed-forward part: `[width, hidden]`.
     pub fc2: LinearWeights,
     /// Heads of the attention.
     pub heads: usize,
@@ -45,7 +45,7 @@ impl BlockWeights {
             .all(|m| matches!(m, Stored::Q8(_) | Stored::Q4(_)))
     }
 
-    /// All matrices.
+    /// The matrices of all linear layers.
     pub fn matrices(&self) -> impl Iterator<Item = &Stored> {
         [&self.qkv, &self.out, &self.fc1, &self.fc2]
             .into_iter()
@@ -56,9 +56,9 @@ impl BlockWeights {
 /// A layer norm's weights, `[width]` each.
 #[derive(Debug)]
 pub struct NormWeights {
-    /// γ
+    /// The scale γ.
     pub gamma: Vec<f32>,
-    /// β
+    /// The shift β.
     pub beta: Vec<f32>,
 }
 

@@ -89,8 +89,8 @@ impl CocoDataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if the name is empty, if the map uses a class that the legend lacks or has
-    /// 2³² pixels or more; [`Error::OutOfMemory`].
+    /// [`Error::Input`] if the name is empty, or if the map uses a class that the legend lacks or
+    /// has 2³² pixels or more; [`Error::OutOfMemory`] if the outlines do not fit in memory.
     pub fn add(&mut self, map: &LabelMap, file_name: &str) -> Result<()> {
         if file_name.is_empty() {
             return Err(Error::input(
@@ -115,7 +115,7 @@ impl CocoDataset {
         Ok(())
     }
 
-    /// The text of the file.
+    /// The text of the COCO file.
     ///
     /// # Errors
     ///
@@ -147,7 +147,8 @@ impl CocoDataset {
 ///
 /// # Errors
 ///
-/// Those of [`CocoDataset::add`].
+/// [`Error::Input`] if the name is empty, or if the map uses a class that the legend lacks or has
+/// 2³² pixels or more; [`Error::OutOfMemory`] if the outlines do not fit in memory.
 pub fn to_coco(map: &LabelMap, legend: &Legend, file_name: &str) -> Result<String> {
     let mut dataset = CocoDataset::new(legend.clone());
     dataset.add(map, file_name)?;

@@ -44,7 +44,7 @@ impl Polygon {
 ///
 /// # Errors
 ///
-/// [`crate::Error::OutOfMemory`].
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if the outlines do not fit in memory.
 pub fn polygons(map: &LabelMap) -> Result<BTreeMap<u8, Vec<Polygon>>> {
     let regions = Regions::new(map);
     let mut tracer = Tracer::new(map)?;

@@ -45,7 +45,8 @@ enum Geometry {
 ///
 /// # Errors
 ///
-/// [`Error::Input`] if the map uses a class that the legend lacks; [`Error::OutOfMemory`].
+/// [`Error::Input`] if the map uses a class that the legend lacks; [`Error::OutOfMemory`] if the
+/// outlines do not fit in memory.
 pub fn to_geojson(map: &LabelMap, legend: &Legend) -> Result<String> {
     let mut by_class = polygons(map)?;
     let features = map

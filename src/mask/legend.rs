@@ -32,7 +32,7 @@ impl Legend {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for more than 255 entries, since label 255 means unlabelled.
+    /// [`Error::Input`] if there are more than 255 entries, since label 255 means unlabelled.
     pub fn new(entries: Vec<LegendEntry>) -> Result<Self> {
         if entries.len() > usize::from(UNLABELLED) {
             return Err(Error::input(format!(
@@ -47,7 +47,7 @@ impl Legend {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for more than 255 names.
+    /// [`Error::Input`] if there are more than 255 names.
     pub fn from_names(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
         let entries = names
             .into_iter()

@@ -40,7 +40,7 @@ pub fn label_png(map: &LabelMap, legend: &Legend) -> Result<Vec<u8>> {
 /// # Errors
 ///
 /// [`Error::Input`] if it is no such PNG, is broken, or has more pixels than a picture may have;
-/// [`Error::OutOfMemory`].
+/// [`Error::OutOfMemory`] if the pixels do not fit in memory.
 pub fn read_label_png(bytes: &[u8]) -> Result<LabelMap> {
     let broken = |error: DecodingError| {
         Error::input(format!(
@@ -92,8 +92,8 @@ fn unpack(packed: &[u8], bits: usize, samples: &mut [u8]) {
 ///
 /// # Errors
 ///
-/// [`Error::Input`] if picture and map differ in size, if `opacity` is not in 0 to 1, or if the
-/// map uses a class that the legend lacks; [`Error::OutOfMemory`].
+/// [`Error::Input`] if picture and map differ in size, if `opacity` is not in 0 to 1, or if the map
+/// uses a class that the legend lacks; [`Error::OutOfMemory`] if the pixels do not fit in memory.
 pub fn overlay_png(
     map: &LabelMap,
     legend: &Legend,
@@ -125,7 +125,8 @@ pub fn overlay_png(
 ///
 /// # Errors
 ///
-/// [`Error::Input`] if picture and map differ in size; [`Error::OutOfMemory`].
+/// [`Error::Input`] if picture and map differ in size; [`Error::OutOfMemory`] if the pixels do not
+/// fit in memory.
 pub fn cutout_png(map: &LabelMap, picture: &Picture, class: u8) -> Result<Vec<u8>> {
     same_size(map, picture)?;
     let mut rgba = allocate(map.labels.len() * 4)?;

@@ -112,7 +112,7 @@ impl Rle {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`] if the mask does not fit in memory.
     pub fn to_mask(&self) -> Result<Vec<bool>> {
         let (width, height) = (self.width as usize, self.height as usize);
         let mut mask = Vec::new();

@@ -10,7 +10,8 @@ use crate::{Error, Result};
 ///
 /// # Errors
 ///
-/// [`Error::Input`] if the map uses a class that the legend lacks; [`Error::OutOfMemory`].
+/// [`Error::Input`] if the map uses a class that the legend lacks; [`Error::OutOfMemory`] if the
+/// outlines do not fit in memory.
 pub fn to_svg(map: &LabelMap, legend: &Legend) -> Result<String> {
     let by_class = polygons(map)?;
     let present = map.present_in(legend)?;

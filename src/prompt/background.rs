@@ -36,7 +36,7 @@ impl Background {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`](crate::Error::Input) for words that are none.
+    /// [`Error::Input`](crate::Error::Input) if its words are no words.
     pub fn names(&self, asked: &[&str], own: &[String], bank: &TextBank) -> Result<Vec<String>> {
         let names = match self {
             Self::None => Vec::new(),

@@ -20,7 +20,8 @@ impl TextBank {
     ///
     /// # Errors
     ///
-    /// Those of the tokenizer and the text tower.
+    /// [`Error::Model`] if the tokenizer does not fit the text tower; [`Error::Cancelled`] if
+    /// `progress` asks to stop; [`Error::Device`] if the device fails.
     pub async fn embed(
         &self,
         names: &[&str],
@@ -46,7 +47,7 @@ impl TextBank {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for a name that it does not know.
+    /// [`Error::Internal`] if it does not know a name.
     pub fn vectors(&self, names: &[&str]) -> Result<Vec<Vec<f32>>> {
         let known = self.lock();
         names

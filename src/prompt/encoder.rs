@@ -56,7 +56,7 @@ impl TextEncoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a vector that is not of the model's space, or has no direction.
+    /// [`Error::Input`] if a vector is not of the model's space or has no direction.
     pub fn insert(&self, vectors: Vec<(String, Vec<f32>)>) -> Result<()> {
         for (name, vector) in &vectors {
             if vector.len() != self.projection {
@@ -82,7 +82,7 @@ impl TextEncoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for background words that are no words.
+    /// [`Error::Input`] if the background words are no words.
     pub fn knows(&self, classes: &[Class], background: &Background) -> Result<bool> {
         let asked: Vec<&str> = names_of(classes).collect();
         let others = background.names(&asked, &self.background, &self.bank)?;
@@ -94,8 +94,8 @@ impl TextEncoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a name needs the text tower and it is not there; those of
-    /// [`TextBank::embed`].
+    /// [`Error::Model`] if a name needs the text tower and it has not been loaded;
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails.
     pub async fn embed(
         &self,
         names: &[&str],
@@ -118,7 +118,8 @@ impl TextEncoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if the text tower is not there; those of [`TextBank::embed`].
+    /// [`Error::Model`] if the text tower has not been loaded; [`Error::Cancelled`] if `progress`
+    /// asks to stop; [`Error::Device`] if the device fails.
     #[cfg(feature = "cli")]
     pub async fn embed_imagenet(
         &self,
@@ -133,8 +134,9 @@ impl TextEncoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for classes that [`check_classes`] refuses or background words that are no
-    /// words; those of [`TextEncoder::embed`].
+    /// [`Error::Input`] if [`check_classes`] refuses the classes or the background words are no
+    /// words; [`Error::Model`] if a name needs the text tower and it has not been loaded;
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails.
     pub async fn classes(
         &self,
         classes: &[Class],

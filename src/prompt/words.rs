@@ -28,9 +28,10 @@ pub struct Class {
 /// Names are trimmed and runs of white space in them become one space.
 ///
 /// # Errors
+///
 /// [`Error::Input`] if there are no words or more than [`MAX_CLASSES`], if a word has more than
 /// [`MAX_NAMES`] names, if a name is empty, longer than [`MAX_NAME_CHARACTERS`] or has control
-/// characters, and if a name comes twice, upper and lower case not being told apart.
+/// characters, or if a name comes twice, upper and lower case not being told apart.
 pub fn parse_words(words: &[impl AsRef<str>]) -> Result<Vec<Class>> {
     if words.is_empty() {
         return Err(Error::input(
@@ -68,7 +69,10 @@ pub fn split_words(text: &str) -> impl Iterator<Item = &str> {
 /// Makes classes of the words of a text; see [`split_words`].
 ///
 /// # Errors
-/// As [`parse_words`].
+///
+/// [`Error::Input`] if there are no words or more than [`MAX_CLASSES`], if a word has more than
+/// [`MAX_NAMES`] names, if a name is empty, longer than [`MAX_NAME_CHARACTERS`] or has control
+/// characters, or if a name comes twice, upper and lower case not being told apart.
 pub fn parse_line(line: &str) -> Result<Vec<Class>> {
     parse_words(&split_words(line).collect::<Vec<_>>())
 }
@@ -76,6 +80,7 @@ pub fn parse_line(line: &str) -> Result<Vec<Class>> {
 /// Checks classes that were not made by [`parse_words`], but put together by a caller.
 ///
 /// # Errors
+///
 /// [`Error::Input`] if there are none, more than a label map can tell apart, or one without a name.
 pub fn check_classes(classes: &[Class]) -> Result<()> {
     if classes.is_empty() {

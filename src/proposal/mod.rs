@@ -49,7 +49,8 @@ pub struct Proposals {
 ///
 /// # Errors
 ///
-/// [`Error::Input`] for a budget of zero; those of [`Picture::resize`].
+/// [`Error::Input`] if the budget is zero; [`Error::OutOfMemory`] if the pixels do not fit in
+/// memory.
 pub fn propose(picture: &Picture, budget: usize) -> Result<Proposals> {
     if budget == 0 {
         return Err(Error::input(
@@ -77,7 +78,7 @@ impl Proposals {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`] if the mask does not fit in memory.
     pub fn mask(&self, region: &Region, picture: &Picture) -> Result<Rle> {
         let (width, height) = (picture.width(), picture.height());
         let columns: Vec<usize> = (0..width).map(|x| nearest(x, width, self.width)).collect();

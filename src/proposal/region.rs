@@ -41,26 +41,26 @@ impl Region {
         }
     }
 
-    /// Its number of pixels.
+    /// The number of pixels of the region.
     #[must_use]
     pub fn area(&self) -> u32 {
         self.area
     }
 
-    /// The smallest upright rectangle around it, `[x, y, width, height]`.
+    /// The smallest upright rectangle around the region, `[x, y, width, height]`.
     #[must_use]
     pub fn bounding_box(&self) -> [u32; 4] {
         self.bounding_box
     }
 
-    /// Whether it holds the pixel in this column and row; nothing is held outside the working
+    /// Whether the region holds the pixel in this column and row; nothing is held outside the working
     /// size.
     #[must_use]
     pub fn contains(&self, x: usize, y: usize) -> bool {
         x < self.width && y < self.height && self.holds(y * self.width + x)
     }
 
-    /// Its pixels, row-major indices, ascending.
+    /// The pixels of the region, row-major indices, ascending.
     pub fn pixels(&self) -> impl Iterator<Item = usize> + '_ {
         self.words.iter().enumerate().flat_map(|(index, &word)| {
             let rest = std::iter::successors(Some(word), |word| Some(word & (word - 1)));

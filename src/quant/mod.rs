@@ -218,7 +218,7 @@ impl Stored {
         values
     }
 
-    /// Appends the values to `out` as f32.
+    /// Appends the values of the tensor to `out` as f32.
     pub fn decode_into(&self, out: &mut Vec<f32>) {
         match self {
             Self::F32(values) => out.extend_from_slice(values),
@@ -249,7 +249,7 @@ impl Stored {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] that names the tensor.
+    /// [`Error::Model`] if there is such a number, naming the tensor.
     pub(crate) fn check(&self, name: &str) -> Result<()> {
         let sound = match self {
             Self::F32(values) => values.iter().all(|v| v.is_finite()),

@@ -60,7 +60,7 @@ impl Q4Matrix {
         Some(rows)
     }
 
-    /// These rows and those below them.
+    /// The rows of this matrix with those of `lower` below them.
     pub(crate) fn above(mut self, lower: Self) -> Self {
         self.nibbles.extend(lower.nibbles);
         self.scales.extend(lower.scales);

@@ -37,7 +37,7 @@ impl Q8Matrix {
         self.values.len() / self.scales.len().max(1)
     }
 
-    /// These rows and those below them.
+    /// The rows of this matrix with those of `lower` below them.
     pub(crate) fn above(mut self, lower: Self) -> Self {
         self.values.extend(lower.values);
         self.scales.extend(lower.scales);

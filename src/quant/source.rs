@@ -15,7 +15,8 @@ pub trait WeightSource {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`](crate::Error::Model) if it is missing or of another shape.
+    /// [`Error::Model`](crate::Error::Model) if it is missing or of another shape;
+    /// [`Error::Io`](crate::Error::Io) if its file cannot be read.
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
 
     /// Some rows of a tensor whose first axis has the rows; `None` if the source reads tensors as a
@@ -23,7 +24,8 @@ pub trait WeightSource {
     ///
     /// # Errors
     ///
-    /// Those of [`WeightSource::values`].
+    /// [`Error::Model`](crate::Error::Model) if it is missing or of another shape;
+    /// [`Error::Io`](crate::Error::Io) if its file cannot be read.
     fn rows(
         &mut self,
         _name: &str,
@@ -37,7 +39,8 @@ pub trait WeightSource {
     ///
     /// # Errors
     ///
-    /// Those of [`WeightSource::values`].
+    /// [`Error::Model`](crate::Error::Model) if it is missing or of another shape;
+    /// [`Error::Io`](crate::Error::Io) if its file cannot be read.
     fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Stored> {
         Ok(Stored::F32(self.values(name, &shape)?))
     }
@@ -46,7 +49,8 @@ pub trait WeightSource {
     ///
     /// # Errors
     ///
-    /// Those of [`WeightSource::values`].
+    /// [`Error::Model`](crate::Error::Model) if it is missing or of another shape;
+    /// [`Error::Io`](crate::Error::Io) if its file cannot be read.
     fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Box<dyn RowTable>> {
         Ok(Box::new(self.values(name, &shape)?))
     }

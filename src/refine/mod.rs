@@ -40,7 +40,7 @@ pub struct Context<'a> {
 }
 
 impl Refinement {
-    /// All of them.
+    /// All refinements.
     pub const ALL: [Self; 4] = [
         Self::PromptDenoising,
         Self::KeySmoothing,
@@ -48,7 +48,7 @@ impl Refinement {
         Self::Pamr,
     ];
 
-    /// Its name.
+    /// The name of the refinement, as options and manifests have it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -84,12 +84,12 @@ impl Refinement {
         Ok(())
     }
 
-    /// Applies it.
+    /// Applies the refinement to scores.
     ///
     /// # Errors
     ///
-    /// [`Error::Device`] if the device fails, [`Error::Internal`] for a step that
-    /// [`Refinement::check`] refuses.
+    /// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit in
+    /// memory; [`Error::Internal`] if [`Refinement::check`] refuses a step.
     pub async fn apply(self, scores: ScoreMap, context: &Context<'_>) -> Result<ScoreMap> {
         match self {
             Self::PromptDenoising => Ok(prompt_denoising::denoise(scores)),
@@ -113,11 +113,12 @@ impl Refinement {
     }
 }
 
-/// Applies steps one after the other.
+/// Applies refinements one after the other.
 ///
 /// # Errors
 ///
-/// As [`Refinement::apply`].
+/// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit in
+/// memory; [`Error::Internal`] if [`Refinement::check`] refuses a step.
 pub async fn refine(
     steps: &[Refinement],
     mut scores: ScoreMap,
@@ -135,7 +136,8 @@ pub async fn refine(
 ///
 /// # Errors
 ///
-/// As [`Refinement::apply`].
+/// [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit in
+/// memory; [`Error::Internal`] if [`Refinement::check`] refuses a step.
 pub async fn refine_for_labels(
     steps: &[Refinement],
     scores: ScoreMap,

@@ -49,7 +49,7 @@ const AROUND: [(usize, usize); 8] = [
     (2, 2),
 ];
 
-/// Those at each of the two distances.
+/// The neighbours of a pixel, at both distances.
 const NEIGHBOURS: usize = 2 * AROUND.len();
 
 /// The pixel and its eight neighbours, at each of two distances.
@@ -101,8 +101,8 @@ pub(super) fn distance(short_side: u32) -> usize {
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] if there are no scores, or their number or the picture's size is not as
-/// said, or the distance is zero.
+/// [`Error::Internal`] if there are no scores, their number or the picture's size is not as said,
+/// or the distance is zero.
 pub(super) fn refine(
     scores: &[f32],
     classes: usize,

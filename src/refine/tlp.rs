@@ -42,7 +42,8 @@ const GREY: [f64; 3] = [0.299, 0.587, 0.114];
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] if the length is not `classes · rows · cols`, or that is nothing.
+/// [`Error::OutOfMemory`] if the pixels do not fit in memory; [`Error::Internal`] if the length is
+/// not `classes · rows · cols`, or is zero.
 pub(super) fn smooth(
     scores: &[f32],
     classes: usize,

@@ -75,11 +75,11 @@ pub struct Scene {
 pub struct Thing {
     /// What it is: an index into [`THINGS`].
     pub kind: usize,
-    /// The word for it: `THINGS[kind].name`.
+    /// The word for the thing: `THINGS[kind].name`.
     pub name: &'static str,
-    /// One of [`COLORS`].
+    /// The colour, one of [`COLORS`].
     pub color: &'static str,
-    /// One of [`MATERIALS`].
+    /// The material, one of [`MATERIALS`].
     pub material: &'static str,
     /// Pixels of it that are seen.
     pub pixels: usize,

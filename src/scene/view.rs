@@ -53,7 +53,7 @@ pub struct Seen {
 /// A ground in a window.
 #[derive(Debug, Clone, Serialize)]
 pub struct Shown {
-    /// One of [`GROUNDS`].
+    /// The word for the ground, one of [`GROUNDS`].
     pub name: &'static str,
     /// The share of the window that is seen to be this ground, 0 to 1.
     pub cover: f32,

@@ -36,7 +36,7 @@ struct Line<'a> {
 ///
 /// # Errors
 ///
-/// [`Error::Input`] for more seeds than there are, [`Error::Io`] where a folder or file cannot be
+/// [`Error::Input`] if there are not so many seeds; [`Error::Io`] if a folder or file cannot be
 /// written.
 pub fn write_dataset(
     out: &Path,

@@ -15,13 +15,13 @@ use crate::prompt::Class;
 /// One class of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassShare {
-    /// Its first name.
+    /// The first name of the class.
     pub name: String,
-    /// Its colour.
+    /// The colour of the class.
     pub color: [u8; 3],
     /// Pixels labelled with it.
     pub pixels: u64,
-    /// Their share of the picture, 0..=1.
+    /// The share of the picture that its pixels are, 0..=1.
     pub fraction: f64,
     /// How sure the model is of it, 0..=1: the mean, over its pixels, of its probability among
     /// the classes that were asked for and the background. `None` where no pixel has it.
@@ -73,7 +73,7 @@ impl Segmentation {
         &self.labels
     }
 
-    /// Names and colours.
+    /// Names and colours of the classes.
     #[must_use]
     pub fn legend(&self) -> &Legend {
         &self.legend
@@ -85,7 +85,7 @@ impl Segmentation {
         &self.classes
     }
 
-    /// The picture.
+    /// The picture that was segmented.
     #[must_use]
     pub fn picture(&self) -> &Picture {
         &self.picture
@@ -95,7 +95,7 @@ impl Segmentation {
     ///
     /// # Errors
     ///
-    /// Those of [`label_png`].
+    /// [`Error::Internal`] if it cannot be written as a PNG.
     pub fn label_png(&self) -> Result<Vec<u8>> {
         label_png(&self.labels, &self.legend)
     }
@@ -104,7 +104,8 @@ impl Segmentation {
     ///
     /// # Errors
     ///
-    /// Those of [`overlay_png`].
+    /// [`Error::Input`] if `opacity` is not in 0 to 1; [`Error::OutOfMemory`] if the pixels do not
+    /// fit in memory.
     pub fn overlay_png(&self, opacity: f32) -> Result<Vec<u8>> {
         overlay_png(&self.labels, &self.legend, &self.picture, opacity)
     }
@@ -113,7 +114,8 @@ impl Segmentation {
     ///
     /// # Errors
     ///
-    /// Those of [`cutout_png`], and [`Error::Input`] if there is no such class.
+    /// [`Error::Input`] if there is no such class; [`Error::OutOfMemory`] if the pixels do not fit
+    /// in memory.
     pub fn cutout_png(&self, class: usize) -> Result<Vec<u8>> {
         self.check_class(class)?;
         cutout_png(&self.labels, &self.picture, class as u8)
@@ -123,7 +125,8 @@ impl Segmentation {
     ///
     /// # Errors
     ///
-    /// Those of [`to_coco`].
+    /// [`Error::Input`] if the name is empty; [`Error::OutOfMemory`] if the outlines do not fit in
+    /// memory.
     pub fn to_coco(&self, file_name: &str) -> Result<String> {
         to_coco(&self.labels, &self.legend, file_name)
     }
@@ -132,7 +135,7 @@ impl Segmentation {
     ///
     /// # Errors
     ///
-    /// Those of [`to_geojson`].
+    /// [`Error::OutOfMemory`] if the outlines do not fit in memory.
     pub fn to_geojson(&self) -> Result<String> {
         to_geojson(&self.labels, &self.legend)
     }
@@ -141,7 +144,7 @@ impl Segmentation {
     ///
     /// # Errors
     ///
-    /// Those of [`to_svg`].
+    /// [`Error::OutOfMemory`] if the outlines do not fit in memory.
     pub fn to_svg(&self) -> Result<String> {
         to_svg(&self.labels, &self.legend)
     }

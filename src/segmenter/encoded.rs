@@ -34,7 +34,7 @@ impl EncodedImage {
         self.view.picture()
     }
 
-    /// The grid of cells that it was cut into.
+    /// The grid of cells that the picture was cut into.
     #[must_use]
     pub fn grid(&self) -> Grid {
         self.view.grid()

@@ -63,7 +63,8 @@ pub struct Segmenter {
 ///
 /// # Errors
 ///
-/// Those of [`Compute::choose`], which loading will meet again.
+/// [`Error::Unsupported`] if [`Preference::WebGpu`] finds no adapter; [`Error::Device`] if the
+/// adapter that it finds fails the self-test. Loading fails the same way then.
 pub async fn warm(vision: &VisionConfig, scheme: Scheme, device: Preference) -> Result<()> {
     let compute = Compute::choose(device).await?;
     if compute.kind == DeviceKind::WebGpu && scheme.is_quantised() {
@@ -81,7 +82,8 @@ impl Segmenter {
     /// # Errors
     ///
     /// [`Error::Model`] if a file of the vision tower or the ready words is missing or does not
-    /// fit; those of [`Compute::choose`].
+    /// fit; [`Error::Unsupported`] if [`Preference::WebGpu`] finds no adapter; [`Error::Device`] if
+    /// the adapter that it finds fails the self-test.
     pub async fn load(bundle: &mut Bundle, device: Preference) -> Result<Self> {
         require(bundle, &[Part::Vision, Part::Words])?;
         let manifest = bundle.manifest().clone();
@@ -101,7 +103,8 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a tensor is missing, or for a setting that does not exist.
+    /// [`Error::Model`] if a tensor is missing or has another shape, or if the manifest asks for a
+    /// pipeline that this version does not have; [`Error::Io`] if the source cannot read its file.
     pub fn build(
         manifest: Manifest,
         weights: &mut impl WeightSource,
@@ -146,7 +149,8 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if a tensor is missing.
+    /// [`Error::Model`] if a tensor is missing or has another shape; [`Error::Io`] if the source
+    /// cannot read its file.
     pub fn build_text(&self, tokenizer: Tokenizer, weights: &mut impl WeightSource) -> Result<()> {
         let config = &self.manifest.architecture;
         let device = &self.compute.device;
@@ -159,7 +163,7 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for classes that [`check_classes`] refuses or background words that are no
+    /// [`Error::Input`] if [`check_classes`] refuses the classes or the background words are no
     /// words.
     pub fn missing_parts(&self, classes: &[Class], options: &Options) -> Result<Vec<Part>> {
         check_classes(classes)?;
@@ -177,13 +181,13 @@ impl Segmenter {
         Ok(parts)
     }
 
-    /// What the model says of itself.
+    /// The manifest of the model.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// The device that it runs on.
+    /// The device that the model runs on.
     #[must_use]
     pub fn compute(&self) -> &Compute {
         &self.compute
@@ -200,8 +204,9 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a size of zero or windows that do not fit, [`Error::Cancelled`] from
-    /// `progress`, [`Error::Device`] if the device fails.
+    /// [`Error::Input`] if the size is zero or the windows do not fit; [`Error::Cancelled`] if
+    /// `progress` asks to stop; [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if
+    /// the pixels do not fit in memory.
     pub async fn encode(
         &self,
         picture: Picture,
@@ -223,7 +228,10 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// As [`Segmenter::segment`].
+    /// [`Error::Input`] if the picture is of another model, an option is out of its range or the
+    /// guidance needs a guide and the model has none; [`Error::Model`] if the guide has not been
+    /// loaded; [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device
+    /// fails; [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub async fn prepare(
         &self,
         image: &EncodedImage,
@@ -243,7 +251,8 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// Those of [`TextEncoder::embed`].
+    /// [`Error::Model`] if a name needs the text tower and it has not been loaded;
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails.
     pub async fn embed_names(
         &self,
         names: &[&str],
@@ -257,7 +266,8 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// Those of [`TextEncoder::embed_imagenet`].
+    /// [`Error::Model`] if the text tower has not been loaded; [`Error::Cancelled`] if `progress`
+    /// asks to stop; [`Error::Device`] if the device fails.
     #[cfg(feature = "cli")]
     pub async fn embed_names_imagenet(
         &self,
@@ -271,7 +281,9 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// Those of [`TextEncoder::classes`].
+    /// [`Error::Input`] if [`check_classes`] refuses the classes or the background words are no
+    /// words; [`Error::Model`] if a name needs the text tower and it has not been loaded;
+    /// [`Error::Device`] if the device fails.
     #[cfg(feature = "cli")]
     pub async fn embed_words(&self, classes: &[Class], background: &Background) -> Result<()> {
         let progress = &mut crate::progress::NoProgress;
@@ -289,8 +301,9 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a picture of another model or a method that has no cell features,
-    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
+    /// [`Error::Input`] if the picture is of another model or the method has no cell features;
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub async fn cell_vectors(
         &self,
         image: &EncodedImage,
@@ -311,7 +324,7 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a vector that is not of the model's space, or has no direction.
+    /// [`Error::Input`] if a vector is not of the model's space or has no direction.
     pub fn add_names(&self, vectors: Vec<(String, Vec<f32>)>) -> Result<()> {
         self.text.insert(vectors)
     }
@@ -320,9 +333,12 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a picture of another model, classes that [`check_classes`] refuses,
-    /// options outside their range, background words that are no words or a refinement that the
-    /// method cannot have, [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
+    /// [`Error::Input`] if the picture is of another model, [`check_classes`] refuses the classes,
+    /// an option is out of its range, the background words are no words, the method cannot have a
+    /// refinement or the guidance needs a guide and the model has none; [`Error::Model`] if a part
+    /// of the model that [`Segmenter::missing_parts`] names has not been loaded;
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub async fn segment(
         &self,
         image: &EncodedImage,
@@ -339,7 +355,12 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// As [`Segmenter::segment`].
+    /// [`Error::Input`] if the picture is of another model, [`check_classes`] refuses the classes,
+    /// an option is out of its range, the background words are no words, the method cannot have a
+    /// refinement or the guidance needs a guide and the model has none; [`Error::Model`] if a part
+    /// of the model that [`Segmenter::missing_parts`] names has not been loaded;
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub async fn segment_progressive(
         &self,
         image: &EncodedImage,
@@ -380,7 +401,12 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// As [`Segmenter::segment`].
+    /// [`Error::Input`] if the picture is of another model, [`check_classes`] refuses the classes,
+    /// an option is out of its range, the background words are no words, the method cannot have a
+    /// refinement or the guidance needs a guide and the model has none; [`Error::Model`] if a part
+    /// of the model that [`Segmenter::missing_parts`] names has not been loaded;
+    /// [`Error::Cancelled`] if `progress` asks to stop; [`Error::Device`] if the device fails;
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub async fn label(
         &self,
         image: &EncodedImage,
@@ -443,9 +469,11 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a picture of another model, classes that [`check_classes`] refuses, or a
-    /// mask of another size than the picture or without pixels,
-    /// [`Error::Cancelled`] from `progress`, [`Error::Device`] if the device fails.
+    /// [`Error::Input`] if the picture is of another model, [`check_classes`] refuses the classes,
+    /// or a mask is of another size than the picture or has no pixels; [`Error::Model`] if a name
+    /// needs the text tower and it has not been loaded; [`Error::Cancelled`] if `progress` asks to
+    /// stop; [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not fit
+    /// in memory.
     pub async fn classify(
         &self,
         image: &EncodedImage,
@@ -472,7 +500,8 @@ impl Segmenter {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] for a picture of another model or a pixel outside it.
+    /// [`Error::Input`] if the picture is of another model or the pixel is outside it;
+    /// [`Error::OutOfMemory`] if the pixels do not fit in memory.
     pub fn region_at(&self, image: &EncodedImage, x: u32, y: u32) -> Result<Rle> {
         self.check_image(image)?;
         two_stage::region_at(&image.view, x, y)

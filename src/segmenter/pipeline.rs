@@ -39,7 +39,7 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if its manifest asks for one that this version has not.
+    /// [`Error::Model`] if its manifest asks for a pipeline that this version does not have.
     pub(super) fn from_manifest(manifest: &Manifest) -> Result<Self> {
         let Some(text) = &manifest.pipeline else {
             return Ok(Self::published());

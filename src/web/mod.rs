@@ -191,7 +191,7 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Where it runs.
+    /// The device that the engine runs on.
     pub fn device(&self) -> Result<JsValue, JsValue> {
         let compute = self.segmenter.compute();
         to_js(&DeviceInfo {
@@ -273,11 +273,11 @@ impl Engine {
 
     /// What `segment` does by default.
     pub fn methods(&self) -> Result<JsValue, JsValue> {
-        let setting = self.segmenter.default_pipeline();
+        let pipeline = self.segmenter.default_pipeline();
         to_js(&Methods {
-            default: setting.method,
-            multi_scale: setting.multi_scale,
-            refine: &setting.refine,
+            default: pipeline.method,
+            multi_scale: pipeline.multi_scale,
+            refine: &pipeline.refine,
         })
     }
 

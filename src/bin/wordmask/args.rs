@@ -181,8 +181,8 @@ pub(crate) struct Segment {
     /// Leave out pictures that were segmented before in the same way, and go on after a stop.
     #[arg(long)]
     pub(crate) skip_existing: bool,
-    /// maskclip, clearclip, sclip, naclip, pearl, scclip, clip-diy or two-stage; the device's
-    /// default if left out.
+    /// maskclip, clearclip, sclip, naclip, pearl, scclip, clip-diy or two-stage; that of the model's
+    /// own pipeline if left out.
     #[arg(long)]
     pub(crate) method: Option<Method>,
     /// Keep the last block's residuals and feed-forward part in maskclip.
@@ -192,8 +192,8 @@ pub(crate) struct Segment {
     /// does if left out.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) multi_scale: Option<bool>,
-    /// Refinements in order, prompt-denoising, key-smoothing, tlp, pamr, or none; the default ones
-    /// if left out.
+    /// Refinements in order, prompt-denoising, key-smoothing, tlp, pamr, or none; those of the model's
+    /// own pipeline if left out.
     #[arg(long, value_name = "STEPS")]
     pub(crate) refine: Option<Refinements>,
     /// auto, none, or words between commas.

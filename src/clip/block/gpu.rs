@@ -21,7 +21,8 @@ impl GpuBlock {
         PackedBlock::fits(shape.width, shape.mlp, shape.heads)
     }
 
-    /// As [`Block::warm`](super::Block::warm).
+    /// Compiles the kernels of a block before its weights are there; see
+    /// [`Block::warm`](super::Block::warm).
     pub(super) fn warm(shape: BlockShape, scheme: Scheme, device: &Device) {
         let head = shape.width / shape.heads;
         PackedBlock::warm(head, shape.activation, scheme, device);

@@ -32,7 +32,7 @@ pub struct BlockShape {
     pub heads: usize,
     /// Hidden numbers of the feed-forward part.
     pub mlp: usize,
-    /// Its non-linearity.
+    /// The non-linearity of the feed-forward part.
     pub activation: Activation,
     /// The ε of both layer norms.
     pub norm_eps: f64,
@@ -101,7 +101,8 @@ impl Block {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`](crate::Error::Model) if a tensor is missing or has another shape.
+    /// [`Error::Model`](crate::Error::Model) if a tensor is missing or has another shape;
+    /// [`Error::Io`](crate::Error::Io) if the source cannot read its file.
     pub fn load(
         source: &mut impl WeightSource,
         prefix: &str,
@@ -332,7 +333,8 @@ fn load_linear(
 ///
 /// # Errors
 ///
-/// [`Error::Model`](crate::Error::Model) if a tensor is missing or of another shape.
+/// [`Error::Model`](crate::Error::Model) if a tensor is missing or has another shape;
+/// [`Error::Io`](crate::Error::Io) if the source cannot read its file.
 pub fn build_linear(
     source: &mut impl WeightSource,
     name: &str,
@@ -365,7 +367,8 @@ fn vector(values: &[f32], device: &Device) -> Tensor<1> {
 ///
 /// # Errors
 ///
-/// [`Error::Model`](crate::Error::Model) if a tensor is missing or of another shape.
+/// [`Error::Model`](crate::Error::Model) if a tensor is missing or has another shape;
+/// [`Error::Io`](crate::Error::Io) if the source cannot read its file.
 pub fn build_layer_norm(
     source: &mut impl WeightSource,
     name: &str,

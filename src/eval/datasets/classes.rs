@@ -29,11 +29,11 @@ pub struct ClassNames {
 }
 
 impl ClassNames {
-    /// This project's own names.
+    /// The names that this project measures a data set with.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for a list that is broken.
+    /// [`Error::Internal`] if the list is broken.
     pub fn own(kind: DatasetKind) -> Result<Self> {
         let text = match kind {
             DatasetKind::Voc20 | DatasetKind::Voc21 => class_lists::VOC,
@@ -52,7 +52,7 @@ impl ClassNames {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for a list that is broken.
+    /// [`Error::Internal`] if the list is broken.
     pub fn sclip(kind: DatasetKind) -> Result<Option<Self>> {
         let text = match kind {
             DatasetKind::Voc20 | DatasetKind::Voc21 => include_str!("classes/sclip/voc21.txt"),
@@ -111,8 +111,8 @@ impl ClassNames {
 ///
 /// # Errors
 ///
-/// [`Error::Input`] if there is no class or an empty name, and as [`parse_words`] for the names of
-/// each line: above all if a line has a name twice, whatever the case of their letters.
+/// [`Error::Input`] if there is no class, or if [`parse_words`] refuses a line: above all one that
+/// has an empty name or a name twice, whatever the case of its letters.
 pub fn parse_classes(text: &str) -> Result<Vec<Vec<String>>> {
     let mut lists = Vec::new();
     let lines = text.trim_start_matches('\u{feff}').lines();

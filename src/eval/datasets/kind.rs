@@ -32,7 +32,7 @@ pub enum DatasetKind {
 }
 
 impl DatasetKind {
-    /// All of them.
+    /// All data sets.
     pub const ALL: [Self; 9] = [
         Self::Voc20,
         Self::Voc21,
@@ -45,7 +45,7 @@ impl DatasetKind {
         Self::Camvid,
     ];
 
-    /// The name for programs and the command line.
+    /// The name of the data set, for programs and the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -106,7 +106,7 @@ impl FromStr for DatasetKind {
 
     /// # Errors
     ///
-    /// [`Error::Input`] for any other word, listing the names.
+    /// [`Error::Input`] if the word is none of the names, listing them.
     fn from_str(word: &str) -> Result<Self> {
         Self::ALL
             .into_iter()

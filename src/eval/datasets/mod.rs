@@ -136,9 +136,9 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if the folder has none of the layouts, saying what was looked for; if it
-    /// has no picture; if a picture or mask that belongs to it is missing; and if a list is
-    /// broken. [`Error::Io`] if something that is there cannot be read.
+    /// [`Error::Input`] if the folder has none of the layouts, saying what was looked for, if it
+    /// has no picture, if a picture or mask that belongs to it is missing, or if a list is broken;
+    /// [`Error::Io`] if something that is there cannot be read.
     pub fn open(kind: DatasetKind, dir: &Path) -> Result<Self> {
         if !dir.is_dir() {
             return Err(Error::input(format!(
@@ -168,20 +168,20 @@ impl Dataset {
         })
     }
 
-    /// The same pictures with other names for the classes.
+    /// The data set with other names for its classes.
     #[must_use]
     pub fn with_names(mut self, names: ClassNames) -> Self {
         self.names = names;
         self
     }
 
-    /// Which data set it is.
+    /// Which data set this is.
     #[must_use]
     pub fn kind(&self) -> DatasetKind {
         self.kind
     }
 
-    /// The folder that it was opened from.
+    /// The folder that the data set was opened from.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -223,7 +223,7 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] or [`Error::Input`] if a file is gone.
+    /// [`Error::Input`] if a file is gone; [`Error::Io`] if its size cannot be read.
     pub fn listing(&self) -> Result<Vec<String>> {
         let entry = |path: &Path| -> Result<String> {
             let name = path.strip_prefix(&self.dir).unwrap_or(path);
@@ -268,9 +268,11 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if there is no picture of that index; and, naming the file, if picture or
-    /// mask is gone, broken or cut short, if the two differ in size, and if the mask has labels
-    /// that are not the data set's. [`Error::Io`] and [`Error::OutOfMemory`].
+    /// [`Error::Input`] if there is no picture of that index, or, naming the file, if picture or
+    /// mask is gone, broken or cut short, if the two differ in size, or if the mask has labels that
+    /// are not the data set's; [`Error::Unsupported`] if the picture is of a kind that cannot be
+    /// decoded; [`Error::Io`] if a file cannot be read; [`Error::OutOfMemory`] if the pixels do not
+    /// fit in memory.
     pub fn read(&self, index: usize) -> Result<Sample> {
         let item = self.items.get(index).ok_or_else(|| {
             Error::input(format!(

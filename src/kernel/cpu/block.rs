@@ -40,19 +40,19 @@ struct Between {
 /// What a block is made of.
 #[derive(Debug, Clone)]
 pub struct BlockParts {
-    /// Before the attention.
+    /// The layer norm before the attention.
     pub norm1: LayerNorm,
     /// Queries, keys and values side by side: `[3 · width, width]`.
     pub qkv: PackedLinear,
     /// The attention's output projection: `[width, width]`.
     pub out: PackedLinear,
-    /// Before the feed-forward part.
+    /// The layer norm before the feed-forward part.
     pub norm2: LayerNorm,
-    /// `[hidden, width]`
+    /// The first linear layer of the feed-forward part: `[hidden, width]`.
     pub fc1: PackedLinear,
-    /// What `fc1` finishes with.
+    /// The epilogue of `fc1`: the non-linearity.
     pub activation: Epilogue,
-    /// `[width, hidden]`
+    /// The second linear layer of the feed-forward part: `[width, hidden]`.
     pub fc2: PackedLinear,
     /// Heads of the attention.
     pub heads: usize,

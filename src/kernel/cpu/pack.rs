@@ -47,9 +47,9 @@ pub(super) struct Channels {
 #[derive(Debug)]
 pub struct LinearPacker {
     layer: PackedLinear,
-    /// Channels that are there.
+    /// Channels that are packed so far.
     channels: usize,
-    /// Those of a channel, filled up.
+    /// The quantised weights of a channel, filled up.
     quantised: Vec<i8>,
 }
 
@@ -131,7 +131,7 @@ impl LinearPacker {
         }
     }
 
-    /// The layer.
+    /// The packed layer.
     ///
     /// # Panics
     ///
@@ -199,7 +199,7 @@ impl PackedLinear {
         self.output
     }
 
-    /// Precision of the rows that go in.
+    /// How finely the rows that go in are quantised.
     #[must_use]
     pub fn bits(&self) -> ActivationBits {
         self.bits

@@ -140,7 +140,7 @@ impl QuantisedRows {
         self.width
     }
 
-    /// How finely they are quantised.
+    /// How finely the rows are quantised.
     #[must_use]
     pub fn bits(&self) -> ActivationBits {
         self.bits

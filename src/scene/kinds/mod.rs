@@ -15,9 +15,9 @@ use super::shape::{INK, Rgb, WHITE, mix, shade};
 /// A kind of thing that can be in a scene.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
-    /// The word for one of it.
+    /// The word for one such thing.
     pub name: &'static str,
-    /// The word for several.
+    /// The word for several such things.
     pub plural: &'static str,
     /// Colours that it often has, as indices into [`super::COLORS`]; empty where any will do.
     pub(super) natural: &'static [usize],
