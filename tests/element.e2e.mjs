@@ -33,6 +33,8 @@ async function prepare(page) {
     window.add = (attributes) => {
       const element = document.createElement('word-mask');
       element.loadOptions = { device: 'cpu' };
+      // How many scales there is time for, the machine decides.
+      element.segmentOptions = { multiScale: false };
       for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
       for (const type of ['progress', 'result', 'error']) {
         element.addEventListener(type, ({ detail }) => {
@@ -66,7 +68,7 @@ here.pageTest('the element shows the picture, its masks and what was found', {},
     const segmenter = await Segmenter.load('doodle/', { device: 'cpu' });
     const file = await (await fetch('samples/scene-1.png')).blob();
     const picture = await segmenter.encode(file);
-    const { labels } = await picture.segment(['heart', 'cup']);
+    const { labels } = await picture.segment(['heart', 'cup'], { multiScale: false });
     await segmenter.close();
     return {
       labels: result === element.result && [...new Set(result.labels)],
