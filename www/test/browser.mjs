@@ -210,6 +210,7 @@ export const drop = (page, name, bytes, type) => dropAll(page, [{ name, bytes, t
 
 /** Drops several files at once. */
 export async function dropAll(page, files) {
+  await listens(page);
   const transfer = await page.evaluateHandle(
     (list) => {
       const made = new DataTransfer();
