@@ -25,6 +25,8 @@ import { Failure, isMain, main, npmCommand, root } from './lib.mjs';
 
 const here = join(root, 'tests', 'consumers');
 const patience = 120_000;
+/** Installing waits for the registry and the disk most of its time, and goes on while others are tried. */
+const installsAtOnce = 2;
 
 /** A page of the built consumer may do what the README says it has to be allowed, and no more. */
 const policy = [
@@ -46,7 +48,8 @@ const foreignPolicy = (cdn) =>
   ].join('; ');
 
 /**
- * Tries these consumers, one after the other, so that one that fails keeps none from being tried.
+ * Tries these consumers, one after the other, so that one that fails keeps none from being tried. The next ones
+ * are installed meanwhile.
  *
  * @returns for each `{ name, versions, cells: [{ where, answer?, problem? }] }`
  */
@@ -62,9 +65,14 @@ export async function consume(names, { inBrowsers = Object.keys(browsers) } = {}
       else console.warn(`There is no ${name} here, so nothing is tried in it.`);
     }
     const results = [];
-    for (const name of names) {
+    const folders = names.map((name) => join(work, name));
+    const projects = inOrder(
+      installsAtOnce,
+      names.map((name, index) => () => makeProject(folders[index], rows[name], tarball)),
+    );
+    for (const [index, name] of names.entries()) {
       const begin = Date.now();
-      const result = await consumer(name, join(work, name), tarball, opened);
+      const result = await consumer(name, folders[index], projects[index], opened);
       results.push(result);
       print(result, (Date.now() - begin) / 1000);
     }
@@ -76,10 +84,10 @@ export async function consume(names, { inBrowsers = Object.keys(browsers) } = {}
   }
 }
 
-async function consumer(name, folder, tarball, opened) {
+async function consumer(name, folder, project, opened) {
   const row = rows[name];
   try {
-    await makeProject(folder, row, tarball);
+    await project;
     const versions = installed(folder, row);
     return { name, versions, cells: await use(row, folder, opened) };
   } catch (error) {
@@ -87,6 +95,17 @@ async function consumer(name, folder, tarball, opened) {
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Begins tasks in their order, so many at a time, and returns what each comes to. */
+function inOrder(atOnce, tasks) {
+  const lanes = Array.from({ length: atOnce }, () => Promise.resolve());
+  return tasks.map((task, index) => {
+    const result = lanes[index % atOnce].then(task);
+    // Who awaits the result gets the failure; the next one in the lane does not mind.
+    lanes[index % atOnce] = result.catch(() => {});
+    return result;
+  });
 }
 
 async function pack(to) {
@@ -109,7 +128,8 @@ async function makeProject(folder, { folders, packages = {} }, tarball) {
   const dependencies = { ...given.dependencies, ...packages, wordmask: `file:${tarball}` };
   writeFileSync(path, JSON.stringify({ ...given, private: true, dependencies }));
   const quiet = ['--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'];
-  await shell(folder, npmCommand(['install', ...quiet]));
+  // All versions are pinned: what was fetched before is as good as anew.
+  await shell(folder, npmCommand(['install', '--prefer-offline', ...quiet]));
 }
 
 /** The versions of what was installed beside the package, which come from the row. */

@@ -136,6 +136,9 @@ export function pythonWith({ folder, imports, requirements }, start = run) {
   return own;
 }
 
+/** What a browser window makes ready beside its page, for nobody here: as much work as a small page itself. */
+const unusedFeatures = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'PreloadTopChromeWebUI'];
+
 /**
  * Flags under which a headless Chromium has WebGPU on a machine without a GPU, and asks no server
  * of its maker for anything.
@@ -145,7 +148,7 @@ export const chromiumFlags = [
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
   '--enable-features=Vulkan',
-  '--disable-features=AutofillServerCommunication',
+  `--disable-features=${['AutofillServerCommunication', ...unusedFeatures].join()}`,
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',

@@ -41,19 +41,18 @@ const suites = {
       RUSTDOCFLAGS: '-D warnings -D missing_docs',
     }),
   rust: () => cargoTests(),
-  unit: async () => nodeTests(await bundleTests()),
+  unit: async () => nodeTests(await bundleTests(), { atOnce: 2 }),
   browser: async () => {
     // One build of Burn for wasm serves the page, the package and the parity tests.
     await build({ profile: 'web-test' });
     buildBrowserTests();
-    const program = await chromium();
-    return nodeTests([...endToEnd('tests'), ...endToEnd('www/test')], { CHROME_PATH: program });
+    return endToEnd({ CHROME_PATH: await chromium() });
   },
   consumers: async () => {
     await build({ profile: 'web-test' });
     const { testConsumers } = await import('./consumers.mjs');
     // What is packed can be compared with what is asked for only now that all is built.
-    const packed = nodeTests([join(root, 'scripts', 'test', 'package.test.mjs')]);
+    const packed = nodeTests([join(root, 'scripts', 'test', 'package.test.mjs')], { atOnce: 1 });
     return all([packed, await testConsumers()]);
   },
 };
@@ -100,17 +99,33 @@ function cargoTests() {
   return counted('cargo', ['test', '--release', '--locked', '--no-fail-fast'], pattern);
 }
 
-function nodeTests(files, env) {
+/** @param atOnce how many files run at a time */
+function nodeTests(files, { atOnce, env }) {
   const pattern = /^# pass (?<passed>\d+)\n# fail (?<failed>\d+)$/gm;
-  // One file at a time: two cores and a software GPU do not share well.
-  const args = ['--test', '--test-reporter=tap', '--test-concurrency=1', ...files];
+  const args = ['--test', '--test-reporter=tap', `--test-concurrency=${atOnce}`, ...files];
   return counted(process.execPath, args, pattern, env);
 }
 
-function endToEnd(folder) {
-  return readdirSync(join(root, folder))
-    .filter((name) => name.endsWith('.e2e.mjs'))
-    .map((name) => join(root, folder, name));
+/** Measure times, so that nothing may run beside them. */
+const timed = ['speed', 'lighthouse'];
+/** Take longest, so that they begin first and nothing waits for one of them in the end. */
+const longest = ['parity', 'wiring', 'page', 'segment', 'models', 'hub'];
+
+/** Tests in a browser. Two at a time, since each waits a good part of its time, for pauses of the page above all. */
+function endToEnd(env) {
+  const files = ['tests', 'www/test'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.e2e.mjs'))
+      .map((name) => ({ name: name.replace('.e2e.mjs', ''), path: join(root, folder, name) })),
+  );
+  const paths = (wanted) => wanted.map(({ path }) => path);
+  const rank = ({ name }) => (longest.includes(name) ? longest.indexOf(name) : longest.length);
+  const others = files.filter(({ name }) => !timed.includes(name));
+  others.sort((a, b) => rank(a) - rank(b));
+  return all([
+    nodeTests(paths(others), { atOnce: 2, env }),
+    nodeTests(paths(files.filter(({ name }) => timed.includes(name))), { atOnce: 1, env }),
+  ]);
 }
 
 async function test(names) {

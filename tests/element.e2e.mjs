@@ -30,9 +30,11 @@ async function prepare(page) {
     };
     await import('/pkg/element.js');
     window.seen = [];
-    window.add = (attributes) => {
+    // One scale, or all of them: how many there is time for otherwise, the machine decides.
+    window.add = (attributes, segmentOptions = { multiScale: false }) => {
       const element = document.createElement('word-mask');
       element.loadOptions = { device: 'cpu' };
+      element.segmentOptions = segmentOptions;
       for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
       for (const type of ['progress', 'result', 'error']) {
         element.addEventListener(type, ({ detail }) => {
@@ -60,13 +62,14 @@ const scene = {
 here.pageTest('the element shows the picture, its masks and what was found', {}, async (page) => {
   await prepare(page);
   const { labels, events, same } = await page.evaluate(async (attributes) => {
-    const element = add(attributes);
+    const allScales = { maxSeconds: Infinity };
+    const element = add(attributes, allScales);
     const result = await told(element, 'result');
     const { Segmenter } = await import('/pkg/index.js');
     const segmenter = await Segmenter.load('doodle/', { device: 'cpu' });
     const file = await (await fetch('samples/scene-1.png')).blob();
     const picture = await segmenter.encode(file);
-    const { labels } = await picture.segment(['heart', 'cup']);
+    const { labels } = await picture.segment(['heart', 'cup'], allScales);
     await segmenter.close();
     return {
       labels: result === element.result && [...new Set(result.labels)],

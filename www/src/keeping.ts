@@ -1,34 +1,49 @@
 /** Picture and words for the next visit: kept as they change, shown to be kept, and forgotten at a click. */
 import { writeAddress } from './address.js';
 import { element } from './dom.js';
-import { type About, forgetPicture, keepAbout, keepPicture } from './kept-picture.js';
+import {
+  forgetPicture,
+  type KeptPicture,
+  type KeptWords,
+  keepPicture,
+  keepWords,
+  newId,
+} from './kept-picture.js';
 import type { Source } from './sources.js';
 import type { Store } from './state.js';
 
 export interface Keeping {
   /** Keeps the picture that is on the stage now. */
   keep(source: Source): void;
-  /** Says that this picture is the one that is kept. */
-  found(source: Source): void;
+  /** Says that this picture is the one that is kept, under this id. */
+  found(source: Source, id: string): void;
 }
 
-export function createKeeping(store: Store): Keeping {
+/** @param current The picture on the stage. */
+export function createKeeping(store: Store, current: () => Source | null): Keeping {
   const note = element('kept', HTMLElement);
-  let kept: Source | null = null;
+  let kept: { readonly source: Source; readonly picture: KeptPicture } | null = null;
   let forgotten = false;
   /** One thing after the other, so that what is newest stays. */
   let queue: Promise<unknown> = Promise.resolve();
   const next = (step: () => Promise<void>): void => {
     queue = queue.then(() => (forgotten ? undefined : step()));
   };
-  const about = (source: Source): About => {
+  const words = (): KeptWords => {
     const { words, wordsFromSample } = store.state();
-    return { scene: source.scene, words, wordsFromSample };
+    return { words, wordsFromSample };
+  };
+  const keptAs = (source: Source, id: string) => {
+    return { source, picture: { id, file: source.file, scene: source.scene } };
   };
 
   store.subscribe((now, before) => {
-    const source = kept;
-    if (source !== null && now.words !== before.words) next(() => keepAbout(about(source)));
+    const own = kept;
+    if (own === null || now.words === before.words) return;
+    next(async () => {
+      // The words that come with a picture come before it, and are not those of the one it follows.
+      if (own.source === current()) await keepWords(own.picture, words());
+    });
   });
   element('forget', HTMLButtonElement).addEventListener('click', () => {
     const forget = async (): Promise<void> => {
@@ -41,15 +56,16 @@ export function createKeeping(store: Store): Keeping {
   });
   return {
     keep(source) {
-      if (kept === source) return;
-      kept = source;
+      if (kept?.source === source) return;
+      const own = keptAs(source, newId());
+      kept = own;
       next(async () => {
-        const done = await keepPicture(source.file, about(source));
-        if (kept === source) note.hidden = !done;
+        const done = await keepPicture(own.picture, words());
+        if (kept === own) note.hidden = !done;
       });
     },
-    found(source) {
-      kept = source;
+    found(source, id) {
+      kept = keptAs(source, id);
       note.hidden = false;
     },
   };

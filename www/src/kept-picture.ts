@@ -3,15 +3,16 @@
  * be kept, as in some private windows, nothing is, and the page works on.
  */
 
-export interface Kept {
+/** A picture that is or was kept. */
+export interface KeptPicture {
+  /** Tells it from every other one, those of other pages of this site included. */
+  readonly id: string;
   readonly file: File;
-  readonly about: About;
-}
-
-/** What goes with a picture. */
-export interface About {
   /** Whether it is one of the scenes that the page brings along. */
   readonly scene: boolean;
+}
+
+export interface KeptWords {
   readonly words: readonly string[];
   readonly wordsFromSample: boolean;
 }
@@ -19,16 +20,30 @@ export interface About {
 const cacheName = 'wordmask-picture-1';
 // Cache Storage wants addresses. Nothing is ever fetched from these.
 const pictureUrl = 'https://wordmask.invalid/picture';
-const aboutUrl = 'https://wordmask.invalid/about-picture';
+const wordsUrl = 'https://wordmask.invalid/words';
 const nameHeader = 'x-wordmask-name';
+const sceneHeader = 'x-wordmask-scene';
+/** Of both, since each is written by itself, and several pages may write: words are never those of another picture. */
+const idHeader = 'x-wordmask-id';
 
-/** Keeps a picture in the place of the one before. Resolves to whether it is kept. */
-export async function keepPicture(file: File, about: About): Promise<boolean> {
+/** An id for a picture that is about to be kept. */
+export function newId(): string {
+  return crypto.getRandomValues(new Uint32Array(4)).join('-');
+}
+
+/** Keeps a picture with its words in the place of the one before. Resolves to whether it is kept. */
+export async function keepPicture(picture: KeptPicture, words: KeptWords): Promise<boolean> {
+  const { id, file, scene } = picture;
   try {
     const cache = await caches.open(cacheName);
-    const headers = { 'Content-Type': file.type, [nameHeader]: encodeURIComponent(file.name) };
+    const headers = {
+      'Content-Type': file.type,
+      [nameHeader]: encodeURIComponent(file.name),
+      [sceneHeader]: String(scene),
+      [idHeader]: id,
+    };
     await cache.put(pictureUrl, new Response(file, { headers }));
-    await cache.put(aboutUrl, Response.json(about));
+    await putWords(cache, id, words);
     return true;
   } catch {
     // No storage, or no room in it: then rather nothing than the picture before.
@@ -37,28 +52,51 @@ export async function keepPicture(file: File, about: About): Promise<boolean> {
   }
 }
 
-/** Keeps what goes with the picture that is kept, if one is. */
-export async function keepAbout(about: About): Promise<void> {
+/**
+ * Keeps the words of a picture that has been kept. Where another page has kept its own since, this one takes
+ * its place, as the one that is worked on; where all was forgotten, it stays so.
+ */
+export async function keepWords(picture: KeptPicture, words: KeptWords): Promise<void> {
   try {
     const cache = await caches.open(cacheName);
-    if (await cache.match(pictureUrl)) await cache.put(aboutUrl, Response.json(about));
+    const kept = await cache.match(pictureUrl);
+    if (!kept) return;
+    if (kept.headers.get(idHeader) === picture.id) await putWords(cache, picture.id, words);
+    else await keepPicture(picture, words);
   } catch {
     // As in `keepPicture`.
   }
 }
 
-export async function keptPicture(): Promise<Kept | null> {
+/** The picture that is kept; without words where those of another one are. */
+export async function keptPicture(): Promise<{ picture: KeptPicture; words: KeptWords } | null> {
   try {
     if (!(await caches.has(cacheName))) return null;
     const cache = await caches.open(cacheName);
-    const [picture, about] = await Promise.all([cache.match(pictureUrl), cache.match(aboutUrl)]);
-    if (!picture || !about) return null;
+    const [picture, words] = await Promise.all([cache.match(pictureUrl), cache.match(wordsUrl)]);
+    if (!picture) return null;
+    const { headers } = picture;
+    const id = headers.get(idHeader) ?? '';
     const blob = await picture.blob();
-    const name = decodeURIComponent(picture.headers.get(nameHeader) ?? '');
-    return { file: new File([blob], name, { type: blob.type }), about: await about.json() };
+    const name = decodeURIComponent(headers.get(nameHeader) ?? '');
+    return {
+      picture: {
+        id,
+        file: new File([blob], name, { type: blob.type }),
+        scene: headers.get(sceneHeader) === 'true',
+      },
+      words:
+        words?.headers.get(idHeader) === id
+          ? await words.json()
+          : { words: [], wordsFromSample: false },
+    };
   } catch {
     return null;
   }
+}
+
+async function putWords(cache: Cache, id: string, words: KeptWords): Promise<void> {
+  await cache.put(wordsUrl, Response.json(words, { headers: { [idHeader]: id } }));
 }
 
 export async function forgetPicture(): Promise<void> {

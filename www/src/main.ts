@@ -80,7 +80,7 @@ const naming = createNaming(
   status.say,
 );
 
-const keeping = createKeeping(store);
+const keeping = createKeeping(store, () => work.source);
 const models = createModels(store, address.builtIn, status, take);
 const offline = createOffline();
 holdVersion();
@@ -293,14 +293,15 @@ function bringIntoSight(): void {
 async function restore(): Promise<void> {
   const kept = await keptPicture();
   if (kept === null || chosen > 0) return;
-  const { scene, words, wordsFromSample } = kept.about;
+  const { id, file, scene } = kept.picture;
+  const { words, wordsFromSample } = kept.words;
   const turn = ++chosen;
-  const source = await readSource(kept.file, scene);
+  const source = await readSource(file, scene);
   if (turn !== chosen) return;
   const same = address.words === null || address.words.join() === words.join();
   if (same) store.dispatch({ type: 'restore', words, wordsFromSample });
   if (scene) chips.fitting(words);
-  keeping.found(source);
+  keeping.found(source, id);
   await work.open(source);
 }
 

@@ -33,10 +33,13 @@ async function register(workers: ServiceWorkerContainer): Promise<void> {
     // A page that came from the network is as new as can be.
     if (registration.waiting && workers.controller) showOffer(registration, workers);
   };
-  offer();
-  registration.addEventListener('updatefound', () => {
+  // The browser may have found one by itself before, when the page was opened.
+  const watch = (): void => {
     registration.installing?.addEventListener('statechange', offer);
-  });
+  };
+  offer();
+  watch();
+  registration.addEventListener('updatefound', watch);
 }
 
 function showOffer(registration: ServiceWorkerRegistration, workers: ServiceWorkerContainer): void {

@@ -9,6 +9,9 @@ import { chromium } from 'playwright-core';
 import { chromiumFlags, chromium as findChromium } from '../../scripts/lib.mjs';
 import { serve } from '../../scripts/serve.mjs';
 
+/** What takes longer hangs, software GPU or not: the other tests are still to run. */
+const limit = { timeout: 900_000 };
+
 /** @param {string} [profile] a folder in which the browser keeps what it stores */
 export async function launch(flags = [], profile = undefined) {
   const options = { executablePath: await findChromium(), args: [...chromiumFlags, ...flags] };
@@ -69,7 +72,7 @@ export function site(content, flags = async () => []) {
 
     /** Registers a test with a page of its own, which is watched and must end without a fault. */
     pageTest(name, options, body) {
-      test(name, async () => {
+      test(name, limit, async () => {
         const { page, seen, close } = await open(browser, server.url, options);
         try {
           await body(page, seen);
@@ -78,6 +81,36 @@ export function site(content, flags = async () => []) {
           await close();
         }
       });
+    },
+
+    /**
+     * Returns what registers tests like `pageTest`, but in one page, each of which goes on where the one before
+     * has ended: an engine takes longer to start than most tests take. After one that fails the next begins anew.
+     *
+     * @param prepare what is done in a new page before the first test
+     */
+    story(options, prepare = async () => {}) {
+      let shared;
+      const end = async () => {
+        await shared?.close();
+        shared = undefined;
+      };
+      after(end);
+      return (name, body) =>
+        test(name, limit, async () => {
+          try {
+            if (!shared) {
+              shared = await open(browser, server.url, options);
+              await prepare(shared.page);
+            }
+            const { page, seen } = shared;
+            await body(page, seen);
+            assert.deepEqual(seen.faults, []);
+          } catch (error) {
+            await end();
+            throw error;
+          }
+        });
     },
 
     /** Runs a function in a page of its own and returns what it returns. */
@@ -122,7 +155,14 @@ async function open(browser, url, { query = '', ...options } = {}) {
     if (/Content.Security.Policy/i.test(message.text())) seen.faults.push(message.text());
   });
   await page.goto(url + query);
+  await listens(page);
   return { page, seen, close: () => context.close() };
+}
+
+/** Waits until the page, where it is that of the project, has begun its work: what is dropped or typed before is lost. */
+export async function listens(page) {
+  if ((await page.locator('#stage').count()) === 0) return;
+  await page.locator('#stage:not([data-state="empty"])').waitFor({ state: 'attached' });
 }
 
 /** The address of the page that makes a request, where it is one that does. */
@@ -153,6 +193,14 @@ export async function legend(page, names, timeout = 120_000) {
   );
 }
 
+/** Waits until something that is looked at from outside the page has become true. */
+export async function until(isTrue, timeout = 120_000) {
+  for (const deadline = Date.now() + timeout; !(await isTrue()); ) {
+    if (Date.now() > deadline) throw new Error(`It did not come true in time: ${isTrue}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
 export const encodes = (page) => page.locator('#stage').getAttribute('data-encodes');
 export const chips = (page) => page.locator('#chips .name').allTextContents();
 export const alertText = (page) => page.locator('#alert').textContent();
@@ -162,6 +210,7 @@ export const drop = (page, name, bytes, type) => dropAll(page, [{ name, bytes, t
 
 /** Drops several files at once. */
 export async function dropAll(page, files) {
+  await listens(page);
   const transfer = await page.evaluateHandle(
     (list) => {
       const made = new DataTransfer();

@@ -2,36 +2,15 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { appFolder, KeptPage, type PageBuild, type Surroundings } from '../src/kept-page.js';
+import { memoryCaches } from './memory-caches.js';
 
 const scope = 'https://example.org/a/b/';
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** The parts of Cache Storage that are used, in memory. */
-function storage({ full = false } = {}) {
-  const all = new Map<string, Map<string, Response>>();
-  const caches = {
-    keys: async () => [...all.keys()],
-    delete: async (name: string) => all.delete(name),
-    open: async (name: string) => {
-      const entries = all.get(name) ?? new Map<string, Response>();
-      all.set(name, entries);
-      return {
-        match: async (url: string) => entries.get(url)?.clone(),
-        keys: async () => [...entries.keys()].map((url) => ({ url })),
-        put: async (url: string, response: Response) => {
-          if (full) throw new Error('QuotaExceededError');
-          entries.set(url, response);
-        },
-      };
-    },
-  };
-  return { all, caches: caches as unknown as CacheStorage };
-}
-
 /** A host with these files, that counts what it was asked for; locks that open pages hold. */
-function world(begin: Record<string, string>, given: Parameters<typeof storage>[0] = {}) {
+function world(begin: Record<string, string>, given: Parameters<typeof memoryCaches>[0] = {}) {
   const files = { ...begin };
-  const { all, caches } = storage(given);
+  const { all, caches } = memoryCaches(given);
   const asked: string[] = [];
   const held = new Set<string>();
   const around: Surroundings = {

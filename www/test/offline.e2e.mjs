@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { alertText, launch, launchWithoutStorage, legend } from './browser.mjs';
+import { alertText, launch, launchWithoutStorage, legend, until } from './browser.mjs';
 import { plainSite, scene } from './plain-site.mjs';
 
 /** Makes the page in this folder one of another version, which says so. */
@@ -31,13 +31,20 @@ const kept = (page) =>
     return { names, urls: all.flat().map(({ url }) => url) };
   });
 
+/** The words that are kept for the next visit. */
+const keptWords = (page) =>
+  page.evaluate(async () => {
+    const response = await caches.match('https://wordmask.invalid/words');
+    return (await response?.json())?.words ?? [];
+  });
+
 /** Waits until the page is kept, with the engine of this browser. */
 async function isKept(page) {
   await page.evaluate(() => navigator.serviceWorker.ready);
-  while (!(await kept(page)).urls.some((url) => url.endsWith('.wasm')))
-    await page.waitForTimeout(50);
+  await until(async () => (await kept(page)).urls.some((url) => url.endsWith('.wasm')));
 }
 
+/** On a first visit. Later the picture comes back by itself: a click then would race with it. */
 async function segmentScene(page) {
   await page.locator('.sample').first().click();
   await legend(page, scene.words);
@@ -95,7 +102,7 @@ test('where there is no room for it the page works from the network', async () =
   await segmentScene(tab);
   // Nobody but the service worker asks for that.
   const begun = () => site.asked.some((path) => path.endsWith('icon-maskable-512.png'));
-  while (!begun() || (await kept(tab)).names.length > 0) await tab.waitForTimeout(50);
+  await until(async () => begun() && (await kept(tab)).names.length === 0);
   await tab.waitForFunction(async () => !(await navigator.serviceWorker.getRegistration()));
   assert.equal(await alertText(tab), '');
   await narrow.close();
@@ -125,7 +132,7 @@ test('the second visit is isolated, and its files come from what is kept', async
   site.asked.length = 0;
   await page.reload();
   assert.equal(await isIsolated(page), true);
-  await segmentScene(page);
+  await legend(page, scene.words);
   // The list of models may have grown beside the page; the service worker is looked at for a new version.
   const own = ['service-worker.js', 'models/index.json'];
   assert.deepEqual(
@@ -164,7 +171,7 @@ test('a new version is offered, and waits until it is taken', async () => {
   const other = await context.newPage();
   for (const one of [page, other]) {
     await one.goto(site.url);
-    await segmentScene(one);
+    await legend(one, scene.words);
     await update(one).waitFor();
     assert.ok(!(await isRenewed(one)));
   }
@@ -173,11 +180,11 @@ test('a new version is offered, and waits until it is taken', async () => {
 
   await update(page).getByRole('button', { name: 'Reload' }).click();
   await page.waitForSelector('html[data-renewed]');
-  await segmentScene(page);
+  await legend(page, scene.words);
   assert.equal(await update(page).count(), 0);
 
   // The page of the old version goes on, with its own files, though they have left the site.
-  await addWord(other, 'purple elephant');
+  await addWord(other, 'purple beetle');
   const statuses = await other.evaluate(async () => {
     const { src } = document.querySelector('script[type=module]');
     const names = ['main.js', 'worker.js', 'style.css'];
@@ -185,12 +192,13 @@ test('a new version is offered, and waits until it is taken', async () => {
     return answers.map(({ status }) => status);
   });
   assert.deepEqual(statuses, [200, 200, 200]);
+  await until(async () => (await keptWords(other)).includes('purple beetle'));
   await other.close();
 });
 
 test('files of the old version go once no page is left of it; models stay', async () => {
   await page.reload();
-  while ((await kept(page)).names.length > 1) await page.waitForTimeout(50);
+  await until(async () => (await kept(page)).names.length === 1);
   const { names } = await kept(page);
   assert.match(names[0], /\/a\/b\/app\/0123456789ab\/$/);
   assert.ok(await page.evaluate(() => caches.has('wordmask-models-1')));
@@ -205,8 +213,8 @@ test('without the network the page opens, segments, and understands new words', 
   await page.goto(site.url);
   assert.equal(await isIsolated(page), true);
   // The picture comes back by itself, with the word that was added to those of its scene.
-  const before = [...scene.words, 'purple elephant'];
+  const before = [...scene.words, 'purple beetle'];
   await legend(page, before);
-  await addWord(page, 'green giraffe', before);
+  await addWord(page, 'green tortoise', before);
   assert.deepEqual(faults, []);
 });

@@ -35,8 +35,15 @@ async function download(page, button) {
   return { name: given.suggestedFilename(), bytes: await readFile(await given.path()) };
 }
 
-pageTest('a scene and its words give masks', {}, async (page) => {
-  await firstScene(page);
+const openOptions = (page) =>
+  page.locator('#options').evaluate((options) => {
+    options.open = true;
+  });
+
+/** One scene, segmented once, with all that its masks are good for. */
+const next = here.story({ query: '?device=cpu' }, firstScene);
+
+next('a scene and its words give masks', async (page) => {
   const found = (await shares(page)).filter((share) => share > 0);
   assert.ok(found.length >= 1, 'at least one word was found');
   assert.ok(found.reduce((sum, share) => sum + share) <= 100.5);
@@ -47,8 +54,7 @@ pageTest('a scene and its words give masks', {}, async (page) => {
   assert.ok(await page.locator('.chip.tinted').count());
 });
 
-pageTest('the label map that is downloaded has more than one label', {}, async (page) => {
-  await firstScene(page);
+next('the label map that is downloaded has more than one label', async (page) => {
   const { bytes } = await download(page, page.getByRole('button', { name: 'Label PNG' }));
   const distinct = await page.evaluate(async (base64) => {
     const data = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -63,6 +69,132 @@ pageTest('the label map that is downloaded has more than one label', {}, async (
   assert.ok(distinct > 1);
 });
 
+next('every download is a valid file', async (page) => {
+  for (const name of ['Label PNG', 'Overlay PNG']) {
+    const { name: file, bytes } = await download(page, page.getByRole('button', { name }));
+    assert.match(file, /^scene-1-\w+\.png$/);
+    assert.deepEqual([...bytes.subarray(0, 8)], PNG_HEAD);
+  }
+  const cutout = await download(page, page.locator('.cutout:enabled').first());
+  assert.deepEqual([...cutout.bytes.subarray(0, 8)], PNG_HEAD);
+  const coco = await download(page, page.getByRole('button', { name: 'COCO' }));
+  assert.ok(Array.isArray(JSON.parse(coco.bytes.toString()).annotations));
+  const geo = await download(page, page.getByRole('button', { name: 'GeoJSON' }));
+  assert.equal(JSON.parse(geo.bytes.toString()).type, 'FeatureCollection');
+  const svg = await download(page, page.getByRole('button', { name: 'SVG', exact: true }));
+  assert.match(svg.bytes.toString(), /<svg[\s>]/);
+});
+
+next('a region of the picture gets the best of the words', async (page) => {
+  const named = async () => {
+    await page.locator('#naming-list li').first().waitFor();
+    const names = await page.locator('#naming-list .name').allTextContents();
+    const scores = (await page.locator('#naming-list .score').allTextContents()).map(Number);
+    assert.equal(names.length, Math.min(3, scene.words.length));
+    assert.ok(names.every((name) => scene.words.includes(name)));
+    assert.deepEqual(
+      scores,
+      scores.slice().sort((a, b) => b - a),
+    );
+    assert.ok(scores[0] > 0 && scores.reduce((sum, score) => sum + score) < 1.02, String(scores));
+    const share = await page.locator('#naming-title').textContent();
+    assert.match(share, /^This region · .*%$/);
+  };
+  await page.locator('#canvas').click();
+  await named();
+  await page.keyboard.press('Escape');
+  await page.locator('#naming').waitFor({ state: 'hidden' });
+  await page.locator('#aim').focus();
+  await page.keyboard.press('Enter');
+  for (let step = 0; step < 8; step++) await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await named();
+  for (let step = 0; step < 2; step++) await page.keyboard.press('Escape');
+  assert.equal(await encodes(page), '1');
+});
+
+next('in a narrow window nothing has to be scrolled sideways', async (page) => {
+  const before = page.viewportSize();
+  await page.setViewportSize({ width: 390, height: 844 });
+  await openOptions(page);
+  assert.equal(await overhang(page), 0);
+  await page.setViewportSize(before);
+});
+
+next('dark mode is dark', async (page) => {
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  assert.ok(
+    ground.match(/\d+/g).every((channel) => Number(channel) < 40),
+    ground,
+  );
+});
+
+const METHODS = ['maskclip', 'clearclip', 'sclip', 'naclip', 'pearl', 'scclip'];
+METHODS.push('two-stage', 'clip-diy');
+
+next('every method makes masks, without encoding again', async (page) => {
+  await openOptions(page);
+  await page.locator('input[name="refine"][value="own"]').check();
+  for (const box of await page.locator('#refinements input:checked').all()) await box.uncheck();
+  assert.match(await page.locator('#method option').first().textContent(), /^Automatic: \w/);
+  const answers = new Set();
+  for (const method of METHODS) {
+    await page.locator('#method').selectOption(method);
+    await rest(page);
+    const found = await shares(page);
+    assert.ok(
+      found.some((share) => share > 0),
+      method,
+    );
+    answers.add(found.join());
+  }
+  assert.ok(answers.size > METHODS.length / 2, `only ${answers.size} different answers`);
+  assert.equal(await encodes(page), '1');
+  assert.equal(await alertText(page), '');
+});
+
+next('options change the masks without encoding again', async (page) => {
+  await openOptions(page);
+  await page.locator('#threshold').fill('1');
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('#legend .row')].some((row) => row.matches('.absent')),
+  );
+  await page.locator('#threshold').fill('0');
+  await page.locator('#method').selectOption('naclip');
+  await page.getByLabel('Own choice').check();
+  for (const step of ['Prompt denoising', 'Key smoothing', 'TLP', 'PAMR']) {
+    await page.getByLabel(step, { exact: true }).check();
+  }
+  await page.getByLabel('Own words').check();
+  await page.locator('#background-words').fill('wall, floor');
+  await rest(page);
+  assert.equal(await encodes(page), '1');
+  assert.equal(await alertText(page), '');
+});
+
+next('a new word makes new masks without encoding again', async (page) => {
+  await page.locator('#word').fill('purple beetle');
+  await page.keyboard.press('Enter');
+  await legend(page, [...scene.words, 'purple beetle']);
+  assert.equal(await encodes(page), '1');
+});
+
+next('strange words do no harm', async (page) => {
+  const before = await chips(page);
+  const strange = ['__proto__', '🐈', 'tv/monitor/screen', 'Straße'];
+  for (const word of [...strange, 'x'.repeat(10_000)]) {
+    await page.locator('#word').fill(word);
+    await page.keyboard.press('Enter');
+  }
+  assert.match(await page.locator('#notice').textContent(), /10,000 letters/);
+  assert.deepEqual(await chips(page), [...before, ...strange]);
+  await page.waitForFunction(
+    (count) => document.querySelectorAll('#legend .row:not(.rest)').length === count,
+    before.length + strange.length,
+  );
+});
+
 pageTest('a dropped scene works like a clicked one, words by keyboard alone', {}, async (page) => {
   await drop(page, 'my scene.png', sceneFile, 'image/png');
   await page.locator('#word').focus();
@@ -73,30 +205,6 @@ pageTest('a dropped scene works like a clicked one, words by keyboard alone', {}
   await legend(page, scene.words);
   assert.ok((await shares(page)).some((share) => share > 0));
   assert.equal(await encodes(page), '1');
-});
-
-pageTest('a new word makes new masks without encoding again', {}, async (page) => {
-  await firstScene(page);
-  await page.locator('#word').fill('purple elephant');
-  await page.keyboard.press('Enter');
-  await legend(page, [...scene.words, 'purple elephant']);
-  assert.equal(await encodes(page), '1');
-});
-
-pageTest('strange words do no harm', {}, async (page) => {
-  await firstScene(page);
-  const strange = ['__proto__', '🐈', 'tv/monitor/screen', 'Straße'];
-  for (const word of [...strange, 'x'.repeat(10_000)]) {
-    await page.locator('#word').fill(word);
-    await page.keyboard.press('Enter');
-  }
-  assert.match(await page.locator('#notice').textContent(), /10,000 letters/);
-  assert.deepEqual(await chips(page), [...scene.words, ...strange]);
-  const labels = [...scene.words, ...strange];
-  await page.waitForFunction(
-    (count) => document.querySelectorAll('#legend .row:not(.rest)').length === count,
-    labels.length,
-  );
 });
 
 pageTest(
@@ -143,68 +251,6 @@ pageTest('Stop stops the encoding, and Run again goes on', {}, async (page) => {
   await legend(page, [scene.words[0]]);
 });
 
-pageTest('every download is a valid file', {}, async (page) => {
-  await firstScene(page);
-  for (const name of ['Label PNG', 'Overlay PNG']) {
-    const { name: file, bytes } = await download(page, page.getByRole('button', { name }));
-    assert.match(file, /^scene-1-\w+\.png$/);
-    assert.deepEqual([...bytes.subarray(0, 8)], PNG_HEAD);
-  }
-  const cutout = await download(page, page.locator('.cutout:enabled').first());
-  assert.deepEqual([...cutout.bytes.subarray(0, 8)], PNG_HEAD);
-  const coco = await download(page, page.getByRole('button', { name: 'COCO' }));
-  assert.ok(Array.isArray(JSON.parse(coco.bytes.toString()).annotations));
-  const geo = await download(page, page.getByRole('button', { name: 'GeoJSON' }));
-  assert.equal(JSON.parse(geo.bytes.toString()).type, 'FeatureCollection');
-  const svg = await download(page, page.getByRole('button', { name: 'SVG', exact: true }));
-  assert.match(svg.bytes.toString(), /<svg[\s>]/);
-});
-
-pageTest('options change the masks without encoding again', {}, async (page) => {
-  await firstScene(page);
-  await page.locator('#options summary').click();
-  await page.locator('#threshold').fill('1');
-  await page.waitForFunction(() =>
-    [...document.querySelectorAll('#legend .row')].some((row) => row.matches('.absent')),
-  );
-  await page.locator('#threshold').fill('0');
-  await page.locator('#method').selectOption('naclip');
-  await page.getByLabel('Own choice').check();
-  for (const step of ['Prompt denoising', 'Key smoothing', 'TLP', 'PAMR']) {
-    await page.getByLabel(step, { exact: true }).check();
-  }
-  await page.getByLabel('Own words').check();
-  await page.locator('#background-words').fill('wall, floor');
-  await rest(page);
-  assert.equal(await encodes(page), '1');
-  assert.equal(await alertText(page), '');
-});
-
-const METHODS = ['maskclip', 'clearclip', 'sclip', 'naclip', 'pearl', 'scclip'];
-METHODS.push('two-stage', 'clip-diy');
-
-pageTest('every method makes masks, without encoding again', {}, async (page) => {
-  await firstScene(page);
-  await page.locator('#options summary').click();
-  await page.locator('input[name="refine"][value="own"]').check();
-  for (const box of await page.locator('#refinements input:checked').all()) await box.uncheck();
-  assert.match(await page.locator('#method option').first().textContent(), /^Automatic: \w/);
-  const answers = new Set();
-  for (const method of METHODS) {
-    await page.locator('#method').selectOption(method);
-    await rest(page);
-    const found = await shares(page);
-    assert.ok(
-      found.some((share) => share > 0),
-      method,
-    );
-    answers.add(found.join());
-  }
-  assert.ok(answers.size > METHODS.length / 2, `only ${answers.size} different answers`);
-  assert.equal(await encodes(page), '1');
-  assert.equal(await alertText(page), '');
-});
-
 const diy = { query: '?device=cpu&method=clip-diy' };
 pageTest('CLIP-DIY shows coarse masks that sharpen', diy, async (page) => {
   await rest(page);
@@ -225,50 +271,6 @@ pageTest('CLIP-DIY shows coarse masks that sharpen', diy, async (page) => {
   assert.ok(coarse.every(([mark]) => mark === 'sharpening…'));
   assert.notEqual(coarse[0][1], await page.locator('#legend').textContent());
   assert.ok(await page.locator('#sharpness').isHidden());
-});
-
-pageTest('a region of the picture gets the best of the words', {}, async (page) => {
-  await firstScene(page);
-  const named = async () => {
-    await page.locator('#naming-list li').first().waitFor();
-    const names = await page.locator('#naming-list .name').allTextContents();
-    const scores = (await page.locator('#naming-list .score').allTextContents()).map(Number);
-    assert.equal(names.length, Math.min(3, scene.words.length));
-    assert.ok(names.every((name) => scene.words.includes(name)));
-    assert.deepEqual(
-      scores,
-      scores.slice().sort((a, b) => b - a),
-    );
-    assert.ok(scores[0] > 0 && scores.reduce((sum, score) => sum + score) < 1.02, String(scores));
-    const share = await page.locator('#naming-title').textContent();
-    assert.match(share, /^This region · .*%$/);
-  };
-  await page.locator('#canvas').click();
-  await named();
-  await page.keyboard.press('Escape');
-  await page.locator('#naming').waitFor({ state: 'hidden' });
-  await page.locator('#aim').focus();
-  await page.keyboard.press('Enter');
-  for (let step = 0; step < 8; step++) await page.keyboard.press('ArrowDown');
-  await page.keyboard.press('Enter');
-  await named();
-  assert.equal(await encodes(page), '1');
-});
-
-const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
-pageTest('on a phone nothing has to be scrolled sideways', phone, async (page) => {
-  await firstScene(page);
-  await page.locator('#options summary').click();
-  assert.equal(await overhang(page), 0);
-});
-
-pageTest('dark mode is dark', { colorScheme: 'dark' }, async (page) => {
-  await firstScene(page);
-  const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  assert.ok(
-    ground.match(/\d+/g).every((channel) => Number(channel) < 40),
-    ground,
-  );
 });
 
 pageTest('a picture of one colour and one of a single pixel do no harm', {}, async (page) => {

@@ -17,6 +17,7 @@ import {
   png,
   rest,
   site,
+  until,
 } from './browser.mjs';
 import { buildFakePage } from './fake-page.mjs';
 
@@ -997,6 +998,27 @@ pageTest(
     assert.deepEqual(await page.evaluate(() => caches.keys()), []);
   },
 );
+
+pageTest('of two pages the one that is worked on last comes back', {}, async (page) => {
+  const keptName = () =>
+    page.evaluate(async () => {
+      const kept = await caches.match('https://wordmask.invalid/picture');
+      return kept?.headers.get('x-wordmask-name');
+    });
+  await meadowWith(page, 'sky');
+  const other = await page.context().newPage();
+  await until(async () => (await keptName()) === 'meadow.png');
+  await other.goto(here.url);
+  await legend(other, ['sky']);
+  const lawn = png(10, 10, () => GRASS);
+  await drop(other, 'lawn.png', lawn, 'image/png');
+  await until(async () => (await keptName()) === 'lawn.png');
+  await type(page, 'sun');
+  await until(async () => (await keptName()) === 'meadow.png');
+  await other.goto(here.url);
+  await legend(other, ['sky', 'sun']);
+  assert.match(await other.locator('#legend .share').first().textContent(), /^48/);
+});
 
 /** A camera that shows one colour, or refuses. */
 const camera = (page, refusal) =>
