@@ -60,7 +60,7 @@ impl QuantisedAttention {
         self.queries_from(0, projected, shape, out);
     }
 
-    /// The same for the queries from `first` on that there is room for: `out` is `[queries, width]`.
+    /// Attention for the queries from `first` on that there is room for: `out` is `[queries, width]`.
     pub(super) fn queries_from(
         &mut self,
         first: usize,
