@@ -40,9 +40,14 @@ export const de: Texts = {
   },
   photos: {
     title: 'Dieses Modell kennt Zeichnungen, keine Fotos.',
-    text: 'Was es über ein Foto sagt, bedeutet wenig. Deshalb fehlen die Werte.',
+    text: 'Die Masken sind geraten. Was es über ein Foto sagt, bedeutet wenig. Deshalb fehlen die Werte.',
     made: 'Die Masken sind geraten: Das Modell kennt keine Fotos.',
     get: 'Ein Modell für Fotos holen',
+  },
+  unknown: {
+    title: 'Das Modell kennt keines dieser Wörter.',
+    text: 'Masken dafür wären erfunden, deshalb gibt es keine. Wörter, die es kennt, stehen unter dem Feld für Wörter.',
+    get: 'Ein Modell holen, das jedes Wort liest',
   },
   camera: {
     open: 'Foto aufnehmen',
@@ -306,6 +311,7 @@ export const de: Texts = {
     background: 'Hintergrund',
     ownWords: 'Eigene Wörter',
     ownBackground: 'Eigene Wörter für den Hintergrund',
+    leftOut: (words) => `Was das Modell nicht kennt, bleibt weg: ${words}.`,
     threshold: 'Schwelle',
     thresholdLabel: 'Ohne Klasse lassen unter einem Wert von',
     thresholdHelp: 'Pixel mit kleinerem Wert bleiben ohne Klasse.',

@@ -39,9 +39,14 @@ export const es: Texts = {
   },
   photos: {
     title: 'Este modelo conoce dibujos, no fotografías.',
-    text: 'Lo que dice de una foto significa poco; por eso no se muestran puntuaciones.',
+    text: 'Las máscaras son una suposición. Lo que dice de una foto significa poco; por eso no se muestran puntuaciones.',
     made: 'Las máscaras son una suposición: el modelo no conoce fotografías.',
     get: 'Obtener un modelo para fotos',
+  },
+  unknown: {
+    title: 'El modelo no conoce ninguna de estas palabras.',
+    text: 'Sus máscaras serían inventadas; por eso no hay ninguna. Debajo del campo de palabras se ofrecen las que conoce.',
+    get: 'Obtener un modelo que lee cualquier palabra',
   },
   camera: {
     open: 'Hacer una foto',
@@ -301,6 +306,7 @@ export const es: Texts = {
     background: 'Fondo',
     ownWords: 'Palabras propias',
     ownBackground: 'Palabras propias para el fondo',
+    leftOut: (words) => `Lo que el modelo no conoce se omite: ${words}.`,
     threshold: 'Umbral',
     thresholdLabel: 'Dejar sin clase por debajo de una puntuación de',
     thresholdHelp: 'Los píxeles con menos puntuación quedan sin clase.',

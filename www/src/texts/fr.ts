@@ -39,9 +39,14 @@ export const fr: Texts = {
   },
   photos: {
     title: 'Ce modèle connaît les dessins, pas les photos.',
-    text: 'Ce qu’il dit d’une photo a peu de sens ; les scores ne sont donc pas affichés.',
+    text: 'Les masques sont devinés. Ce qu’il dit d’une photo a peu de sens ; les scores ne sont donc pas affichés.',
     made: 'Les masques sont devinés : le modèle ne connaît pas les photos.',
     get: 'Obtenir un modèle pour photos',
+  },
+  unknown: {
+    title: 'Le modèle ne connaît aucun de ces mots.',
+    text: 'Leurs masques seraient inventés ; il n’y en a donc pas. Des mots qu’il connaît sont proposés sous le champ des mots.',
+    get: 'Obtenir un modèle qui lit tous les mots',
   },
   camera: {
     open: 'Prendre une photo',
@@ -304,6 +309,7 @@ export const fr: Texts = {
     background: 'Arrière-plan',
     ownWords: 'Mots personnels',
     ownBackground: 'Mots personnels pour l’arrière-plan',
+    leftOut: (words) => `Ce que le modèle ne connaît pas est laissé de côté : ${words}.`,
     threshold: 'Seuil',
     thresholdLabel: 'Laisser sans classe sous un score de',
     thresholdHelp: 'Les pixels dont le score est plus bas restent sans classe.',

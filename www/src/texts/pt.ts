@@ -39,9 +39,14 @@ export const pt: Texts = {
   },
   photos: {
     title: 'Este modelo conhece desenhos, não fotos.',
-    text: 'O que ele diz de uma foto significa pouco; por isso as pontuações não aparecem.',
+    text: 'As máscaras são um palpite. O que ele diz de uma foto significa pouco; por isso as pontuações não aparecem.',
     made: 'As máscaras são um palpite: o modelo não conhece fotos.',
     get: 'Obter um modelo para fotos',
+  },
+  unknown: {
+    title: 'O modelo não conhece nenhuma destas palavras.',
+    text: 'As máscaras delas seriam inventadas; por isso não há nenhuma. Abaixo do campo de palavras estão as que ele conhece.',
+    get: 'Obter um modelo que lê qualquer palavra',
   },
   camera: {
     open: 'Tirar uma foto',
@@ -301,6 +306,7 @@ export const pt: Texts = {
     background: 'Fundo',
     ownWords: 'Palavras próprias',
     ownBackground: 'Palavras próprias para o fundo',
+    leftOut: (words) => `O que o modelo não conhece fica de fora: ${words}.`,
     threshold: 'Limiar',
     thresholdLabel: 'Deixar sem classe abaixo de uma pontuação de',
     thresholdHelp: 'Pixels com pontuação menor ficam sem classe.',
