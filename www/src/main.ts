@@ -193,7 +193,7 @@ function summary(): string {
       ? t.status.foundMore(named.join(t.page.comma))
       : t.status.found(list(named));
   }
-  if (noneKnown().length > 0) return t.unknown.title;
+  if (noneKnown().length > 0) return t.unknown.made;
   if (work.source !== null) return t.status.typeWord;
   return t.status.ready;
 }

@@ -62,7 +62,7 @@ test(
     assert.equal(await page.evaluate(() => crossOriginIsolated), true);
     // The picture and its words come back by themselves.
     await legend(scene.words);
-    await page.type('#word', 'green giraffe\n');
-    await legend([...scene.words, 'green giraffe']);
+    await page.type('#word', 'green tortoise\n');
+    await legend([...scene.words, 'green tortoise']);
   },
 );

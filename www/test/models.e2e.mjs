@@ -51,12 +51,12 @@ pageTest(
     await page.locator('.sample').first().click();
     await legend(page, scene.words);
     assert.deepEqual(textRequests(seen), []);
-    await addWord(page, 'purple elephant');
-    await legend(page, [...scene.words, 'purple elephant']);
+    await addWord(page, 'purple beetle');
+    await legend(page, [...scene.words, 'purple beetle']);
     const first = textRequests(seen).map(({ url }) => url.replace(/^.*\//, ''));
     assert.deepEqual(first.sort(), ['text-00.safetensors', 'tokenizer.json']);
-    await addWord(page, 'green giraffe');
-    await legend(page, [...scene.words, 'purple elephant', 'green giraffe']);
+    await addWord(page, 'green tortoise');
+    await legend(page, [...scene.words, 'purple beetle', 'green tortoise']);
     assert.equal(textRequests(seen).length, 2);
     assert.equal(await encodes(page), '1');
   },
@@ -66,14 +66,14 @@ pageTest('without the network a new word fails, and works once it is back', {}, 
   await page.locator('.sample').first().click();
   await legend(page, scene.words);
   await page.route('**/models/doodle/text-*', (route) => route.abort());
-  await addWord(page, 'purple elephant');
+  await addWord(page, 'purple beetle');
   await rest(page, 'failed');
   assert.match(await alertText(page), /text-00\.safetensors could not be downloaded/);
-  await page.getByRole('button', { name: 'Remove purple elephant' }).click();
+  await page.getByRole('button', { name: 'Remove purple beetle' }).click();
   await legend(page, scene.words);
   await page.unroute('**/models/doodle/text-*');
-  await addWord(page, 'purple elephant');
-  await legend(page, [...scene.words, 'purple elephant']);
+  await addWord(page, 'purple beetle');
+  await legend(page, [...scene.words, 'purple beetle']);
   assert.equal(await encodes(page), '1');
 });
 
@@ -105,8 +105,8 @@ pageTest('a dropped model is imported, used, kept and deleted', {}, async (page,
   await importedIsChosen(page);
   await page.locator('.sample').first().click();
   await legend(page, scene.words);
-  await addWord(page, 'purple elephant');
-  await legend(page, [...scene.words, 'purple elephant']);
+  await addWord(page, 'purple beetle');
+  await legend(page, [...scene.words, 'purple beetle']);
 
   // Another visit begins with it.
   const other = await page.context().newPage();
@@ -122,7 +122,7 @@ pageTest('a dropped model is imported, used, kept and deleted', {}, async (page,
   await remove.click();
   await remove.click();
   await page.waitForFunction(() => document.querySelectorAll('#model-list li').length === 1);
-  await legend(page, [...scene.words, 'purple elephant']);
+  await legend(page, [...scene.words, 'purple beetle']);
   assert.equal(await kept(page), 0);
   await page.reload();
   await rest(page);
@@ -153,8 +153,8 @@ pageTest('a damaged model gets a sentence, leaves nothing, and harms nothing', {
   assert.equal(await kept(page), 0);
   await openModels(page);
   assert.equal(await rows(page).count(), 1);
-  await addWord(page, 'purple elephant');
-  await legend(page, [...scene.words, 'purple elephant']);
+  await addWord(page, 'purple beetle');
+  await legend(page, [...scene.words, 'purple beetle']);
   assert.equal(await encodes(page), '1');
 });
 

@@ -77,9 +77,9 @@ pageTest('a dropped scene works like a clicked one, words by keyboard alone', {}
 
 pageTest('a new word makes new masks without encoding again', {}, async (page) => {
   await firstScene(page);
-  await page.locator('#word').fill('purple elephant');
+  await page.locator('#word').fill('purple beetle');
   await page.keyboard.press('Enter');
-  await legend(page, [...scene.words, 'purple elephant']);
+  await legend(page, [...scene.words, 'purple beetle']);
   assert.equal(await encodes(page), '1');
 });
 

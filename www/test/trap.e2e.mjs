@@ -9,7 +9,7 @@ import { drop, launch, legend, png } from './browser.mjs';
 import { openTrap } from './trap.mjs';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
-const secret = { name: 'secret-holiday.png', word: 'purple elephant' };
+const secret = { name: 'secret-holiday.png', word: 'purple beetle' };
 /** Noise, so that not a part of it looks like anything else. */
 const noise = png(96, 96, () => Array.from({ length: 3 }, () => Math.floor(Math.random() * 256)));
 

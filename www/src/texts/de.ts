@@ -40,13 +40,14 @@ export const de: Texts = {
   },
   photos: {
     title: 'Dieses Modell kennt Zeichnungen, keine Fotos.',
-    text: 'Die Masken sind geraten. Was es über ein Foto sagt, bedeutet wenig. Deshalb fehlen die Werte.',
+    text: 'Was es über ein Foto sagt, bedeutet wenig. Deshalb fehlen die Werte.',
     made: 'Die Masken sind geraten: Das Modell kennt keine Fotos.',
     get: 'Ein Modell für Fotos holen',
   },
   unknown: {
     title: 'Das Modell kennt keines dieser Wörter.',
     text: 'Masken dafür wären erfunden, deshalb gibt es keine. Wörter, die es kennt, stehen unter dem Feld für Wörter.',
+    made: 'Keine Masken: Keines der Wörter ist bekannt.',
     get: 'Ein Modell holen, das jedes Wort liest',
   },
   camera: {

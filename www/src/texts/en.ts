@@ -47,7 +47,7 @@ export const en = {
   /** On the stage, where a model that knows no photographs got one. */
   photos: {
     title: 'This model knows drawings, not photographs.',
-    text: 'The masks are a guess. What it says of a photograph means little, so no scores are shown.',
+    text: 'What it says of a photograph means little, so no scores are shown.',
     /** Instead of what was found. */
     made: 'The masks are a guess: the model knows no photographs.',
     get: 'Get a model for photographs',
@@ -56,6 +56,8 @@ export const en = {
   unknown: {
     title: 'The model knows none of these words.',
     text: 'Masks of them would be made up, so there are none. Words that it knows are offered below the field for words.',
+    /** Instead of what was found. */
+    made: 'No masks: none of the words is known.',
     get: 'Get a model that reads any word',
   },
   camera: {

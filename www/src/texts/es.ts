@@ -39,13 +39,14 @@ export const es: Texts = {
   },
   photos: {
     title: 'Este modelo conoce dibujos, no fotografías.',
-    text: 'Las máscaras son una suposición. Lo que dice de una foto significa poco; por eso no se muestran puntuaciones.',
+    text: 'Lo que dice de una foto significa poco; por eso no se muestran puntuaciones.',
     made: 'Las máscaras son una suposición: el modelo no conoce fotografías.',
     get: 'Obtener un modelo para fotos',
   },
   unknown: {
     title: 'El modelo no conoce ninguna de estas palabras.',
     text: 'Sus máscaras serían inventadas; por eso no hay ninguna. Debajo del campo de palabras se ofrecen las que conoce.',
+    made: 'Sin máscaras: no se conoce ninguna de las palabras.',
     get: 'Obtener un modelo que lee cualquier palabra',
   },
   camera: {

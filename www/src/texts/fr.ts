@@ -39,13 +39,14 @@ export const fr: Texts = {
   },
   photos: {
     title: 'Ce modèle connaît les dessins, pas les photos.',
-    text: 'Les masques sont devinés. Ce qu’il dit d’une photo a peu de sens ; les scores ne sont donc pas affichés.',
+    text: 'Ce qu’il dit d’une photo a peu de sens ; les scores ne sont donc pas affichés.',
     made: 'Les masques sont devinés : le modèle ne connaît pas les photos.',
     get: 'Obtenir un modèle pour photos',
   },
   unknown: {
     title: 'Le modèle ne connaît aucun de ces mots.',
     text: 'Leurs masques seraient inventés ; il n’y en a donc pas. Des mots qu’il connaît sont proposés sous le champ des mots.',
+    made: 'Pas de masques : aucun des mots n’est connu.',
     get: 'Obtenir un modèle qui lit tous les mots',
   },
   camera: {

@@ -39,13 +39,14 @@ export const pt: Texts = {
   },
   photos: {
     title: 'Este modelo conhece desenhos, não fotos.',
-    text: 'As máscaras são um palpite. O que ele diz de uma foto significa pouco; por isso as pontuações não aparecem.',
+    text: 'O que ele diz de uma foto significa pouco; por isso as pontuações não aparecem.',
     made: 'As máscaras são um palpite: o modelo não conhece fotos.',
     get: 'Obter um modelo para fotos',
   },
   unknown: {
     title: 'O modelo não conhece nenhuma destas palavras.',
     text: 'As máscaras delas seriam inventadas; por isso não há nenhuma. Abaixo do campo de palavras estão as que ele conhece.',
+    made: 'Sem máscaras: nenhuma das palavras é conhecida.',
     get: 'Obter um modelo que lê qualquer palavra',
   },
   camera: {
