@@ -701,6 +701,24 @@ pageTest('a dropped model is imported, chosen, and encodes again', {}, async (pa
   assert.deepEqual((await asked(page, 'load'))[0].options.model, { id: 'ab'.repeat(32) });
 });
 
+pageTest('an import asks the browser to keep it, and waits for no answer', {}, async (page) => {
+  await page.evaluate(() => {
+    globalThis.persisted = 0;
+    // As in Firefox, whose user leaves the question open.
+    navigator.storage.persist = () => {
+      globalThis.persisted++;
+      return new Promise(() => {});
+    };
+  });
+  const persisted = () => page.evaluate(() => globalThis.persisted);
+  await meadowWith(page, 'sky');
+  await openModels(page);
+  assert.equal(await persisted(), 0);
+  await dropAll(page, model());
+  await chosenModel(page, IMPORTED);
+  assert.equal(await persisted(), 1);
+});
+
 pageTest('what is kept is told, and what can be fetched again is freed', {}, async (page) => {
   await rest(page);
   await openModels(page);
