@@ -54,7 +54,8 @@ async function listsModels(tab) {
   );
   assert.equal(rows.length, models.length);
   for (const { title, download_megabytes: download } of models) {
-    const told = (row) => row.startsWith(title) && row.includes(`Download ${download}`);
+    const told = (row) =>
+      row.startsWith(title) && row.includes(`Download ${download.toLocaleString('en')}`);
     assert.ok(rows.some(told), title);
   }
   const idle = await tab.$eval('#fetching', (box) => box.hidden);
