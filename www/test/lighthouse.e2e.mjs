@@ -92,15 +92,16 @@ function critical(chains) {
   return { length, bytes };
 }
 
-/** The best score of some runs, or `null` where the machine was never free enough. */
+/** The best score of some runs, or `null` where the machine was not free enough for one. */
 async function performanceOf(first, config, mark) {
   let lhr = first;
   let best = null;
   for (let run = 1; ; run++) {
     const index = indexOf(lhr);
     console.log(`# run ${run}: performance ${scoreOf(lhr)}, benchmark index ${index}`);
-    if (index >= LEAST_INDEX) best = Math.max(best ?? 0, scoreOf(lhr));
-    if ((best ?? 0) >= mark || run === MOST_RUNS) return best;
+    if (index < LEAST_INDEX) return best;
+    best = Math.max(best ?? 0, scoreOf(lhr));
+    if (best >= mark || run === MOST_RUNS) return best;
     lhr = await measure(config, Math.min(1, index / REFERENCE_INDEX), ['performance']);
   }
 }
