@@ -6,10 +6,10 @@
  * `--quant` it is stored as the catalogue recommends. The bundle goes to `weights/local/FOLDER`.
  */
 
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Failure, isMain, main, run } from './lib.mjs';
+import { Failure, isMain, main, root, run } from './lib.mjs';
 import { builtInDir, localDir, pageDir, publishModels, readBundle } from './models.mjs';
 
 const schemes = ['f32', 'f16', 'q8', 'q4'];
@@ -48,10 +48,25 @@ export function readArguments(args) {
   return { source: located(source), name, quant, revision };
 }
 
-/** A path as it is meant where npm was started; the program itself runs in the root of the project. */
+/**
+ * A path as it is meant where npm was started, since the program itself runs in the root of the project; a name as it is.
+ * What can be neither is refused before anything is compiled.
+ */
 function located(source) {
+  const names = catalogueNames();
+  if (names.includes(source.toLowerCase())) return source;
+  const path = resolve(process.env.INIT_CWD ?? process.cwd(), source);
   const isPath = /^(\.{0,2}[/\\]|\.{1,2}$|[a-z]:)/i.test(source);
-  return isPath ? resolve(process.env.INIT_CWD ?? process.cwd(), source) : source;
+  if (isPath || existsSync(path)) return path;
+  if (source.includes('/')) return source;
+  throw new Failure(
+    `${source} is neither a path, nor a repository such as openai/clip-vit-base-patch16, nor in the catalogue, which has ${names.join(', ')}.`,
+  );
+}
+
+function catalogueNames() {
+  const { models } = JSON.parse(readFileSync(join(root, 'weights', 'catalogue.json'), 'utf8'));
+  return models.map(({ name }) => name);
 }
 
 /** `b16`, or `b16-q4`, so that the same model can be there in several schemes. */
@@ -79,7 +94,7 @@ export function importModel(wanted, { local = localDir, page = pageDir } = {}) {
   try {
     const build = ['run', '--release', '--locked', '--quiet', '--bin', 'wordmask', '--'];
     run('cargo', [...build, ...importArguments(wanted, fresh)], {
-      failure: `${wanted.source} was not imported; see above. What was downloaded is kept, and the same command goes on from there.`,
+      failure: `${wanted.source} was not imported; see above. What has been downloaded by then is kept, and the same command goes on from there.`,
     });
     readBundle(fresh);
     rmSync(place, { recursive: true, force: true });

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fetchFile, type RemoteFile } from '../src/downloader.js';
-import { type ErrorCode, WordmaskError } from '../src/errors.js';
 import { PieceStore } from '../src/pieces.js';
+import { fails } from './fails.js';
 import { FakeCache, hash } from './fakes.js';
 import { cut, given, offline, ServedFile, silent, status } from './served-file.js';
 
@@ -40,15 +40,6 @@ function browser() {
       return fetchFile(remote, means, (loaded, total) => seen.push([loaded, total]));
     },
   };
-}
-
-async function fails(promise: Promise<unknown>, code: ErrorCode, part: string): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(error instanceof WordmaskError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.ok(error.message.includes(part), error.message);
-    return true;
-  });
 }
 
 const content = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer());

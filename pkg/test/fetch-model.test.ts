@@ -1,8 +1,8 @@
 /** Published models from the hub and from addresses: which files, in which order, once. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type ErrorCode, WordmaskError } from '../src/errors.js';
 import { importModel, listModels, type Progress, Segmenter, storageUse } from '../src/index.js';
+import { fails } from './fails.js';
 import {
   bundleFiles,
   bundleNet,
@@ -92,15 +92,6 @@ afterEach(() => {
   globalThis.fetch = fetch;
   assert.ok(FakeWorker.all.every((worker) => worker.terminated));
 });
-
-async function fails(promise: Promise<unknown>, code: ErrorCode, part = ''): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(error instanceof WordmaskError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.ok(error.message.includes(part), error.message);
-    return true;
-  });
-}
 
 /** What the engine was given: the names of the files, and the options. */
 function made(): { files: string[]; options: Record<string, unknown> } {

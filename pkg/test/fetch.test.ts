@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ErrorCode } from '../src/errors.js';
-import { WordmaskError } from '../src/errors.js';
 import { BundleStore } from '../src/fetch.js';
+import { fails } from './fails.js';
 import { FakeCache, FakeNet, hash } from './fakes.js';
 
 const url = 'https://example.org/m/vision-00.safetensors';
@@ -25,15 +24,6 @@ function chunked(...chunks: Uint8Array<ArrayBuffer>[]): { response: Response; ca
   });
   state.response = new Response(stream);
   return state;
-}
-
-async function fails(promise: Promise<unknown>, code: ErrorCode, part: string): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(error instanceof WordmaskError, String(error));
-    assert.equal(error.code, code);
-    assert.ok(error.message.includes(part), error.message);
-    return true;
-  });
 }
 
 function store(net: FakeNet, cache?: FakeCache): BundleStore {

@@ -1,7 +1,6 @@
 /** Models in the browser's storage: importing, listing, loading, deleting. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type ErrorCode, WordmaskError } from '../src/errors.js';
 import {
   clearCache,
   deleteModel,
@@ -12,6 +11,7 @@ import {
   storageUse,
 } from '../src/index.js';
 import { ModelStore } from '../src/models.js';
+import { fails } from './fails.js';
 import {
   bundleNet,
   bundleUrl,
@@ -48,15 +48,6 @@ const published = (...without: string[]) =>
     new File(['{}'], 'config.json'),
     new File([tokenizer], 'tokenizer.json'),
   ].filter(({ name }) => !without.includes(name));
-
-async function fails(promise: Promise<unknown>, code: ErrorCode, part = ''): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(error instanceof WordmaskError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.ok(error.message.includes(part), error.message);
-    return true;
-  });
-}
 
 test('a published model is imported file by file, kept and listed', async () => {
   const seen: Progress[] = [];

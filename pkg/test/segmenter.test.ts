@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type ErrorCode, WordmaskError } from '../src/errors.js';
 import { type EncodedPicture, type Progress, type Segmentation, Segmenter } from '../src/index.js';
+import { fails } from './fails.js';
 import {
   bundleNet,
   bundleUrl,
@@ -43,15 +43,6 @@ async function load(options?: Parameters<typeof Segmenter.load>[1]): Promise<Seg
 const file = (name: string) => new Blob([name]);
 
 const called = () => engine.log.filter((line) => !/done|finish|^add/.test(line));
-
-async function fails(promise: Promise<unknown>, code: ErrorCode, part = ''): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(error instanceof WordmaskError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.ok(error.message.includes(part), error.message);
-    return true;
-  });
-}
 
 test('a bundle loads without its text tower, with progress over what it gets', async () => {
   const seen: Progress[] = [];

@@ -1,8 +1,8 @@
 /** The text tower comes when a word needs it. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type ErrorCode, WordmaskError } from '../src/errors.js';
 import { type Progress, Segmenter } from '../src/index.js';
+import { fails } from './fails.js';
 import {
   bundleNet,
   bundleUrl,
@@ -34,15 +34,6 @@ afterEach(() => segmenter.close());
 const encode = () => segmenter.encode(new Blob(['a']));
 const mask = { size: [1, 2] as const, counts: '02' };
 const finished = () => engine.log.filter((line) => line === 'finish text').length;
-
-async function fails(promise: Promise<unknown>, code: ErrorCode, part = ''): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(error instanceof WordmaskError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.ok(error.message.includes(part), error.message);
-    return true;
-  });
-}
 
 /** The text tower's weights come only after `open`. */
 function hold(): { open(): void; asked: Promise<void> } {

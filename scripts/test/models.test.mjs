@@ -111,16 +111,31 @@ test('the folder is named after the model and its scheme', () => {
   assert.equal(name('b16', '--quant', 'q4', '--name', 'mine'), 'mine');
 });
 
-test('paths are meant from where npm was started', (t) => {
+/** As npm tells where it was started. */
+function startNpmIn(t, path) {
   const before = process.env.INIT_CWD;
   t.after(() => {
     if (before === undefined) delete process.env.INIT_CWD;
     else process.env.INIT_CWD = before;
   });
-  process.env.INIT_CWD = resolve('/somewhere');
+  process.env.INIT_CWD = path;
+}
+
+test('paths are meant from where npm was started', (t) => {
+  startNpmIn(t, resolve('/somewhere'));
   assert.equal(readArguments(['./clip']).source, resolve('/somewhere/clip'));
   assert.equal(readArguments(['../clip']).source, resolve('/clip'));
   assert.equal(readArguments(['openai/clip']).source, 'openai/clip');
+});
+
+test('what lies where npm was started needs no dot, unless it is called like a model', (t) => {
+  const at = folder(t);
+  mkdirSync(join(at, 'clip'));
+  mkdirSync(join(at, 'b16'));
+  startNpmIn(t, at);
+  assert.equal(readArguments(['clip']).source, join(at, 'clip'));
+  assert.equal(readArguments(['b16']).source, 'b16');
+  assert.equal(readArguments(['./b16']).source, join(at, 'b16'));
 });
 
 test('the native program is told what was asked, and no more', () => {
@@ -135,6 +150,7 @@ test('wrong use is refused with a sentence', () => {
   const refused = {
     'Name one model': [[], ['a', 'b'], ['b16', '--fast']],
     'no scheme q5': [['b16', '--quant', 'q5']],
+    'the catalogue, which has b16, ': [['b17'], ['nowhere.safetensors']],
     'cannot be a folder': [['b16', '--name', '../x'], ['b16', '--name', '.git'], ['..']],
     'the built-in model': [['doodle'], ['b16', '--name', 'doodle']],
   };

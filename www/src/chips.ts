@@ -1,20 +1,22 @@
 /** The words as chips, the field that adds to them, and the suggestions below. */
-import type { Knowledge } from 'wordmask';
 import { css, element, make } from './dom.js';
 import { form, number } from './formats.js';
+import type { LookUp } from './known-words.js';
 import { MAX_LETTERS, MAX_WORDS, type Notice, SEPARATOR, type Store, shorten } from './state.js';
 import { t } from './texts.js';
 
 /** How many suggestions are offered at once. */
 const SUGGESTIONS = 8;
 
+type Color = readonly [number, number, number];
+
 export interface Chips {
-  /** The colours of the classes, in the order of the words; empty when there are no masks. */
-  colors(colors: readonly (readonly [number, number, number])[]): void;
+  /** The colours of the words that have masks. */
+  colors(colors: ReadonlyMap<string, Color>): void;
   /** Words that the model knows, for the list of the field. */
   known(words: readonly string[]): void;
   /** What the model says of a word; `null` before it is there. */
-  knowledge(lookUp: ((word: string) => Knowledge) | null): void;
+  knowledge(lookUp: LookUp | null): void;
   /** Words that fit the picture at hand, offered first. */
   fitting(words: readonly string[]): void;
 }
@@ -24,8 +26,8 @@ export function createChips(store: Store): Chips {
   const list = element('chips', HTMLUListElement);
   const input = element('word', HTMLInputElement);
   const notice = element('notice', HTMLElement);
-  let lookUp: ((word: string) => Knowledge) | null = null;
-  let shades: readonly (readonly [number, number, number])[] = [];
+  let lookUp: LookUp | null = null;
+  let shades: ReadonlyMap<string, Color> = new Map();
 
   const commit = (): void => {
     const text = input.value;
@@ -78,7 +80,7 @@ export function createChips(store: Store): Chips {
   const tint = (): void => {
     const words = store.state().words;
     for (const [index, item] of [...list.children].entries()) {
-      const color = shades.length === words.length ? shades[index] : undefined;
+      const color = shades.get(words[index] ?? '');
       if (item instanceof HTMLElement) {
         item.classList.toggle('tinted', color !== undefined);
         item.style.setProperty('--class', color === undefined ? 'transparent' : css(color));

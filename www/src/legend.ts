@@ -2,12 +2,16 @@
 import type { ClassSummary } from 'wordmask';
 import { css, element, make } from './dom.js';
 import { score, share } from './formats.js';
+import type { UnknownWord } from './known-words.js';
 import { type Store, shorten } from './state.js';
 import { t } from './texts.js';
 
 export interface Legend {
-  /** @param scored Whether the scores mean something. */
-  show(classes: readonly ClassSummary[], scored: boolean): void;
+  /**
+   * @param unknown Words that have no class, because the model does not know them.
+   * @param scored Whether the scores mean something.
+   */
+  show(classes: readonly ClassSummary[], unknown: readonly UnknownWord[], scored: boolean): void;
 }
 
 export function createLegend(store: Store, cutout: (index: number) => void): Legend {
@@ -64,12 +68,13 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
   });
 
   return {
-    show(classes, scored) {
+    show(classes, unknown, scored) {
       highlight(null);
       block.classList.toggle('unscored', !scored);
       help.hidden = !scored;
       const rest = 1 - classes.reduce((sum, of) => sum + of.fraction, 0);
       const items = classes.map((of) => (scored ? of : { ...of, score: null })).map(row);
+      items.push(...unknown.map(unknownRow));
       if (rest > 0.0005) {
         const item = make('li', 'row rest');
         item.append(make('span', 'name', t.masks.noWord), make('span', 'share', share(rest)));
@@ -84,6 +89,17 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
       }
     },
   };
+}
+
+/** Says of a word why it has no mask. */
+function unknownRow({ word }: UnknownWord): HTMLLIElement {
+  const item = make('li', 'row unknown');
+  const name = make('span', 'name', word);
+  name.title = shorten(word, 200);
+  const why = make('span', 'why', t.words.unknownShort);
+  why.title = t.words.unknown(shorten(word));
+  item.append(name, why);
+  return item;
 }
 
 /** Which control of which row has the focus. */

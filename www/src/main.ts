@@ -1,6 +1,7 @@
 /** The wiring of the page: what the user does goes to the state and to the work, what comes of it to the parts. */
 import type { BundleInfo, Segmentation } from 'wordmask';
 import { readAddress, writeAddress } from './address.js';
+import { createAdvice } from './advice.js';
 import { sortArrival } from './arrivals.js';
 import { connectCamera } from './camera.js';
 import { isStored } from './catalogue.js';
@@ -10,6 +11,7 @@ import { fileName, save } from './downloads.js';
 import { list, share } from './formats.js';
 import { createKeeping } from './keeping.js';
 import { keptPicture } from './kept-picture.js';
+import { sortWords, type UnknownWord } from './known-words.js';
 import { applyTexts } from './labels.js';
 import { chosenLanguage, connectLanguage } from './language.js';
 import { createLegend } from './legend.js';
@@ -48,7 +50,6 @@ const store = createStore({
 const stageBox = element('stage', HTMLElement);
 const masksBlock = element('masks', HTMLElement);
 const sharpness = element('sharpness', HTMLElement);
-const photos = element('photos', HTMLElement);
 
 /** Set while a run is to come once the user pauses. */
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -72,7 +73,7 @@ const naming = createNaming(
   stage,
   {
     picture: () => work.picture,
-    words: () => store.state().words,
+    words: () => sortWords(store.state().words, work.lookUp).known,
     busy: () => stageBox.dataset.state === 'busy',
     colorOf: (name) => work.masks?.classes.find((of) => of.name === name)?.color,
     scored: () => !isGuess(),
@@ -80,6 +81,10 @@ const naming = createNaming(
   status.say,
 );
 
+const advice = createAdvice({
+  replace: (word, by) => store.dispatch({ type: 'replace', word, by }),
+  getModel: openModels,
+});
 const keeping = createKeeping(store, () => work.source);
 const models = createModels(store, address.builtIn, status, take);
 const offline = createOffline();
@@ -118,7 +123,8 @@ const work = new Work({
     models.loaded(model, info);
     describe(info);
     chips.knowledge(work.lookUp);
-    showGuess();
+    options.knowledge(work.lookUp);
+    showAdvice();
     store.dispatch({ type: 'automatic', methods });
   },
   started: (engineUrl) => offline.keep(engineUrl),
@@ -142,9 +148,11 @@ function show(source: Source | null, masks: Segmentation | null): void {
   stage.show(source?.shown ?? null, masks, description);
   masksBlock.hidden = masks === null;
   showSharpness();
-  showGuess();
-  legend.show(masks?.classes ?? [], !isGuess());
-  chips.colors(masks?.classes.map(({ color }) => color) ?? []);
+  showAdvice();
+  const { unknown } = sortWords(store.state().words, work.lookUp);
+  legend.show(masks?.classes ?? [], unknown, !isGuess());
+  const colors = masks?.classes.map(({ color }) => color) ?? [];
+  chips.colors(new Map(colors.map((color, at) => [work.answered[at] ?? '', color])));
 }
 
 /** Whether the picture may be a photograph, and the model has never seen one. */
@@ -153,8 +161,14 @@ function isGuess(): boolean {
   return described?.pictures === 'drawings' && source !== null && !source.scene;
 }
 
-function showGuess(): void {
-  photos.hidden = !isGuess();
+/** The words, where there is a picture for them and the model knows none; otherwise empty. */
+function noneKnown(): readonly UnknownWord[] {
+  const { known, unknown } = sortWords(store.state().words, work.lookUp);
+  return work.source !== null && known.length === 0 ? unknown : [];
+}
+
+function showAdvice(): void {
+  advice.show(isGuess(), noneKnown());
 }
 
 /** Marks coarse masks as such. */
@@ -179,6 +193,7 @@ function summary(): string {
       ? t.status.foundMore(named.join(t.page.comma))
       : t.status.found(list(named));
   }
+  if (noneKnown().length > 0) return t.unknown.made;
   if (work.source !== null) return t.status.typeWord;
   return t.status.ready;
 }
@@ -334,7 +349,7 @@ store.subscribe((now, before) => {
   describe(described);
   show(work.source, work.masks);
 });
-connectOptions(store);
+const options = connectOptions(store);
 listenForFiles(take, (text) => status.alert(text));
 void loadSamples().then(({ scenes, words }) => {
   chips.known(words);
@@ -350,6 +365,5 @@ void models.ready.then(async () => {
   const { model } = store.state();
   if (address.model !== null && isStored(address.model) && model !== address.model)
     status.alert(t.models.notHere);
-  element('photos-get', HTMLButtonElement).addEventListener('click', openModels);
   await Promise.all([work.run(), restore()]);
 });

@@ -65,7 +65,7 @@ async function get(model: PublishedModel): Promise<void> {
       signal,
       onProgress: teller(signal),
     });
-    await finish(model, made);
+    finish(model, made);
   } catch (reason) {
     if (signal.aborted) await stopped();
     else fail(reason);
@@ -169,10 +169,10 @@ function fail(reason: unknown): void {
   error.replaceChildren(told);
 }
 
-async function finish(model: PublishedModel, made: StoredModel): Promise<void> {
+function finish(model: PublishedModel, made: StoredModel): void {
   remember(null);
   rememberModel(made.id);
-  await keepStorage();
+  keepStorage();
   rest(t.fetching.done(model.title));
   back.hidden = false;
   moveFocus(back);
@@ -224,7 +224,7 @@ async function start(): Promise<void> {
   await speak(chosenLanguage());
   applyTexts();
   storage = createStorageLine(say);
-  const wanted = findPublished(decodeURIComponent(location.hash.slice(1)));
+  const wanted = findPublished(location.hash.slice(1));
   if (wanted && wasAskedFor(wanted.name)) {
     void get(wanted);
   } else {

@@ -204,7 +204,7 @@ export function createModels(
     const chosen = schemes.find((one) => one === scheme.value) ?? 'q8';
     const model = await importing.run(files, chosen);
     if (model === null) return;
-    await keepStorage();
+    keepStorage();
     await refresh();
     store.dispatch({ type: 'model', model: model.id });
   };

@@ -1,6 +1,7 @@
 /** The controls of the view and of the options. */
 import { element, make } from './dom.js';
-import { score } from './formats.js';
+import { list, score } from './formats.js';
+import { type LookUp, sortWords, type UnknownWord } from './known-words.js';
 import { methodName, methods, refinementName, refinements } from './methods.js';
 import {
   automaticScales,
@@ -14,6 +15,7 @@ import {
   type ScalesChoice,
   type State,
   type Store,
+  shorten,
 } from './state.js';
 import { t } from './texts.js';
 
@@ -42,7 +44,13 @@ function choice<T extends string | number>(
   };
 }
 
-export function connectOptions(store: Store): void {
+export interface OptionControls {
+  /** What the model says of a word; `null` before it is there. */
+  knowledge(lookUp: LookUp | null): void;
+}
+
+export function connectOptions(store: Store): OptionControls {
+  let lookUp: LookUp | null = null;
   const change = (options: Partial<Options>): void =>
     store.dispatch({ type: 'options', change: options });
   const shows = [
@@ -50,7 +58,7 @@ export function connectOptions(store: Store): void {
     connectMethod(change),
     connectScales(change),
     connectRefinement(store, change),
-    connectBackground(change),
+    connectBackground(change, (words) => sortWords(words, lookUp).unknown),
     connectThreshold(change),
     connectDevice(change),
   ];
@@ -59,6 +67,12 @@ export function connectOptions(store: Store): void {
   };
   store.subscribe(show);
   show(store.state());
+  return {
+    knowledge(next) {
+      lookUp = next;
+      show(store.state());
+    },
+  };
 }
 
 type Change = (options: Partial<Options>) => void;
@@ -154,13 +168,20 @@ function connectRefinement(store: Store, change: Change): Show {
   };
 }
 
-function connectBackground(change: Change): Show {
+function connectBackground(
+  change: Change,
+  unknownOf: (words: readonly string[]) => readonly UnknownWord[],
+): Show {
   const own = element('background-words', HTMLInputElement);
+  const leftOut = element('background-unknown', HTMLElement);
   own.addEventListener('input', () => change({ backgroundWords: parseWords(own.value) }));
   const show = choice('background', backgrounds, (background) => change({ background }));
   return ({ options }) => {
     show(options.background);
     own.hidden = options.background !== 'words';
+    const unknown = unknownOf(options.backgroundWords).map(({ word }) => shorten(word));
+    leftOut.textContent = unknown.length === 0 ? '' : t.options.leftOut(list(unknown));
+    leftOut.hidden = own.hidden || unknown.length === 0;
   };
 }
 

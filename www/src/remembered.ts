@@ -20,8 +20,12 @@ export function rememberModel(key: string): void {
   }
 }
 
-/** Asks the browser to keep what was fetched when it makes room. It may say no, and nothing changes. */
-export async function keepStorage(): Promise<void> {
+/**
+ * Asks the browser to keep what was fetched when it makes room. It may say no, and nothing changes. Nothing waits for
+ * the answer: Firefox asks its user, who may leave that open.
+ */
+export function keepStorage(): void {
+  // Without a secure connection there is none.
   const { storage } = navigator as Partial<Navigator>;
-  await storage?.persist?.().catch(() => false);
+  storage?.persist?.().catch(() => false);
 }

@@ -6,7 +6,6 @@ import {
   type BundleInfo,
   type Device,
   type EncodedPicture,
-  type Knowledge,
   type Methods,
   type Progress,
   type Segmentation,
@@ -15,6 +14,7 @@ import {
 } from 'wordmask';
 import { sourceOf } from './catalogue.js';
 import { engineWorker } from './engine-worker.js';
+import { knownBackground, type LookUp, sortWords } from './known-words.js';
 import type { Source } from './sources.js';
 import type { DeviceChoice, segmentOptions } from './state.js';
 
@@ -80,6 +80,16 @@ interface Encoded {
   readonly picture: EncodedPicture;
 }
 
+/** Masks of a picture. */
+interface Shown {
+  readonly source: Source;
+  readonly masks: Segmentation;
+  /** The word of each class, as it was typed. */
+  readonly words: readonly string[];
+  /** Whether they are an early answer, to be sharpened. */
+  readonly coarse: boolean;
+}
+
 /** Stops a step that nobody waits for any more, and frees its result should it still come. */
 function abandon<T>(step: Step<T> | null, free: (result: T) => unknown): null {
   step?.stop.abort();
@@ -113,7 +123,7 @@ export class Work {
   #encoding: Encoding | null = null;
   /** The last picture that went well; shown again should a newer one fail. */
   #encoded: Encoded | null = null;
-  #masks: { source: Source; masks: Segmentation; coarse: boolean } | null = null;
+  #masks: Shown | null = null;
   /** The picture that was chosen last. */
   #source: Source | null = null;
 
@@ -130,6 +140,11 @@ export class Work {
     return this.#masks !== null && this.#masks.source === this.#source ? this.#masks.masks : null;
   }
 
+  /** The words that these masks answer, one for each class: those that the model knows. */
+  get answered(): readonly string[] {
+    return this.masks === null ? [] : (this.#masks?.words ?? []);
+  }
+
   /** Whether these masks are an early answer, to be sharpened. */
   get coarse(): boolean {
     return this.masks !== null && this.#masks?.coarse === true;
@@ -142,7 +157,7 @@ export class Work {
   }
 
   /** Whether the model knows a word; `null` before there is one. */
-  get lookUp(): ((word: string) => Knowledge) | null {
+  get lookUp(): LookUp | null {
     const segmenter = this.#loaded?.segmenter;
     return segmenter === undefined ? null : (word) => segmenter.knows(word);
   }
@@ -176,7 +191,7 @@ export class Work {
       if (job.signal.aborted) return;
       const encoded = await this.#encode(segmenter);
       if (job.signal.aborted) return;
-      if (encoded !== null) await this.#segment(encoded, job.signal);
+      if (encoded !== null) await this.#segment(segmenter, encoded, job.signal);
       if (job.signal.aborted) return;
       this.#events.ready(segmenter.device, segmenter.info, this.masks?.timing ?? null);
       this.#events.rest('done');
@@ -283,28 +298,35 @@ export class Work {
     this.#events.show(this.#source, this.masks);
   }
 
-  async #segment({ source, picture }: Encoded, signal: AbortSignal): Promise<void> {
-    const { words, options } = this.#events.wanted();
+  async #segment(
+    segmenter: Segmenter,
+    { source, picture }: Encoded,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { words: typed, options } = this.#events.wanted();
+    const lookUp: LookUp = (word) => segmenter.knows(word);
+    const words = sortWords(typed, lookUp).known;
     let masks: Segmentation | null = null;
     if (words.length > 0) {
       const onProgress = this.#progress(signal);
       onProgress({ phase: 'segment', done: 0, total: 1 });
       masks = await picture.segment(words, {
         ...options,
+        background: knownBackground(options.background, lookUp),
         signal,
         onProgress,
-        onPartial: (coarse) => this.#take(source, coarse, true),
+        onPartial: (early) => this.#take({ source, masks: early, words, coarse: true }),
       });
     }
     if (signal.aborted) masks?.free();
-    else this.#take(source, masks, false);
+    else this.#take(masks && { source, masks, words, coarse: false });
   }
 
   /** Coarse masks are kept like any: should the run be stopped, they stay. */
-  #take(source: Source, masks: Segmentation | null, coarse: boolean): void {
+  #take(next: Shown | null): void {
     this.#masks?.masks.free();
-    this.#masks = masks && { source, masks, coarse };
-    this.#events.show(source, masks);
+    this.#masks = next;
+    this.#events.show(this.#source, this.masks);
   }
 
   /** Passes progress on until the step is stopped. */

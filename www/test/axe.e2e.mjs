@@ -35,8 +35,12 @@ for (const locale of ['en', 'ar']) {
       async (page) => {
         await rest(page);
         await check(page, 'before a picture');
-        await type(page, 'sky,grass,unicorn,blorb,blorb sun');
+        await type(page, 'blorb,blorb sun');
         await drop(page, 'photo.png', picture, 'image/png');
+        await page.locator('#none-known').waitFor();
+        await rest(page);
+        await check(page, 'no word is known');
+        await type(page, 'sky,grass,unicorn');
         await page.locator('#photos').waitFor();
         await page.locator('#kept').waitFor();
         await rest(page);

@@ -1,10 +1,13 @@
-/** The built page in stock Firefox, which puppeteer drives by WebDriver BiDi: on the CPU, kept, and offline. */
+/** The built pages in stock Firefox, which puppeteer drives by WebDriver BiDi: on the CPU, kept, and offline. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import puppeteer from 'puppeteer-core';
 import { firefox } from '../../scripts/lib.mjs';
 import { plainSite, scene } from './plain-site.mjs';
 
+const catalogue = new URL('../../weights/catalogue.json', import.meta.url);
+const { models } = JSON.parse(readFileSync(catalogue, 'utf8'));
 const program = firefox();
 const options = { skip: !program && 'there is no Firefox here' };
 
@@ -42,6 +45,23 @@ async function segmentScene() {
   assert.match(device, /CPU/);
 }
 
+/** The page for models offers each one of the catalogue, and says what it takes. */
+async function listsModels(tab) {
+  await tab.goto(new URL('models.html', site.url).href);
+  await tab.waitForSelector('#published-list .published button');
+  const rows = await tab.$$eval('#published-list .published', (all) =>
+    all.map((row) => row.textContent),
+  );
+  assert.equal(rows.length, models.length);
+  for (const { title, download_megabytes: download } of models) {
+    const told = (row) =>
+      row.startsWith(title) && row.includes(`Download ${download.toLocaleString('en')}`);
+    assert.ok(rows.some(told), title);
+  }
+  const idle = await tab.$eval('#fetching', (box) => box.hidden);
+  assert.ok(idle, 'nothing is fetched before a click');
+}
+
 test('a scene is segmented on the CPU, and the page is kept', options, async () => {
   await page.goto(site.url);
   await segmentScene();
@@ -50,6 +70,13 @@ test('a scene is segmented on the CPU, and the page is kept', options, async () 
     const lists = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
     return lists.flat().some(({ url }) => url.endsWith('.wasm'));
   });
+});
+
+test('the page for models lists the catalogue', options, async () => {
+  const tab = await browser.newPage();
+  tab.setDefaultTimeout(120_000);
+  await listsModels(tab);
+  await tab.close();
 });
 
 test(
@@ -62,7 +89,8 @@ test(
     assert.equal(await page.evaluate(() => crossOriginIsolated), true);
     // The picture and its words come back by themselves.
     await legend(scene.words);
-    await page.type('#word', 'green giraffe\n');
-    await legend([...scene.words, 'green giraffe']);
+    await page.type('#word', 'green tortoise\n');
+    await legend([...scene.words, 'green tortoise']);
+    await listsModels(page);
   },
 );

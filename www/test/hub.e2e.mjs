@@ -180,15 +180,25 @@ const places = [10, 50, 90].map((percent) => Math.round((weights.length * percen
 
 pageTest('stopped at 10, 50 and 90 %, it goes on at that byte', {}, async (page) => {
   hub.next = places.map((hold) => ({ hold }));
+  await page.addInitScript(() => {
+    globalThis.persisted = 0;
+    navigator.storage.persist = () => {
+      globalThis.persisted++;
+      return Promise.reject(new Error('no'));
+    };
+  });
+  const persisted = () => page.evaluate(() => globalThis.persisted);
   await ask(page);
   for (const at of places) {
     await reaches(page, at);
     await page.locator('#fetching-stop').click();
     await page.locator('#fetching-again:visible').waitFor();
     assert.match(await phase(page).textContent(), /^Stopped\. The \d/);
+    assert.equal(await persisted(), 0);
     await page.locator('#fetching-again').click();
   }
   await arrives(page);
+  assert.equal(await persisted(), 1, 'the browser is asked to keep the model');
   assert.deepEqual(hub.asked, [0, ...places]);
 });
 

@@ -27,7 +27,8 @@ export async function startHub() {
   const hub = new Hub();
   const server = createServer({ key, cert }, (request, response) => hub.answer(request, response));
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const place = `127.0.0.1:${server.address().port}`;
+  hub.port = server.address().port;
+  const place = `127.0.0.1:${hub.port}`;
   hub.flags = [
     `--host-resolver-rules=MAP huggingface.co ${place}, MAP *.hf.co ${place}`,
     '--ignore-certificate-errors',
@@ -48,7 +49,7 @@ class Hub {
    * many every 20 ms; `contents` and `etag` are in the place of its own. After those all goes well.
    */
   next = [];
-  /** Every request: method, host, path, first byte of the range, length of the body. */
+  /** Every request: method, host, path, headers, first byte of the range, length of the body. */
   log = [];
 
   put(id, files) {
@@ -72,7 +73,9 @@ class Hub {
     request.on('data', (chunk) => {
       length += chunk.length;
     });
-    request.on('end', () => this.log.push({ method, host, path: request.url, from, length }));
+    request.on('end', () =>
+      this.log.push({ method, host, path: request.url, headers, from, length }),
+    );
     const found = this.#find(pathname);
     if (!found) return refuse(response, { status: 404 });
     if (found.json) return give(response, Buffer.from(JSON.stringify(found.json)), 0);

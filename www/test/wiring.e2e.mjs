@@ -702,6 +702,24 @@ pageTest('a dropped model is imported, chosen, and encodes again', {}, async (pa
   assert.deepEqual((await asked(page, 'load'))[0].options.model, { id: 'ab'.repeat(32) });
 });
 
+pageTest('an import asks the browser to keep it, and waits for no answer', {}, async (page) => {
+  await page.evaluate(() => {
+    globalThis.persisted = 0;
+    // As in Firefox, whose user leaves the question open.
+    navigator.storage.persist = () => {
+      globalThis.persisted++;
+      return new Promise(() => {});
+    };
+  });
+  const persisted = () => page.evaluate(() => globalThis.persisted);
+  await meadowWith(page, 'sky');
+  await openModels(page);
+  assert.equal(await persisted(), 0);
+  await dropAll(page, model());
+  await chosenModel(page, IMPORTED);
+  assert.equal(await persisted(), 1);
+});
+
 pageTest('what is kept is told, and what can be fetched again is freed', {}, async (page) => {
   await rest(page);
   await openModels(page);
@@ -961,6 +979,15 @@ pageTest(
     }
     await page.locator('#photos-get').click();
     assert.ok(await page.locator('#models').evaluate((menu) => menu.open));
+
+    // On a phone the reason opens on a tap.
+    const reason = notice.locator('p');
+    assert.ok(await reason.isVisible());
+    await page.setViewportSize({ width: 390, height: 844 });
+    await reason.waitFor({ state: 'hidden' });
+    await notice.locator('summary').click();
+    await reason.waitFor();
+    assert.ok(await inSight(page, '#photos p'));
   },
 );
 
@@ -972,6 +999,53 @@ pageTest('a word that the model does not know says so, with the nearest one', {}
   await page.getByRole('button', { name: 'Replace blorb sun by sun' }).click();
   assert.deepEqual(await chips(page), ['sky', 'blorb', 'sun']);
 });
+
+pageTest('words that the model does not know are left out of the masks', {}, async (page) => {
+  await rest(page);
+  await type(page, 'blorb', 'sky', 'blorb grass');
+  await drop(page, 'meadow.png', meadow, 'image/png');
+  await legend(page, ['sky', 'blorb', 'blorb grass']);
+  assert.deepEqual((await asked(page, 'segment')).at(-1).words, ['sky']);
+  const unknown = page.locator('#legend .row.unknown');
+  assert.deepEqual(await unknown.locator('.why').allTextContents(), ['unknown', 'unknown']);
+  const tinted = await page
+    .locator('#chips .chip')
+    .evaluateAll((all) => all.map((chip) => chip.matches('.tinted')));
+  assert.deepEqual(tinted, [false, true, false]);
+  await clickAt(page, 0.5, 0.2);
+  await named(page);
+  assert.deepEqual((await asked(page, 'classify')).at(-1).words, ['sky']);
+
+  const before = (await asked(page, 'segment')).length;
+  await page.locator('#options summary').click();
+  await page.getByLabel('Own words').check();
+  await page.locator('#background-words').fill('blorb, grass');
+  assert.deepEqual((await lastOptions(page, before)).background, ['grass']);
+  assert.match(await page.locator('#background-unknown').textContent(), /left out: blorb/);
+});
+
+pageTest(
+  'where no word is known nothing is painted, and the stage says what to do',
+  {},
+  async (page) => {
+    await meadowWith(page, 'sky');
+    const advice = page.locator('#none-known');
+    assert.ok(await advice.isHidden());
+    await page.getByRole('button', { name: 'Remove sky' }).click();
+    await type(page, 'blorb', 'blorb sky');
+    await advice.waitFor();
+    await rest(page);
+    assert.equal((await asked(page, 'segment')).length, 1);
+    assert.deepEqual(await colorAt(page, 0.6, 0.25), SKY);
+    assert.ok(await page.locator('#masks').isHidden());
+    assert.match(await page.locator('#phase').textContent(), /No masks/);
+    await page.locator('#none-known-get').click();
+    assert.ok(await page.locator('#models').evaluate((menu) => menu.open));
+    await advice.getByRole('button', { name: 'Replace blorb sky by sun' }).click();
+    await legend(page, ['sun', 'blorb']);
+    assert.ok(await advice.isHidden());
+  },
+);
 
 pageTest(
   'words, picture and method come back after a reload, and are forgotten',

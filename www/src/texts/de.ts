@@ -44,6 +44,12 @@ export const de: Texts = {
     made: 'Die Masken sind geraten: Das Modell kennt keine Fotos.',
     get: 'Ein Modell für Fotos holen',
   },
+  unknown: {
+    title: 'Das Modell kennt keines dieser Wörter.',
+    text: 'Masken dafür wären erfunden, deshalb gibt es keine. Wörter, die es kennt, stehen unter dem Feld für Wörter.',
+    made: 'Keine Masken: Keines der Wörter ist bekannt.',
+    get: 'Ein Modell holen, das jedes Wort liest',
+  },
   camera: {
     open: 'Foto aufnehmen',
     title: 'Kamera',
@@ -306,6 +312,7 @@ export const de: Texts = {
     background: 'Hintergrund',
     ownWords: 'Eigene Wörter',
     ownBackground: 'Eigene Wörter für den Hintergrund',
+    leftOut: (words) => `Was das Modell nicht kennt, bleibt weg: ${words}.`,
     threshold: 'Schwelle',
     thresholdLabel: 'Ohne Klasse lassen unter einem Wert von',
     thresholdHelp: 'Pixel mit kleinerem Wert bleiben ohne Klasse.',

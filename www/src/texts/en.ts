@@ -52,6 +52,14 @@ export const en = {
     made: 'The masks are a guess: the model knows no photographs.',
     get: 'Get a model for photographs',
   },
+  /** On the stage, where the model knows none of the words. */
+  unknown: {
+    title: 'The model knows none of these words.',
+    text: 'Masks of them would be made up, so there are none. Words that it knows are offered below the field for words.',
+    /** Instead of what was found. */
+    made: 'No masks: none of the words is known.',
+    get: 'Get a model that reads any word',
+  },
   camera: {
     open: 'Take a photo',
     title: 'Camera',
@@ -319,6 +327,7 @@ export const en = {
     background: 'Background',
     ownWords: 'Own words',
     ownBackground: 'Own background words',
+    leftOut: (words: string) => `What the model does not know is left out: ${words}.`,
     threshold: 'Threshold',
     thresholdLabel: 'Leave unlabelled below a score of',
     thresholdHelp: 'Pixels that score lower stay without a label.',

@@ -43,6 +43,12 @@ export const es: Texts = {
     made: 'Las máscaras son una suposición: el modelo no conoce fotografías.',
     get: 'Obtener un modelo para fotos',
   },
+  unknown: {
+    title: 'El modelo no conoce ninguna de estas palabras.',
+    text: 'Sus máscaras serían inventadas; por eso no hay ninguna. Debajo del campo de palabras se ofrecen las que conoce.',
+    made: 'Sin máscaras: no se conoce ninguna de las palabras.',
+    get: 'Obtener un modelo que lee cualquier palabra',
+  },
   camera: {
     open: 'Hacer una foto',
     title: 'Cámara',
@@ -301,6 +307,7 @@ export const es: Texts = {
     background: 'Fondo',
     ownWords: 'Palabras propias',
     ownBackground: 'Palabras propias para el fondo',
+    leftOut: (words) => `Lo que el modelo no conoce se omite: ${words}.`,
     threshold: 'Umbral',
     thresholdLabel: 'Dejar sin clase por debajo de una puntuación de',
     thresholdHelp: 'Los píxeles con menos puntuación quedan sin clase.',

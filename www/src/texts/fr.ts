@@ -43,6 +43,12 @@ export const fr: Texts = {
     made: 'Les masques sont devinés : le modèle ne connaît pas les photos.',
     get: 'Obtenir un modèle pour photos',
   },
+  unknown: {
+    title: 'Le modèle ne connaît aucun de ces mots.',
+    text: 'Leurs masques seraient inventés ; il n’y en a donc pas. Des mots qu’il connaît sont proposés sous le champ des mots.',
+    made: 'Pas de masques : aucun des mots n’est connu.',
+    get: 'Obtenir un modèle qui lit tous les mots',
+  },
   camera: {
     open: 'Prendre une photo',
     title: 'Appareil photo',
@@ -304,6 +310,7 @@ export const fr: Texts = {
     background: 'Arrière-plan',
     ownWords: 'Mots personnels',
     ownBackground: 'Mots personnels pour l’arrière-plan',
+    leftOut: (words) => `Ce que le modèle ne connaît pas est laissé de côté : ${words}.`,
     threshold: 'Seuil',
     thresholdLabel: 'Laisser sans classe sous un score de',
     thresholdHelp: 'Les pixels dont le score est plus bas restent sans classe.',

@@ -44,6 +44,12 @@ export const ja: Texts = {
     made: 'このマスクは推測です。モデルは写真を知りません。',
     get: '写真用のモデルを入手',
   },
+  unknown: {
+    title: 'モデルはこれらの単語をどれも知りません。',
+    text: 'マスクを作っても根拠がないため、表示しません。モデルが知っている単語は、単語の入力欄の下にあります。',
+    made: 'マスクなし：どの単語も知りません。',
+    get: 'どんな単語も読めるモデルを入手',
+  },
   camera: {
     open: '写真を撮る',
     title: 'カメラ',
@@ -299,6 +305,7 @@ export const ja: Texts = {
     background: '背景',
     ownWords: '自分の単語',
     ownBackground: '背景用の自分の単語',
+    leftOut: (words) => `モデルが知らないものは除外します：${words}。`,
     threshold: 'しきい値',
     thresholdLabel: 'このスコア未満はクラスなしにする',
     thresholdHelp: 'スコアがこれより低い画素はクラスなしになります。',

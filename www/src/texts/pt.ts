@@ -43,6 +43,12 @@ export const pt: Texts = {
     made: 'As máscaras são um palpite: o modelo não conhece fotos.',
     get: 'Obter um modelo para fotos',
   },
+  unknown: {
+    title: 'O modelo não conhece nenhuma destas palavras.',
+    text: 'As máscaras delas seriam inventadas; por isso não há nenhuma. Abaixo do campo de palavras estão as que ele conhece.',
+    made: 'Sem máscaras: nenhuma das palavras é conhecida.',
+    get: 'Obter um modelo que lê qualquer palavra',
+  },
   camera: {
     open: 'Tirar uma foto',
     title: 'Câmera',
@@ -301,6 +307,7 @@ export const pt: Texts = {
     background: 'Fundo',
     ownWords: 'Palavras próprias',
     ownBackground: 'Palavras próprias para o fundo',
+    leftOut: (words) => `O que o modelo não conhece fica de fora: ${words}.`,
     threshold: 'Limiar',
     thresholdLabel: 'Deixar sem classe abaixo de uma pontuação de',
     thresholdHelp: 'Pixels com pontuação menor ficam sem classe.',

@@ -40,6 +40,12 @@ export const zh: Texts = {
     made: '这些掩码只是猜测：此模型不认识照片。',
     get: '获取适用于照片的模型',
   },
+  unknown: {
+    title: '此模型不认识这些词中的任何一个。',
+    text: '它们的掩码只会是编造的，因此没有掩码。单词输入框下方列出了它认识的词。',
+    made: '没有掩码：这些词都不认识。',
+    get: '获取能读懂任何单词的模型',
+  },
   camera: {
     open: '拍照',
     title: '相机',
@@ -288,6 +294,7 @@ export const zh: Texts = {
     background: '背景',
     ownWords: '自定义单词',
     ownBackground: '自定义背景单词',
+    leftOut: (words) => `此模型不认识的词会被略去：${words}。`,
     threshold: '阈值',
     thresholdLabel: '得分低于此值时不标类别',
     thresholdHelp: '得分更低的像素不标类别。',
