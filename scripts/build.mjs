@@ -7,6 +7,7 @@
  * it need to know; without it that is `homepage` in package.json.
  */
 
+import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   cpSync,
@@ -16,7 +17,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -52,6 +52,7 @@ const wasmOptFlags = [
 
 /**
  * @param {string[]} engines those to build; that for the CPU belongs to them
+ * @param {boolean} tests whether to build the tests as well that run inside a browser
  * @param {boolean} offline whether the page is kept for visits without the network, and so goes on
  *   being shown after it was built anew until its user takes the new one
  */
@@ -61,6 +62,7 @@ export async function build({
   site,
   offline = true,
   engines: wanted = Object.keys(engines),
+  tests = false,
 } = {}) {
   if (!profiles.includes(profile)) {
     throw new Failure(`There is no profile ${profile}; the profiles are ${profiles.join(', ')}.`);
@@ -68,7 +70,7 @@ export async function build({
   if (only !== undefined && !parts.includes(only)) {
     throw new Failure(`There is no part ${only}; the parts are ${parts.join(', ')}.`);
   }
-  if (!only || only === 'engine') buildEngines(profile, wanted);
+  if (!only || only === 'engine') buildEngines(profile, wanted, tests);
   // The worker holds the engine's JavaScript, so that it follows the engine.
   if (!only || only === 'engine' || only === 'pkg') await buildPkg();
   if (!only || only === 'www') await buildWww({ site, offline });
@@ -95,37 +97,63 @@ function compile(what, profile, { features, relaxed = false }) {
   return join(targetDir, wasmTarget, profile);
 }
 
-/** Of the two engines for the CPU the one for every browser stands in for the faster one until that is built. */
-function buildEngines(profile, wanted) {
+/**
+ * What was built before stays until all that is wanted is there. Of the two engines for the CPU the one
+ * for every browser stands in for the faster one until that is built.
+ */
+function buildEngines(profile, wanted, tests) {
+  for (const name of wanted) {
+    buildEngine(name, profile);
+    // At once, since cargo keeps this crate's library for one set of features.
+    if (tests) for (const test of browserTests[name] ?? []) buildBrowserTest(test);
+  }
   rmSync(engineDir, { recursive: true, force: true });
-  for (const name of wanted) buildEngine(name, profile);
-  const [plain, relaxed] = ['cpu', 'cpu-relaxed'].map((name) =>
-    join(engineDir, `wordmask-${name}.wasm`),
-  );
-  if (!wanted.includes('cpu-relaxed')) copyFileSync(plain, relaxed);
+  mkdirSync(engineDir, { recursive: true });
+  for (const name of wanted) placeEngine(name, profile);
+  if (!wanted.includes('cpu-relaxed')) copyFileSync(engineFile('cpu'), engineFile('cpu-relaxed'));
   writeFileSync(join(engineDir, '.made-from.json'), JSON.stringify({ profile }));
 }
 
+const engineFile = (name) => join(engineDir, `wordmask-${name}.wasm`);
+
+/** Where an engine lies with its JavaScript before it has its place in the package. */
+const madeIn = (profile, name) => join(targetDir, 'engines', profile, name);
+
 function buildEngine(name, profile) {
-  const { features, relaxed, glue = name } = engines[name];
+  const { features, relaxed } = engines[name];
+  const made = madeIn(profile, name);
+  // Cargo would compile the crate anew for each engine, whether it has changed or not.
+  const stamp = JSON.stringify({ sources: hashOfSources(), features, wasmOptFlags });
+  if (isFresh(made, stamp)) return;
   const built = join(compile(['--lib'], profile, { features, relaxed }), 'wordmask.wasm');
-  const bindgen = buildBindgen();
-  const made = join(targetDir, 'engines', profile, name);
-  const modified = [built, bindgen].map((path) => statSync(path).mtimeMs);
-  const stamp = JSON.stringify({ modified, wasmOptFlags });
-  if (!isFresh(made, stamp)) {
-    rmSync(made, { recursive: true, force: true });
-    run(bindgen, [built, made], {
-      failure: 'The engine has no JavaScript around it; see above.',
-    });
-    if (profile === 'web') optimise(made);
-    writeFileSync(stampPath(made), stamp);
-    printSizes(name, made);
-  }
-  if (glue !== name) requireSameGlue(made, join(targetDir, 'engines', profile, glue));
-  mkdirSync(engineDir, { recursive: true });
-  copyFileSync(join(made, 'wordmask_bg.wasm'), join(engineDir, `wordmask-${name}.wasm`));
+  rmSync(made, { recursive: true, force: true });
+  run(buildBindgen(), [built, made], {
+    failure: 'The engine has no JavaScript around it; see above.',
+  });
+  if (profile === 'web') optimise(made);
+  writeFileSync(stampPath(made), stamp);
+  printSizes(name, made);
+}
+
+function placeEngine(name, profile) {
+  const { glue = name } = engines[name];
+  const made = madeIn(profile, name);
+  copyFileSync(join(made, 'wordmask_bg.wasm'), engineFile(name));
   if (glue === name) copyFileSync(join(made, 'wordmask.js'), join(engineDir, `${name}.js`));
+  else requireSameGlue(made, madeIn(profile, glue));
+}
+
+/** What an engine is compiled from, but for the compiler, as one hash. */
+function hashOfSources() {
+  const files = ['Cargo.toml', 'Cargo.lock', '.cargo/config.toml', 'scripts/bindgen/Cargo.lock'];
+  for (const folder of ['src', 'weights', 'scripts/bindgen/src']) {
+    const all = readdirSync(join(root, folder), { recursive: true });
+    const wanted = all.filter((name) => /\.(rs|wgsl|json)$/.test(name));
+    files.push(...wanted.map((name) => join(folder, name)).sort());
+  }
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  return hash.digest('hex');
 }
 
 function requireSameGlue(one, other) {
@@ -141,16 +169,23 @@ function requireSameGlue(one, other) {
 }
 
 /**
- * Builds the tests that run inside a browser: `tests/support/wasm.rs` for each device into a folder of
- * its name in `target/browser-tests`, and the tests of the kernels with relaxed SIMD beside them.
+ * The tests that run inside a browser, by the engine whose library they are built on: those of a device
+ * (`tests/support/wasm.rs`), and of the CPU's kernels with relaxed SIMD. Each goes into a folder of its own
+ * in `target/browser-tests`.
  */
-export function buildBrowserTests() {
-  for (const name of ['cpu', 'webgpu']) buildBrowserTest('browser_tests', name, engines[name]);
-  const relaxed = { ...engines.cpu, relaxed: true };
-  buildBrowserTest('relaxed_kernels', 'cpu-relaxed', relaxed);
-}
+const browserTests = {
+  cpu: [
+    { example: 'browser_tests', folder: 'cpu', options: engines.cpu },
+    {
+      example: 'relaxed_kernels',
+      folder: 'cpu-relaxed',
+      options: { ...engines.cpu, relaxed: true },
+    },
+  ],
+  webgpu: [{ example: 'browser_tests', folder: 'webgpu', options: engines.webgpu }],
+};
 
-function buildBrowserTest(example, folder, options) {
+function buildBrowserTest({ example, folder, options }) {
   const from = compile(['--example', example], 'web-test', options);
   const built = join(from, 'examples', `${example}.wasm`);
   run(buildBindgen(), [built, join(targetDir, 'browser-tests', folder)], {

@@ -1,8 +1,8 @@
 /**
  * Builds what is missing and serves the page: `npm start`.
  *
- * The engine for the CPU takes a third of the time that all take, so that the page is there as soon as it
- * is built. The others are built while the page is served, which offers them when they are there.
+ * The engine for the CPU takes a third of the time that all take, so that a first page is there as soon
+ * as it is built. The rest is built while the page is served, which offers what is new when it is there.
  */
 
 import { spawn } from 'node:child_process';
@@ -10,41 +10,38 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { Failure, isMain, main, root } from './lib.mjs';
+import { pageDir } from './models.mjs';
 import { serveBuilt } from './serve.mjs';
 
 const profile = 'web-test';
 
-/** Whether every engine has been built before, so that building them takes seconds. */
-function isBuilt() {
-  const engines = join(root, 'pkg', 'dist', 'engine');
-  return existsSync(join(engines, 'wordmask-webgpu.wasm'));
+/** Whether there is a page to serve: its service worker is what is written last. */
+function hasPage() {
+  return existsSync(join(pageDir, 'service-worker.js'));
 }
 
-/** In a process of its own: building blocks, and the page is to be served meanwhile. */
+/** In a process of its own, since building blocks, and ended with this one. */
 function buildAll() {
-  return new Promise((resolve, reject) => {
-    const args = [join(root, 'scripts', 'build.mjs'), '--profile', profile];
-    const child = spawn(process.execPath, args, { stdio: 'inherit' });
-    child.on('error', reject);
+  return new Promise((done, fail) => {
+    const script = join(root, 'scripts', 'build.mjs');
+    const child = spawn(process.execPath, [script, '--profile', profile], { stdio: 'inherit' });
+    process.once('exit', () => child.kill());
+    for (const signal of ['SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+    child.on('error', fail);
     child.on('exit', (status) =>
-      status === 0 ? resolve() : reject(new Failure('The other engines could not be built.')),
+      status === 0
+        ? done()
+        : fail(new Failure('The page goes on as it was: it could not be built anew; see above.')),
     );
   });
 }
 
 if (isMain(import.meta.url)) {
   main(async () => {
-    if (isBuilt()) {
-      await build({ profile });
-      await serveBuilt();
-      return;
-    }
-    await build({ profile, engines: ['cpu'] });
+    if (!hasPage()) await build({ profile, engines: ['cpu'] });
     await serveBuilt();
-    console.log(
-      'The engines for WebGPU and for relaxed SIMD are built now; the page runs without.',
-    );
+    console.log('What is new is built meanwhile.');
     await buildAll();
-    console.log('All engines are built. Reload the page.');
+    console.log('All is built. Reload the page.');
   });
 }

@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, buildBrowserTests, bundleTests } from './build.mjs';
+import { build, bundleTests } from './build.mjs';
 import { chromium, isMain, main, root } from './lib.mjs';
 
 const web = [
@@ -44,8 +44,7 @@ const suites = {
   unit: async () => nodeTests(await bundleTests(), { atOnce: 2 }),
   browser: async () => {
     // One build of Burn for wasm serves the page, the package and the parity tests.
-    await build({ profile: 'web-test' });
-    buildBrowserTests();
+    await build({ profile: 'web-test', tests: true });
     return endToEnd({ CHROME_PATH: await chromium() });
   },
   consumers: async () => {

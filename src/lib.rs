@@ -68,6 +68,9 @@
 //! | `web` | the wasm-bindgen face: thin, no logic | bundle, dense, device, error, image, import, mask, progress, prompt, quant, refine, segmenter |
 //! | `bin` | the command line: thin, no logic | bundle, convert, dense, device, error, eval, hub, image, mask, progress, prompt, quant, refine, scene, segmenter |
 
+#[cfg(not(any(feature = "cpu", feature = "gpu")))]
+compile_error!("choose a device: the features `cpu` and `gpu`");
+
 pub mod bundle;
 #[cfg(feature = "cli")]
 pub mod calibrate;

@@ -35,6 +35,8 @@ export class Connection {
   #end: WordmaskError | undefined;
   /** Known after loading. */
   device: Device | undefined;
+  /** Why the worker died, if it could not say so itself. */
+  death: string | undefined;
 
   /** @param onEnd Called once, before the pending calls are rejected. */
   constructor({ worker, failure }: StartedWorker, onEnd: (why: string) => void) {
@@ -45,8 +47,9 @@ export class Connection {
     worker.onerror = (event) => {
       // The calls under way tell it; otherwise Deno would end the whole program.
       event.preventDefault?.();
-      if (this.#greeted) this.#die(event.message);
-      else this.close(failure(event.message));
+      if (!this.#greeted) return this.close(failure(event.message));
+      this.death = event.message;
+      this.#die(event.message);
     };
   }
 
@@ -185,6 +188,13 @@ export class Bridge {
     return this.#loaded;
   }
 
+  /** The engines that may be needed: that which runs, and that which takes over from it. */
+  get engineUrls(): string[] {
+    const { device, engines } = this.#request;
+    const { engineUrl } = this.loaded;
+    return device === 'auto' ? [...new Set([engineUrl, engines.cpu])] : [engineUrl];
+  }
+
   /** A number for something new that is to live in the engine. */
   newHandle(): number {
     return this.#nextHandle++;
@@ -239,11 +249,10 @@ export class Bridge {
       return connection;
     } catch (error) {
       connection.close(closedError());
-      const code = codeOf(error);
       // A worker that dies cannot say that it was at WebGPU.
-      const isOfDevice = code === 'device' || code === 'internal';
+      const isOfDevice = codeOf(error) === 'device' || connection.death !== undefined;
       if (!isOfDevice || device !== 'auto' || this.#closed) throw error;
-      this.#giveUp(messageOf(error));
+      this.#giveUp(connection.death ?? messageOf(error));
       return this.connect();
     }
   }
@@ -309,7 +318,11 @@ export class Resident {
   #moveTo(connection: Connection): Promise<void> {
     if (this.#move?.to !== connection) {
       const done = this.#make(connection)
-        .then(() => this.settle(connection))
+        .then(() => {
+          this.settle(connection);
+          // Once the calls that waited for it have gone out.
+          if (this.#freed) setTimeout(() => this.free());
+        })
         .finally(() => {
           if (this.#move === move) this.#move = undefined;
         });

@@ -125,7 +125,7 @@ export class Host {
     } catch (cause) {
       running.signal.throwIfAborted();
       const code = codeOf(cause);
-      if (code === 'integrity' || code === 'model' || code === 'input') throw cause;
+      if (faultsOfBundle.has(code)) throw cause;
       if (request.device === 'webgpu' && isErrorCode(code)) throw cause;
       throw new WordmaskError('device', messageOf(cause), { cause });
     }
@@ -144,7 +144,12 @@ export class Host {
         : stored(new ModelStore(this.#surroundings), model.id);
     const [manifest, { BundleLoader }] = await Promise.all([
       request.manifest ?? source.manifest(running.signal),
-      this.#start(kind, engineUrl, running.signal),
+      this.#start(kind, engineUrl, running.signal).catch((cause: unknown) => {
+        running.signal.throwIfAborted();
+        // Without WebGPU's engine there is that of the CPU, which may be had.
+        if (kind === 'cpu' || request.device === 'webgpu') throw cause;
+        throw new WordmaskError('device', messageOf(cause), { cause });
+      }),
     ]);
     // The page ends this worker when loading fails, so nothing is freed on the way out.
     const loader = new BundleLoader(manifest);
@@ -310,6 +315,14 @@ export class Host {
     return this.#engine;
   }
 }
+
+/** What is wrong with a bundle or on the way to it, and so on every device. */
+const faultsOfBundle: ReadonlySet<unknown> = new Set([
+  'integrity',
+  'model',
+  'input',
+  'network',
+]);
 
 /** Why an adapter is of no use, as a sentence; `undefined` if it is. */
 function unusable(adapter: FoundAdapter, device: DeviceChoice): string | undefined {

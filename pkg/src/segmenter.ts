@@ -54,9 +54,12 @@ export class Segmenter {
     return new Segmenter(bridge);
   }
 
-  /** The address of the engine that runs, for a service worker that keeps it. */
-  get engineUrl(): string {
-    return this.#bridge.loaded.engineUrl;
+  /**
+   * The addresses of the engines that may be needed, for a service worker that keeps them: first that
+   * which runs, then that which takes over if WebGPU fails.
+   */
+  get engineUrls(): string[] {
+    return this.#bridge.engineUrls;
   }
 
   /** Where the network runs. Changes from WebGPU to the CPU, unless WebGPU was asked for, when that fails. */

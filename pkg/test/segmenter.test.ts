@@ -530,11 +530,11 @@ class FakeImageData {
 const finished = () => engine.log.filter((line) => line.startsWith('finish'));
 
 test('the engine of the device is the one that is fetched', async () => {
-  assert.equal((await load()).engineUrl, engineUrl);
+  assert.deepEqual((await load()).engineUrls, [engineUrl]);
   assert.ok(!net.asked.includes(webGpuUrl));
   engine.adapter = { kind: 'hardware' };
   net.asked.length = 0;
-  assert.equal((await load()).engineUrl, webGpuUrl);
+  assert.deepEqual((await load()).engineUrls, [webGpuUrl, engineUrl]);
   assert.ok(!net.asked.includes(engineUrl));
   assert.equal((await load({ device: 'cpu' })).device.kind, 'cpu');
 });
@@ -571,6 +571,52 @@ test('WebGPU that does not start gives way to the CPU in a new worker', async ()
   engine.finish = () => undefined;
   net.answers.delete(webGpuUrl);
   assert.equal((await load()).device.kind, 'cpu', 'its engine does not come');
+});
+
+test('a bundle that cannot be reached does not speak against WebGPU', async () => {
+  engine.adapter = { kind: 'hardware' };
+  const url = `${bundleUrl}vision-00.safetensors`;
+  const answer = net.answers.get(url);
+  net.answers.delete(url);
+  await fails(load(), 'network', 'vision-00');
+  assert.equal(FakeWorker.all.length, 1);
+  if (answer) net.answers.set(url, answer);
+  assert.equal((await load()).device.kind, 'webgpu');
+});
+
+test('a worker that dies while WebGPU starts gives way to the CPU', async () => {
+  engine.adapter = { kind: 'hardware' };
+  engine.finish = (kind) => kind === 'webgpu' && FakeWorker.all[0]?.crash('Device lost');
+  const segmenter = await load();
+  assert.equal(segmenter.device.note, 'The CPU is used, since WebGPU failed: Device lost');
+});
+
+test('an engine for the CPU that traps is not tried twice', async () => {
+  engine.finish = () => {
+    throw trap();
+  };
+  await fails(load(), 'internal');
+  assert.equal(FakeWorker.all.length, 1);
+});
+
+test('a picture that is freed while it moves to the CPU is freed there', async () => {
+  engine.adapter = { kind: 'hardware' };
+  const picture = await (await load()).encode(file('a'));
+  const moving = gate();
+  const moved = gate();
+  engine.work = async (call) => {
+    if (call === 'segment') throw coded('device', 'The GPU was lost.');
+    moving.open();
+    await moved.opened;
+  };
+  const controller = new AbortController();
+  const promise = picture.segment(['cat'], { signal: controller.signal });
+  await moving.opened;
+  controller.abort();
+  await assert.rejects(promise, { name: 'AbortError' });
+  picture.free();
+  moved.open();
+  while (!engine.log.includes('free a')) await new Promise((resolve) => setTimeout(resolve));
 });
 
 test('what is wrong with a bundle is not tried once more on the CPU', async () => {

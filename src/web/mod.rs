@@ -1,4 +1,4 @@
-//! The wasm-bindgen face: thin, no logic. `pkg/src/engine.d.ts` describes it to TypeScript.
+//! The wasm-bindgen face: thin, no logic. `pkg/src/engine.ts` describes it to TypeScript.
 
 mod convert;
 mod import;

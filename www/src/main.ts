@@ -127,7 +127,9 @@ const work = new Work({
     showAdvice();
     store.dispatch({ type: 'automatic', methods });
   },
-  started: (engineUrl) => offline.keep(engineUrl),
+  started(engineUrls) {
+    for (const url of engineUrls) offline.keep(url);
+  },
   show,
   ready: (device, _info, timing) => status.device(device, timing),
   encoded() {

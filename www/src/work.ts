@@ -39,8 +39,8 @@ export interface WorkEvents {
   rest(how: 'done' | 'stopped' | { failed: unknown }): void;
   /** The model is there. It does this where it is not told. */
   loaded(methods: Methods, info: BundleInfo, model: string): void;
-  /** An engine of this address runs. */
-  started(engineUrl: string): void;
+  /** A model has been loaded, for which the engines at these addresses may be needed. */
+  started(engineUrls: readonly string[]): void;
   /** What is to be seen: the chosen picture, and its masks once there are some, coarse ones first. */
   show(source: Source | null, masks: Segmentation | null): void;
   ready(device: Device, info: BundleInfo, timing: Timing | null): void;
@@ -227,7 +227,7 @@ export class Work {
         this.#loaded = { choice, segmenter };
         this.#encoded = null;
         this.#events.loaded(segmenter.methods, segmenter.info, model);
-        this.#events.started(segmenter.engineUrl);
+        this.#events.started(segmenter.engineUrls);
       }
       return segmenter;
     } finally {

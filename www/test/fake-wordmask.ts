@@ -147,7 +147,7 @@ export async function clearCache(): Promise<void> {
 export class Segmenter {
   readonly device: Device;
   readonly info: BundleInfo;
-  readonly engineUrl = new URL('engine.wasm', location.href).href;
+  readonly engineUrls = [new URL('engine.wasm', location.href).href];
 
   readonly methods: Methods = { default: 'clip-diy', multiScale: false, refine: ['tlp'] };
 
