@@ -317,12 +317,7 @@ export class Host {
 }
 
 /** What is wrong with a bundle or on the way to it, and so on every device. */
-const faultsOfBundle: ReadonlySet<unknown> = new Set([
-  'integrity',
-  'model',
-  'input',
-  'network',
-]);
+const faultsOfBundle: ReadonlySet<unknown> = new Set(['integrity', 'model', 'input', 'network']);
 
 /** Why an adapter is of no use, as a sentence; `undefined` if it is. */
 function unusable(adapter: FoundAdapter, device: DeviceChoice): string | undefined {
