@@ -1,7 +1,8 @@
 //! Another size: antialiased resampling, and the size that a patch grid needs.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::{MAX_PIXELS, MAX_SIDE, Picture, allocate, check_size};
 use crate::{Error, Result};
@@ -74,13 +75,14 @@ fn resize_with(picture: &Picture, width: u32, height: u32, kernel: ResizeAlg) ->
         return Ok(picture.clone());
     }
     let mut rgb = allocate(pixels * 3)?;
-    let source = ImageRef::new(picture.width, picture.height, &picture.rgb, PixelType::U8x3)
+    // By the type of its pixels: by a value, all types that there are would be compiled in.
+    let source = TypedImageRef::<U8x3>::from_buffer(picture.width, picture.height, &picture.rgb)
         .map_err(|error| Error::internal(format!("resize source: {error}")))?;
-    let mut target = Image::from_slice_u8(width, height, &mut rgb, PixelType::U8x3)
+    let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut rgb)
         .map_err(|error| Error::internal(format!("resize target: {error}")))?;
     let options = ResizeOptions::new().resize_alg(kernel);
     Resizer::new()
-        .resize(&source, &mut target, &options)
+        .resize_typed(&source, &mut target, &options)
         .map_err(|error| Error::internal(format!("resize: {error}")))?;
     Picture::from_rgb(width, height, rgb)
 }
