@@ -153,6 +153,7 @@ mod tests {
     use super::*;
     use crate::Segmenter;
     use crate::bundle::Bundle;
+    use crate::device::Preference;
     use crate::image::Picture;
     use crate::progress::NoProgress;
     use crate::prompt::parse_words;
