@@ -17,12 +17,13 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
-import { Failure, isMain, main, root, run, targetDir } from './lib.mjs';
+import { Failure, isMain, main, output, root, run, targetDir } from './lib.mjs';
 import { builtInDir, pageDir, publishModels } from './models.mjs';
 import { appFolder, finishPage, siteBase } from './page.mjs';
 import { buildBindgen, wasmTarget } from './setup.mjs';
@@ -143,16 +144,24 @@ function placeEngine(name, profile) {
   else requireSameGlue(made, madeIn(profile, glue));
 }
 
-/** What an engine is compiled from, but for the compiler, as one hash. */
-function hashOfSources() {
-  const files = ['Cargo.toml', 'Cargo.lock', '.cargo/config.toml', 'scripts/bindgen/Cargo.lock'];
-  for (const folder of ['src', 'weights', 'scripts/bindgen/src']) {
-    const all = readdirSync(join(root, folder), { recursive: true });
-    const wanted = all.filter((name) => /\.(rs|wgsl|json)$/.test(name));
-    files.push(...wanted.map((name) => join(folder, name)).sort());
+/** The files that an engine is compiled from: all of some folders, since Rust includes more than Rust. */
+export function sourceFiles() {
+  const files = ['Cargo.toml', 'Cargo.lock', '.cargo/config.toml', 'weights/catalogue.json'];
+  for (const folder of ['src', 'weights/doodle', 'scripts/bindgen']) {
+    const all = readdirSync(join(root, folder), { recursive: true }).map((name) =>
+      join(folder, name),
+    );
+    files.push(...all.filter((path) => statSync(join(root, path)).isFile()).sort());
   }
-  const hash = createHash('sha256');
-  for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  return files;
+}
+
+/** What an engine is compiled from and with, as one hash. */
+function hashOfSources() {
+  const hash = createHash('sha256').update(output('rustc', ['--version']) ?? '');
+  for (const file of sourceFiles()) {
+    hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  }
   return hash.digest('hex');
 }
 
