@@ -205,7 +205,7 @@ class Download {
 
   async #keep(): Promise<void> {
     if (this.#filled === 0) return;
-    const bytes = this.#piece.slice(0, this.#filled);
+    const bytes = this.#piece.subarray(0, this.#filled);
     this.#filled = 0;
     await this.#kept.add(bytes);
   }

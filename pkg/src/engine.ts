@@ -232,7 +232,7 @@ export interface ModelImport {
   /** How many files there will be, without the manifest. */
   readonly total: number;
   /** The next finished file, or `undefined` when all are made. */
-  next(): { name: string; bytes: Uint8Array } | undefined;
+  next(): { sha256: string; bytes: Uint8Array<ArrayBuffer> } | undefined;
   /** The text of `wordmask.json`, once all files are made. */
   manifest(): string;
   free(): void;

@@ -171,14 +171,14 @@ async function readAtMost(
   url: string,
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const parts: Uint8Array<ArrayBuffer>[] = [];
+  const parts: Blob[] = [];
   let length = 0;
   for await (const chunk of chunks(response, url, signal)) {
     length += chunk.byteLength;
     if (length > limit) {
       throw new WordmaskError('model', `${url} is too long for a manifest. Check the address.`);
     }
-    parts.push(chunk);
+    parts.push(new Blob([chunk]));
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }

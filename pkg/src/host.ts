@@ -218,7 +218,7 @@ export class Host {
         running.signal.throwIfAborted();
         const file = work.next();
         if (!file) break;
-        await models.keep(file.bytes);
+        await models.keep(file);
       }
       const manifest = work.manifest();
       const loader = new BundleLoader(manifest);

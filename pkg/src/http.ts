@@ -80,20 +80,25 @@ export async function download(net: Fetcher, url: string, signal: AbortSignal): 
   throw new Refused(url, response);
 }
 
-/** The chunks of a body. Leaving the loop early cancels the download. */
+/** How large the buffer is that a body is read into. */
+const chunkBytes = 256 << 10;
+
+/**
+ * The chunks of a body, each of use until the next is asked for. Leaving the loop early cancels the download.
+ */
 export async function* chunks(
   response: Response,
   url: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const reader = response.body?.getReader();
-  if (!reader) return;
+  if (!response.body) return;
+  const reader = readerOf(response.body);
   let finished = false;
   try {
     for (;;) {
       const { done, value } = await reader.read();
       signal.throwIfAborted();
-      if (done) break;
+      if (done || !value) break;
       yield value;
     }
     finished = true;
@@ -104,4 +109,32 @@ export async function* chunks(
     // A body that has already failed refuses to be cancelled, which changes nothing.
     if (!finished) await reader.cancel().catch(() => undefined);
   }
+}
+
+interface ChunkReader {
+  read(): Promise<{ done: boolean; value?: Uint8Array<ArrayBuffer> | undefined }>;
+  cancel(): Promise<void>;
+}
+
+/**
+ * Reads into one buffer over and over where the browser can: of buffers that it makes anew for each chunk,
+ * its collector lets a hundred megabytes lie.
+ */
+function readerOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): ChunkReader {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: 'byob' });
+  } catch {
+    // Not a stream of bytes here.
+    return body.getReader();
+  }
+  let buffer = new ArrayBuffer(chunkBytes);
+  return {
+    async read() {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (value) buffer = value.buffer;
+      return { done, value };
+    },
+    cancel: () => reader.cancel(),
+  };
 }

@@ -1,5 +1,6 @@
 import type { BundleFile, BundleInfo } from './engine.js';
 import { WordmaskError } from './errors.js';
+import { release } from './release.js';
 import { type BrowserStorage, openStorage, putEntry } from './storage.js';
 
 /** A model in the browser's storage. */
@@ -73,11 +74,11 @@ export class ModelStore {
     return locks ? await locks.request(lockName, { mode: 'shared' }, write) : await write();
   }
 
-  /** Keeps a file of a model that is being made. */
-  async keep(bytes: Uint8Array): Promise<void> {
-    const content = bytes as Uint8Array<ArrayBuffer>;
-    const digest = await crypto.subtle.digest('SHA-256', content);
-    await this.#put(files + hex(digest), new Blob([content]));
+  /** Keeps a file of a model that is being made, and takes its bytes. */
+  async keep({ bytes, sha256 }: { bytes: Uint8Array<ArrayBuffer>; sha256: string }): Promise<void> {
+    const content = new Response(bytes);
+    release(bytes);
+    await this.#put(files + sha256, content);
   }
 
   /**
@@ -98,7 +99,7 @@ export class ModelStore {
       ...(before ?? { ...made, imported: Date.now() }),
       ...(request !== undefined && { request }),
     };
-    await this.#put(models + id, new Blob([JSON.stringify(record)]));
+    await this.#put(models + id, new Response(JSON.stringify(record)));
     return described(id, record);
   }
 
@@ -187,8 +188,8 @@ export class ModelStore {
     return this.#opened;
   }
 
-  async #put(address: string, body: Blob): Promise<void> {
-    await putEntry(this.#storage, await this.#cache(), address, new Response(body));
+  async #put(address: string, body: Response): Promise<void> {
+    await putEntry(this.#storage, await this.#cache(), address, body);
   }
 }
 

@@ -129,7 +129,7 @@ export class KeptPieces {
   /** Keeps the next piece. */
   async add(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const headers = { [sizeHeader]: String(bytes.byteLength) };
-    await this.#put(String(this.#bytes), new Response(new Blob([bytes]), { headers }));
+    await this.#put(String(this.#bytes), new Response(bytes, { headers }));
     this.#places.push(this.#bytes);
     this.#bytes += bytes.byteLength;
   }

@@ -50,7 +50,7 @@ export class FakeNet {
   readonly disk = new Map<string, Uint8Array>();
 
   /** Reads the disk and not the file, because Node has no way to read a file's bytes at once. */
-  readSlice({ name }: PublishedFile, offset: number, length: number): Uint8Array {
+  readSlice({ name }: PublishedFile, offset: number, length: number): Uint8Array<ArrayBuffer> {
     const bytes = this.disk.get(name);
     if (!bytes) throw new DOMException('The file could not be read.', 'NotReadableError');
     return bytes.slice(offset, offset + length);
@@ -310,7 +310,8 @@ function fakeEngine(script: Script, kind: DeviceKind): EngineModule {
         body.set(this.#read(source, at, Math.min(10, size - at)), at);
       }
       this.#made.push({ name, body, part: ['vision', 'tokenizer'][step] ?? '' });
-      return { name, bytes: body };
+      // Whoever keeps it takes the bytes.
+      return { sha256: hash(body), bytes: body.slice() };
     }
 
     manifest() {

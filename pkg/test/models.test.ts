@@ -208,7 +208,7 @@ test('an import stops on abort, in a moment, and leaves nothing', async () => {
 test('what an import has left that was cut off goes with the next list', async () => {
   const model = await importModel(published());
   const store = new ModelStore(net);
-  await store.keep(Uint8Array.of(1, 2, 3));
+  await store.keep({ bytes: Uint8Array.of(1, 2, 3), sha256: 'f'.repeat(64) });
   assert.equal(models.entries.size, 4);
   assert.deepEqual(await listModels(), [model]);
   assert.equal(models.entries.size, 3);
@@ -217,7 +217,7 @@ test('what an import has left that was cut off goes with the next list', async (
 test('nothing is swept away while an import is under way', async () => {
   const store = new ModelStore(net);
   await store.whileWriting(async () => {
-    await store.keep(Uint8Array.of(1, 2, 3));
+    await store.keep({ bytes: Uint8Array.of(1, 2, 3), sha256: 'f'.repeat(64) });
     await listModels();
     assert.equal(models.entries.size, 1);
   });

@@ -11,7 +11,7 @@ use crate::quant::Scheme;
 /// The version of the bundle format that this library writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
 
-/// The largest file that a bundle may hold. Shards stay at or below 16 MiB; the margin is for
+/// The largest file that a bundle may hold. Shards of earlier versions reach 16 MiB; the margin is for
 /// tokenizers.
 const LARGEST_FILE: u64 = 64 << 20;
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! wordmask.json             the manifest: what it is, its architecture, its files with their hashes
-//! vision-00.safetensors …   the vision tower, at most 16 MiB a shard
+//! vision-00.safetensors …   the vision tower, at most 8 MiB a shard
 //! text-00.safetensors …     the text tower
 //! guide-00.safetensors …    if it is there, a second network that finds where things are
 //! tokenizer.json            the Hugging Face format

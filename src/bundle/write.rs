@@ -18,7 +18,7 @@ use crate::image::MAX_SIDE;
 use crate::quant::{Role, Scheme, StorageFormat, Stored, WeightSource, q4};
 
 /// The largest shard: static hosts serve it, progress is smooth and memory stays flat.
-const SHARD_BYTES: usize = 16 << 20;
+const SHARD_BYTES: usize = 8 << 20;
 
 /// How many numbers of a matrix are floats at a time: 4 MiB.
 const FLOATS_AT_ONCE: usize = 1 << 20;
@@ -79,8 +79,8 @@ pub struct BundleMetadata {
 /// A finished file of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BundleFile {
-    /// The name of the file.
-    pub name: String,
+    /// The name of the file, its length and hash.
+    pub entry: FileEntry,
     /// The contents of the file.
     pub contents: Vec<u8>,
 }
@@ -203,24 +203,20 @@ impl BundleWriter {
     /// if the source of the weights cannot read its file. The writer is of no use after that.
     pub fn next_file(&mut self) -> Result<Option<BundleFile>> {
         if let Some(contents) = self.tokenizer.take() {
-            return Ok(Some(BundleFile {
-                name: TOKENIZER_FILE.into(),
-                contents,
-            }));
+            let entry = self.manifest.tokenizer.clone();
+            return Ok(Some(BundleFile { entry, contents }));
         }
         let Some(shard) = self.plan.next() else {
             return Ok(None);
         };
         let contents = self.encode(&shard.pieces)?;
+        let entry = FileEntry::new(shard.file, &contents);
         self.manifest.shards.push(Shard {
-            entry: FileEntry::new(shard.file.clone(), &contents),
+            entry: entry.clone(),
             part: shard.part,
             tensors: shard.pieces.iter().map(|p| self.named(p)).collect(),
         });
-        Ok(Some(BundleFile {
-            name: shard.file,
-            contents,
-        }))
+        Ok(Some(BundleFile { entry, contents }))
     }
 
     /// The manifest, when all files are made.
@@ -422,7 +418,9 @@ impl Parts {
             Stored::F16(values) => (Dtype::F16, shape, le(&values, f16::to_le_bytes)),
             Stored::Q8(stored) => {
                 scales(Dtype::F32, vec![rows], le(&stored.scales, f32::to_le_bytes));
-                (Dtype::I8, shape, le(&stored.values, i8::to_le_bytes))
+                // Where they lie: a shard of them is megabytes.
+                let bytes = stored.values.into_iter().map(i8::cast_unsigned).collect();
+                (Dtype::I8, shape, bytes)
             }
             Stored::Q4(stored) => {
                 let blocks = q4::blocks(stored.cols);
@@ -486,7 +484,7 @@ pub fn write(
     }
     let mut done = 0;
     while let Some(file) = writer.next_file()? {
-        save(out, &file.name, &file.contents)?;
+        save(out, &file.entry.file, &file.contents)?;
         done += 1;
         progress(done, writer.files());
     }
@@ -541,7 +539,7 @@ mod tests {
         let megabyte = 1 << 20;
         let tensors = [
             tensor("a", &[6, megabyte], Part::Vision, Inner),
-            tensor("b", &[40, megabyte], Part::Vision, Inner),
+            tensor("b", &[20, megabyte], Part::Vision, Inner),
             tensor("c", &[16], Part::Vision, Vector),
             tensor("d", &[1, 1], Part::Text, Inner),
         ];
@@ -552,9 +550,9 @@ mod tests {
         });
         let expected = [
             ("vision-00.safetensors", vec![(0, 0..6)]),
-            ("vision-01.safetensors", vec![(1, 0..15)]),
-            ("vision-02.safetensors", vec![(1, 15..30)]),
-            ("vision-03.safetensors", vec![(1, 30..40), (2, 0..16)]),
+            ("vision-01.safetensors", vec![(1, 0..7)]),
+            ("vision-02.safetensors", vec![(1, 7..14)]),
+            ("vision-03.safetensors", vec![(1, 14..20), (2, 0..16)]),
             ("text-00.safetensors", vec![(3, 0..1)]),
         ];
         assert!(held.eq(expected), "{shards:?}");

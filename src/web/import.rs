@@ -50,7 +50,7 @@ impl ImportOptions {
 /// A finished file of the bundle.
 #[derive(Serialize)]
 struct FileMade {
-    name: String,
+    sha256: String,
     #[serde(with = "serde_wasm_bindgen::preserve")]
     bytes: Uint8Array,
 }
@@ -93,7 +93,7 @@ impl ModelImport {
         match self.writer.next_file().map_err(throw)? {
             None => Ok(JsValue::UNDEFINED),
             Some(file) => to_js(&FileMade {
-                name: file.name,
+                sha256: file.entry.sha256,
                 bytes: Uint8Array::from(file.contents.as_slice()),
             }),
         }
