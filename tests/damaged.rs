@@ -70,7 +70,7 @@ impl Files {
         let mut writer = BundleWriter::new(published().into(), None, scheme, about, &[]);
         let mut contents = BTreeMap::new();
         while let Some(file) = writer.next_file().unwrap() {
-            contents.insert(file.name, file.contents);
+            contents.insert(file.entry.file, file.contents);
         }
         let manifest = manifest_json(writer.manifest().unwrap()).unwrap();
         Self {

@@ -34,7 +34,7 @@ fn segment_reaches_its_mean_iou_on_held_out_scenes() {
     let segmenter = segmenter();
     let evaluation = Evaluation {
         segmenter: &segmenter,
-        set: &TestSet::scenes(7, 40).unwrap(),
+        set: &TestSet::scenes(7, 40, 1).unwrap(),
         settings: vec![segmenter.default_pipeline().clone()],
         protocol: Protocol::Own(Own {
             backgrounds: vec![Background::Auto],

@@ -33,7 +33,7 @@ export type Method =
   | 'two-stage';
 
 /** A step on the scores. */
-export type Refinement = 'prompt-denoising' | 'key-smoothing' | 'tlp' | 'pamr';
+export type Refinement = 'prompt-denoising' | 'key-smoothing' | 'tlp' | 'pamr' | 'edges';
 
 /** How many crops `clip-diy` looks at: 1 + 9, 1 + 9 + 16 or 1 + 9 + 49, from coarse to fine. */
 export type Crops = 10 | 26 | 59;

@@ -52,7 +52,13 @@ export interface SegmentOptions extends CallOptions {
   onPartial?: ((result: Segmentation) => void) | undefined;
 }
 
-const refinements: readonly Refinement[] = ['prompt-denoising', 'key-smoothing', 'tlp', 'pamr'];
+const refinements: readonly Refinement[] = [
+  'prompt-denoising',
+  'key-smoothing',
+  'tlp',
+  'pamr',
+  'edges',
+];
 const cropCounts: readonly Crops[] = [10, 26, 59];
 const guidances: readonly Guidance[] = ['none', 'features', 'found'];
 const mostRegions = 200;

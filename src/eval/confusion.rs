@@ -183,7 +183,7 @@ impl Confusion {
 }
 
 /// The mean of the numbers that are there, 0 if none is.
-fn mean(numbers: &[Option<f64>]) -> f64 {
+pub(super) fn mean(numbers: &[Option<f64>]) -> f64 {
     let present: Vec<f64> = numbers.iter().copied().flatten().collect();
     present.iter().sum::<f64>() / present.len().max(1) as f64
 }

@@ -1,5 +1,6 @@
 //! Measuring: label maps against the truth.
 
+mod boundary;
 mod conditions;
 mod confusion;
 pub mod datasets;
@@ -12,6 +13,7 @@ mod set;
 mod shard;
 mod state;
 
+pub use boundary::Boundaries;
 pub use conditions::Conditions;
 pub use confusion::Confusion;
 pub use protocol::{Own, Protocol};

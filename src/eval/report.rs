@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::conditions::Conditions;
-use super::{Confusion, EvalShard};
+use super::{Boundaries, Confusion, EvalShard};
 use crate::device::DeviceKind;
 use crate::error::{Error, Result};
 use crate::segmenter::Pipeline;
@@ -27,6 +27,8 @@ pub struct Report {
     pub shard: EvalShard,
     /// Mean intersection over union over the classes, and the background if there is one.
     pub miou: f64,
+    /// Mean boundary IoU (arXiv 2103.16562) over the classes that have boundaries.
+    pub boundary_iou: f64,
     /// Mean over the same classes of the share of a class's pixels that is answered rightly.
     pub macc: f64,
     /// Share of pixels answered rightly.
@@ -41,6 +43,8 @@ pub struct Report {
     pub conditions: Conditions,
     /// How often each class was answered with each, in the order of [`Report::iou`].
     pub confusion: Confusion,
+    /// Pixels near boundaries, in the same order.
+    pub boundaries: Boundaries,
 }
 
 /// One class of a report.
@@ -50,6 +54,8 @@ pub struct ClassIou {
     pub name: String,
     /// Intersection over union; `None` if no picture has the class and no answer claimed it.
     pub iou: Option<f64>,
+    /// Boundary IoU; `None` if the class has no boundary in truth and answer.
+    pub boundary_iou: Option<f64>,
     /// The share of the class's pixels that is answered rightly; `None` if no picture has the class.
     pub accuracy: Option<f64>,
 }
@@ -66,16 +72,18 @@ pub struct Failure {
 }
 
 impl Report {
-    /// Fills in what follows from the confusion matrix.
-    pub(super) fn with_confusion(mut self, confusion: Confusion) -> Self {
+    /// Fills in what follows from what was counted.
+    pub(super) fn with_counts(mut self, confusion: Confusion, boundaries: Boundaries) -> Self {
         self.miou = confusion.mean_iou();
+        self.boundary_iou = boundaries.mean_iou();
         self.macc = confusion.mean_accuracy();
         self.pixel_accuracy = confusion.pixel_accuracy();
         let numbers = confusion.iou().into_iter().zip(confusion.accuracy());
-        for (class, (iou, accuracy)) in self.iou.iter_mut().zip(numbers) {
-            (class.iou, class.accuracy) = (iou, accuracy);
+        let numbers = numbers.zip(boundaries.iou());
+        for (class, ((iou, accuracy), boundary)) in self.iou.iter_mut().zip(numbers) {
+            (class.iou, class.accuracy, class.boundary_iou) = (iou, accuracy, boundary);
         }
-        self.confusion = confusion;
+        (self.confusion, self.boundaries) = (confusion, boundaries);
         self
     }
 
@@ -94,11 +102,13 @@ impl Report {
         };
         let count = merged.shard.count();
         let mut confusion = merged.confusion.clone();
+        let mut boundaries = merged.boundaries.clone();
         let mut seconds = merged.seconds_per_picture * merged.pictures as f64;
         let mut shards = vec![merged.shard];
         for part in parts {
             merged.check_like(&part)?;
             confusion.merge(&part.confusion)?;
+            boundaries.merge(&part.boundaries)?;
             seconds += part.seconds_per_picture * part.pictures as f64;
             merged.pictures += part.pictures;
             merged.failures.extend(part.failures);
@@ -114,7 +124,7 @@ impl Report {
         merged.shard = EvalShard::WHOLE;
         merged.failures.sort_by_key(|failure| failure.index);
         merged.seconds_per_picture = seconds / merged.pictures.max(1) as f64;
-        Ok(merged.with_confusion(confusion))
+        Ok(merged.with_counts(confusion, boundaries))
     }
 
     fn check_like(&self, other: &Self) -> Result<()> {

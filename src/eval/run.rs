@@ -12,7 +12,7 @@ use super::protocol::{ClassQueries, Protocol};
 use super::save::Answer;
 use super::set::TestSet;
 use super::state::{State, Tally};
-use super::{ClassIou, Conditions, Confusion, EvalShard, Failure, Report, Save};
+use super::{Boundaries, ClassIou, Conditions, Confusion, EvalShard, Failure, Report, Save};
 use crate::bundle::manifest_json;
 use crate::dense::Method;
 use crate::error::{Error, Result};
@@ -219,8 +219,10 @@ impl Evaluation<'_> {
         }
         // Counted together, so that no row has a picture that another lacks.
         for ((answer, seconds), (pair, row)) in answers.iter().zip(pairs.iter().zip(rows)) {
-            row.confusion
-                .add(&self.truth(pair, &sample), &answer.labels)?;
+            let truth = self.truth(pair, &sample);
+            row.confusion.add(&truth, &answer.labels)?;
+            let width = sample.picture.width() as usize;
+            row.boundaries.add(&truth, &answer.labels, width)?;
             row.seconds += seconds;
         }
         Ok(None)
@@ -295,9 +297,13 @@ impl Evaluation<'_> {
 
     fn open_state(&self, plan: &RunPlan) -> Result<State> {
         let classes = self.set.classes().len();
-        let row = |pair: &Variant| Tally {
-            confusion: Confusion::new(classes + usize::from(pair.counts_background)),
-            seconds: 0.0,
+        let row = |pair: &Variant| {
+            let classes = classes + usize::from(pair.counts_background);
+            Tally {
+                confusion: Confusion::new(classes),
+                boundaries: Boundaries::new(classes),
+                seconds: 0.0,
+            }
         };
         let mut fresh = State {
             conditions: self.conditions(plan, &[])?,
@@ -340,6 +346,7 @@ impl Evaluation<'_> {
         let class = |name: &str| ClassIou {
             name: name.into(),
             iou: None,
+            boundary_iou: None,
             accuracy: None,
         };
         let pictures = state.done.saturating_sub(state.failures.len());
@@ -352,6 +359,7 @@ impl Evaluation<'_> {
             pictures,
             shard: self.shard,
             miou: 0.0,
+            boundary_iou: 0.0,
             macc: 0.0,
             pixel_accuracy: 0.0,
             iou: names.map(class).collect(),
@@ -359,8 +367,9 @@ impl Evaluation<'_> {
             failures: state.failures.clone(),
             conditions: conditions.clone(),
             confusion: row.confusion.clone(),
+            boundaries: row.boundaries.clone(),
         }
-        .with_confusion(row.confusion.clone())
+        .with_counts(row.confusion.clone(), row.boundaries.clone())
     }
 }
 

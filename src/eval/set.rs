@@ -4,7 +4,7 @@ use super::datasets::{Dataset, DatasetKind, Sample};
 use crate::error::{Error, Result};
 use crate::image::Picture;
 use crate::prompt::Class;
-use crate::scene::{THINGS, TRAINING_SEEDS, generate};
+use crate::scene::{THINGS, TRAINING_SEEDS, generate_scaled};
 use crate::segmenter::Background;
 
 /// Pictures with known truth.
@@ -16,31 +16,39 @@ pub enum TestSet {
         seed: u64,
         /// Number of scenes.
         count: usize,
+        /// How many times as long the sides are as those of scenes to train on.
+        scale: usize,
     },
     /// A published data set.
     Dataset(Dataset),
 }
 
 impl TestSet {
-    /// Scenes that the built-in model never saw.
+    /// Scenes that the built-in model never saw, `scale` times as large a side as those that it did.
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if the model was trained on a seed, or no scenes are asked for.
-    pub fn scenes(seed: u64, count: usize) -> Result<Self> {
+    /// [`Error::Input`] if the model was trained on a seed, no scenes are asked for, or the scale is zero.
+    pub fn scenes(seed: u64, count: usize, scale: usize) -> Result<Self> {
+        if scale == 0 {
+            return Err(Error::input("Scenes cannot be scaled by 0."));
+        }
         if count == 0 || seed.saturating_add(count as u64) > TRAINING_SEEDS {
             return Err(Error::input(format!(
                 "Scenes to measure with have seeds below {TRAINING_SEEDS}, and there must be at least one; seeds from there on are for training."
             )));
         }
-        Ok(Self::Scenes { seed, count })
+        Ok(Self::Scenes { seed, count, scale })
     }
 
     /// The name of the set, for people.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Scenes { seed, .. } => format!("scenes from seed {seed}"),
+            Self::Scenes { seed, scale: 1, .. } => format!("scenes from seed {seed}"),
+            Self::Scenes { seed, scale, .. } => {
+                format!("scenes from seed {seed}, {scale} times as large")
+            }
             Self::Dataset(dataset) => dataset.kind().to_string(),
         }
     }
@@ -145,8 +153,8 @@ impl TestSet {
     /// memory.
     pub fn read(&self, index: usize) -> Result<Sample> {
         match self {
-            Self::Scenes { seed, .. } => {
-                let scene = generate(seed + index as u64);
+            Self::Scenes { seed, scale, .. } => {
+                let scene = generate_scaled(seed + index as u64, *scale);
                 Ok(Sample {
                     picture: Picture::from_rgb(scene.width as u32, scene.height as u32, scene.rgb)?,
                     truth: scene.truth,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conditions::Conditions;
 use super::save::write_file;
-use super::{Confusion, Failure};
+use super::{Boundaries, Confusion, Failure};
 use crate::error::{Error, Result};
 
 /// What is known after some pictures.
@@ -27,6 +27,7 @@ pub(super) struct State {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Tally {
     pub(super) confusion: Confusion,
+    pub(super) boundaries: Boundaries,
     pub(super) seconds: f64,
 }
 
@@ -70,7 +71,7 @@ impl State {
             state
                 .rows
                 .iter()
-                .map(|row| row.confusion.classes())
+                .flat_map(|row| [row.confusion.classes(), row.boundaries.classes()])
                 .collect()
         };
         if sizes(self) != sizes(now) {

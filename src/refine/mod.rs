@@ -1,6 +1,7 @@
 //! Steps on the scores, in the order in which the caller gives them: one file a refinement.
 
 mod contenders;
+mod edges;
 mod key_smoothing;
 mod pamr;
 mod prompt_denoising;
@@ -25,6 +26,9 @@ pub enum Refinement {
     Tlp,
     /// Lets each pixel share with those of like colour around it (arXiv 2005.08104).
     Pamr,
+    /// Lets labels follow the edges of the picture at its full size, and drops specks. The last step,
+    /// on labels and not on scores.
+    Edges,
 }
 
 /// As published.
@@ -41,11 +45,12 @@ pub struct Context<'a> {
 
 impl Refinement {
     /// All refinements.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::PromptDenoising,
         Self::KeySmoothing,
         Self::Tlp,
         Self::Pamr,
+        Self::Edges,
     ];
 
     /// The name of the refinement, as options and manifests have it.
@@ -56,6 +61,7 @@ impl Refinement {
             Self::KeySmoothing => "key-smoothing",
             Self::Tlp => "tlp",
             Self::Pamr => "pamr",
+            Self::Edges => "edges",
         }
     }
 
@@ -63,8 +69,15 @@ impl Refinement {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if key smoothing has no keys, or no longer those of the grid.
+    /// [`Error::Input`] if key smoothing has no keys, or no longer those of the grid, or if edges are
+    /// not the last step.
     pub fn check(steps: &[Self], method: Method) -> Result<()> {
+        let scored = steps.split_last().map_or(steps, |(_, scored)| scored);
+        if scored.contains(&Self::Edges) {
+            return Err(Error::input(
+                "edges makes labels of scores, so it has to be the last step.",
+            ));
+        }
         let Some(at) = steps.iter().position(|step| *step == Self::KeySmoothing) else {
             return Ok(());
         };
@@ -109,6 +122,8 @@ impl Refinement {
                 ScoreMap::on_axes(scores.classes(), axes, values, scores.kind())
             }
             Self::Pamr => refine_pixels(&scores, context.picture),
+            // Whoever makes labels of the scores follows edges.
+            Self::Edges => Ok(scores),
         }
     }
 }
@@ -147,7 +162,7 @@ pub async fn refine_for_labels(
     let last = steps
         .iter()
         .rev()
-        .take_while(|step| **step == Refinement::Pamr);
+        .take_while(|step| matches!(step, Refinement::Pamr | Refinement::Edges));
     let (first, last) = steps.split_at(steps.len() - last.count());
     let scores = refine(first, scores, context).await?;
     if last.is_empty() {
@@ -157,6 +172,28 @@ pub async fn refine_for_labels(
     let kept = contenders::contenders(&scores);
     let scores = refine(last, scores.select(&kept)?, context).await?;
     Ok((scores, kept))
+}
+
+/// The most likely class of each pixel of the picture, row-major, along its `edges` or not;
+/// [`UNLABELLED`](crate::mask::UNLABELLED) where that is a class from `background` on, or its
+/// probability is below `threshold`.
+///
+/// # Errors
+///
+/// [`Error::Input`] if the working size is refused; [`Error::OutOfMemory`] if the pixels do not fit in
+/// memory.
+pub(crate) fn label(
+    scores: &ScoreMap,
+    picture: &Picture,
+    background: usize,
+    threshold: f32,
+    edges: bool,
+) -> Result<Vec<u8>> {
+    if edges {
+        return edges::label(scores, picture, background, threshold);
+    }
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    Ok(scores.label(width, height, background, threshold))
 }
 
 /// PAMR at its working size.

@@ -47,14 +47,10 @@ impl Segmentation {
         scores: &ScoreMap,
         classes: &[Class],
         threshold: f32,
+        edges: bool,
         picture: &Arc<Picture>,
     ) -> Result<Self> {
-        let labels = scores.label(
-            picture.width() as usize,
-            picture.height() as usize,
-            classes.len(),
-            threshold,
-        );
+        let labels = crate::refine::label(scores, picture, classes.len(), threshold, edges)?;
         let labels = LabelMap::new(picture.width(), picture.height(), labels)?;
         let legend = Legend::from_names(classes.iter().map(|c| c.name.as_str()))?;
         let probabilities = scores.probabilities();

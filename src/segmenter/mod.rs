@@ -22,7 +22,7 @@ use crate::progress::Progress;
 use crate::prompt::{Class, TextEncoder, check_classes, templates_id};
 use crate::quant::{Scheme, WeightSource};
 use crate::readback::read;
-use crate::refine::{Context, Refinement, refine, refine_for_labels};
+use crate::refine::{self, Context, Refinement, refine, refine_for_labels};
 
 pub use crate::dense::two_stage::{MAX_REGIONS, REGIONS};
 pub use crate::dense::{Guidance, Parameters, Windows};
@@ -369,8 +369,9 @@ impl Segmenter {
         progress: &mut impl Progress,
         partial: &mut impl FnMut(Segmentation),
     ) -> Result<Segmentation> {
-        let answer = |scores: &ScoreMap| {
-            Segmentation::new(scores, classes, options.threshold, image.view.picture())
+        let answer = |scores: &ScoreMap, edges: bool| {
+            let picture = image.view.picture();
+            Segmentation::new(scores, classes, options.threshold, edges, picture)
         };
         let mut failed = None;
         let (scores, refinements) = self
@@ -379,7 +380,7 @@ impl Segmenter {
                 classes,
                 options,
                 progress,
-                &mut |scores| match answer(scores) {
+                &mut |scores| match answer(scores, false) {
                     Ok(coarse) => partial(coarse),
                     Err(error) => failed = Some(error),
                 },
@@ -393,7 +394,8 @@ impl Segmenter {
             cells: cells.as_ref(),
             picture: image.picture(),
         };
-        answer(&refine(&refinements, map, &context).await?)
+        let edges = refinements.contains(&Refinement::Edges);
+        answer(&refine(&refinements, map, &context).await?, edges)
     }
 
     /// The labels that [`Segmenter::segment`] gives, without the scores behind them. With many classes
@@ -429,12 +431,12 @@ impl Segmenter {
         };
         let (scores, kept) = refine_for_labels(&refinements, map, &context).await?;
         let asked = kept.iter().filter(|class| **class < classes.len()).count();
-        let (width, height) = (image.picture().width(), image.picture().height());
-        let mut labels = scores.label(width as usize, height as usize, asked, 0.0);
+        let edges = refinements.contains(&Refinement::Edges);
+        let mut labels = refine::label(&scores, image.picture(), asked, 0.0, edges)?;
         for label in labels.iter_mut().filter(|label| **label != UNLABELLED) {
             *label = kept[usize::from(*label)] as u8;
         }
-        LabelMap::new(width, height, labels)
+        LabelMap::new(image.picture().width(), image.picture().height(), labels)
     }
 
     /// Scores on a grid, one row a class, then one for the background if there is any, and how to

@@ -24,6 +24,7 @@ export const refinements: readonly Refinement[] = [
   'key-smoothing',
   'tlp',
   'pamr',
+  'edges',
 ];
 
 export function refinementName(step: Refinement): string {

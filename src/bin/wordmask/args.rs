@@ -192,7 +192,7 @@ pub(crate) struct Segment {
     /// does if left out.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) multi_scale: Option<bool>,
-    /// Refinements in order, prompt-denoising, key-smoothing, tlp, pamr, or none; those of the model's
+    /// Refinements in order, prompt-denoising, key-smoothing, tlp, pamr, edges, or none; those of the model's
     /// own pipeline if left out.
     #[arg(long, value_name = "STEPS")]
     pub(crate) refine: Option<Refinements>,
@@ -287,7 +287,7 @@ pub(crate) struct Import {
     /// that photographs show, none, or words between commas.
     #[arg(long, default_value = "common")]
     pub(crate) words: ReadyNames,
-    /// The method and refinements that suit the model best, such as maskclip+multi-scale+pamr.
+    /// The method and refinements that suit the model best, such as maskclip+multi-scale+pamr+edges.
     #[arg(long, alias = "setting")]
     pub(crate) pipeline: Option<Pipeline>,
     /// A DINO to guide CLIP-DIY: a directory or a file of weights, ViT-S/8 or S/16.

@@ -84,12 +84,20 @@ fn read_reports(path: &Path) -> Result<Vec<Report>> {
 
 fn test_set(args: &Eval) -> Result<TestSet> {
     if let Some(count) = args.set.scenes {
-        return TestSet::scenes(args.seed.unwrap_or(0), count);
+        return TestSet::scenes(
+            args.seed.unwrap_or(0),
+            count,
+            args.scale.unwrap_or(1) as usize,
+        );
     }
-    if args.seed.is_some() {
-        return Err(Error::input(
-            "--seed chooses scenes and has no effect on a data set. Leave it out, or measure --scenes.",
-        ));
+    let of_scenes = [
+        ("--seed", args.seed.is_some()),
+        ("--scale", args.scale.is_some()),
+    ];
+    if let Some((option, _)) = of_scenes.into_iter().find(|(_, given)| *given) {
+        return Err(Error::input(format!(
+            "{option} is about scenes and has no effect on a data set. Leave it out, or measure --scenes."
+        )));
     }
     let (kind, folder) = args
         .set

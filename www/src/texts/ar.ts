@@ -321,6 +321,7 @@ export const ar: Texts = {
   refinements: {
     'prompt-denoising': 'استبعاد الكلمات الغائبة',
     'key-smoothing': 'التنعيم بالمفاتيح',
+    edges: 'حواف الصورة',
   },
   update: {
     ready: 'تتوفر نسخة جديدة من هذه الصفحة، وتبدأ عند إعادة التحميل.',

@@ -332,6 +332,7 @@ export const de: Texts = {
   refinements: {
     'prompt-denoising': 'Unpassende Wörter aussortieren',
     'key-smoothing': 'Glättung über Schlüssel',
+    edges: 'Kanten des Bildes',
   },
   update: {
     ready: 'Eine neue Fassung dieser Seite ist da. Sie startet mit dem Neuladen.',

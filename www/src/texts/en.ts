@@ -348,6 +348,7 @@ export const en = {
   refinements: {
     'prompt-denoising': 'Prompt denoising',
     'key-smoothing': 'Key smoothing',
+    edges: 'Edges of the picture',
   },
   /** Where a newer page is there than the one that is open. */
   update: {

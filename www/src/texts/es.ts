@@ -327,6 +327,7 @@ export const es: Texts = {
   refinements: {
     'prompt-denoising': 'Descartar palabras ausentes',
     'key-smoothing': 'Suavizado por claves',
+    edges: 'Bordes de la imagen',
   },
   update: {
     ready: 'Hay una nueva versión de esta página. Empieza al recargarla.',

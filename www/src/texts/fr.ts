@@ -332,6 +332,7 @@ export const fr: Texts = {
   refinements: {
     'prompt-denoising': 'Tri des mots absents',
     'key-smoothing': 'Lissage par clés',
+    edges: 'Contours de l’image',
   },
   update: {
     ready: 'Une nouvelle version de cette page est prête. Elle démarre au rechargement.',

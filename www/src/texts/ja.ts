@@ -325,6 +325,7 @@ export const ja: Texts = {
   refinements: {
     'prompt-denoising': '写っていない単語の除外',
     'key-smoothing': 'キーによる平滑化',
+    edges: '画像の輪郭',
   },
   update: {
     ready: 'このページの新しいバージョンがあります。再読み込みすると切り替わります。',

@@ -328,6 +328,7 @@ export const pt: Texts = {
   refinements: {
     'prompt-denoising': 'Descartar palavras ausentes',
     'key-smoothing': 'Suavização por chaves',
+    edges: 'Contornos da imagem',
   },
   update: {
     ready: 'Há uma nova versão desta página. Ela começa ao recarregar.',

@@ -314,6 +314,7 @@ export const zh: Texts = {
   refinements: {
     'prompt-denoising': '剔除图中没有的词',
     'key-smoothing': '键平滑',
+    edges: '图像边缘',
   },
   update: {
     ready: '此页面有新版本，重新加载后生效。',

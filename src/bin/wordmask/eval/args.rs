@@ -28,6 +28,10 @@ pub(crate) struct Eval {
     // `requires = "scenes"` has no effect where another set is given, with which scenes conflict.
     #[arg(long)]
     pub(super) seed: Option<u64>,
+    /// How many times as long the sides of scenes are as the model's training scenes have them, 1 if
+    /// left out.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8))]
+    pub(super) scale: Option<u32>,
     /// What to measure, between commas: methods with their refinements, pearl+tlp or
     /// maskclip+residual, or `all`; the bundle's own setting if left out.
     #[arg(long, value_name = "SETTINGS")]

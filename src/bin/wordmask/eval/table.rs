@@ -6,21 +6,27 @@ use wordmask::eval::{ClassIou, Report};
 pub(super) fn print_report(report: &Report) {
     let width = report.iou.iter().map(|class| class.name.chars().count());
     let width = width.max().unwrap_or(0).max("pixel accuracy".len());
-    println!("{:>width$}  {:>9}  {:>9}", "", "IoU %", "acc. %");
+    println!(
+        "{:>width$}  {:>9}  {:>9}  {:>9}",
+        "", "IoU %", "edges %", "acc. %"
+    );
     for ClassIou {
         name,
         iou,
+        boundary_iou,
         accuracy,
     } in &report.iou
     {
         println!(
-            "{name:>width$}  {:>9}  {:>9}",
+            "{name:>width$}  {:>9}  {:>9}  {:>9}",
             percent(*iou),
+            percent(*boundary_iou),
             percent(*accuracy)
         );
     }
     for (name, number) in [
         ("mIoU", report.miou),
+        ("boundary IoU", report.boundary_iou),
         ("mAcc", report.macc),
         ("pixel accuracy", report.pixel_accuracy),
     ] {
@@ -35,14 +41,17 @@ pub(super) fn print_report(report: &Report) {
 
 /// Several settings side by side, as a table in Markdown.
 pub(super) fn print_table(reports: &[Report]) {
-    println!("| setting | background | mIoU % | mAcc % | pixel accuracy % | s a picture |");
-    println!("| --- | --- | ---: | ---: | ---: | ---: |");
+    println!(
+        "| setting | background | mIoU % | boundary IoU % | mAcc % | pixel accuracy % | s a picture |"
+    );
+    println!("| --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for report in reports {
         println!(
-            "| {} | {} | {} | {} | {} | {:.3} |",
+            "| {} | {} | {} | {} | {} | {} | {:.3} |",
             report.setting,
             brief(&report.background),
             percent(Some(report.miou)),
+            percent(Some(report.boundary_iou)),
             percent(Some(report.macc)),
             percent(Some(report.pixel_accuracy)),
             report.seconds_per_picture
