@@ -302,8 +302,11 @@ pageTest('everything is reached by the keyboard, with a focus to be seen', {}, a
     reached.push(now.name);
     await page.keyboard.press('Tab');
   }
-  const order = ['skip', 'language', 'canvas', 'go', 'device-where', 'file', 'camera-open'];
-  order.push('forget', 'close', 'word', 'opacity', 'original', 'on');
+  const order = ['skip', 'language', 'canvas'];
+  order.push('tool-look', 'tool-region', 'tool-brush', 'tool-eraser', 'undo', 'redo');
+  order.push('zoom-out', 'zoom-whole', 'zoom-in', 'compare');
+  order.push('go', 'device-where', 'file', 'camera-open');
+  order.push('forget', 'close', 'word', 'opacity', 'original', 'sky');
   order.push('cutout', 'aim', 'labels', 'overlay', 'svg', 'coco', 'geojson');
   // Those of the models and of the options.
   order.push('SUMMARY', 'SUMMARY', 'method');
