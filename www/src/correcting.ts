@@ -83,6 +83,7 @@ export function createCorrecting(
   const stroke: StrokeListener = {
     start(point, alt) {
       erases = (store.state().tools.tool === 'eraser') !== alt;
+      if (now.masks() === null) say(t.tools.noMasks);
       last = point;
       draw(point);
     },
