@@ -1,6 +1,6 @@
 /** The masks of the work with the user's corrections: as labels for the stage at once, as a segmentation soon after. */
 import type { Segmentation } from 'wordmask';
-import { applied, type Corrections } from './corrections.js';
+import { applied, type Corrections, reapply } from './corrections.js';
 import type { Painted } from './paint.js';
 
 /** What is put together. */
@@ -45,8 +45,18 @@ export class Corrected {
     const same = before?.parts.masks === masks && before.parts.corrections === corrections;
     if (same) return before.painted;
     const parts = { masks, corrections };
-    this.#painted = { parts, painted: paintedOf(parts) };
+    this.#painted = { parts, painted: this.#repainted(parts) ?? paintedOf(parts) };
     return this.#painted.painted;
+  }
+
+  /** The labels of before with what is new in the corrections, where nothing else is: strokes come many times a second. */
+  #repainted({ masks, corrections }: Parts): Painted | null {
+    const before = this.#painted;
+    if (before === null || masks === null || before.parts.masks !== masks) return null;
+    if (corrections === null || before.parts.corrections === null) return null;
+    const labels = before.painted?.labels;
+    if (labels !== undefined) reapply(labels, masks, before.parts.corrections, corrections);
+    return before.painted;
   }
 
   /** Puts other parts together. */
@@ -67,7 +77,7 @@ export class Corrected {
   }
 
   async #make(masks: Segmentation, corrections: Corrections, parts: Parts): Promise<Segmentation> {
-    const made = await masks.withLabels(applied(masks, masks.classes, corrections));
+    const made = await masks.withLabels(applied(masks, corrections));
     if (this.#parts === parts) {
       this.#show(made, made);
       this.#onChange();
@@ -85,5 +95,5 @@ export class Corrected {
 function paintedOf({ masks, corrections }: Parts): Painted | null {
   if (masks === null || corrections === null) return masks;
   const { width, height, classes } = masks;
-  return { width, height, classes, labels: applied(masks, classes, corrections) };
+  return { width, height, classes, labels: applied(masks, corrections) };
 }

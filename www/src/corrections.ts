@@ -85,45 +85,107 @@ function stamped(
   y0: number,
   value: number,
 ): Tile | null {
+  const [x1, y1] = [Math.min(left + width, x0 + SIDE), Math.min(top + height, y0 + SIDE)];
   let tile: Tile | null = null;
-  for (let y = Math.max(top, y0); y < Math.min(top + height, y0 + SIDE); y++) {
-    for (let x = Math.max(left, x0); x < Math.min(left + width, x0 + SIDE); x++) {
-      if (inside[(y - top) * width + x - left] === 0) continue;
-      tile ??= before === undefined ? new Uint16Array(SIDE * SIDE) : before.slice();
-      tile[(y - y0) * SIDE + x - x0] = value;
+  for (let y = Math.max(top, y0); y < y1; y++) {
+    const [from, to] = [(y - top) * width - left, (y - y0) * SIDE - x0];
+    for (let x = Math.max(left, x0); x < x1; x++) {
+      if (inside[from + x] === 0) continue;
+      if (tile === null)
+        tile = before === undefined ? new Uint16Array(SIDE * SIDE) : before.slice();
+      tile[to + x] = value;
     }
   }
-  if (tile === null || tile.some((pixel) => pixel !== value)) return tile;
+  if (tile === null || !isUniform(tile, value)) return tile;
   const shared = uniform.get(value) ?? tile;
   uniform.set(value, shared);
   return shared;
 }
 
+function isUniform(tile: Tile, value: number): boolean {
+  // Not `every`, which calls a function for each pixel of a large region.
+  for (const pixel of tile) if (pixel !== value) return false;
+  return true;
+}
+
+/** What the model says of a picture. */
+interface Labelled extends Size {
+  readonly labels: Uint8Array;
+  readonly classes: readonly { readonly name: string }[];
+}
+
 /**
  * Labels with the corrections on top. A name that is no class now says nothing: its pixels are as the model has them.
- *
- * @param classes The classes of these labels.
+ * Corrections of a picture of another size say nothing at all.
  */
-export function applied(
-  { width, height, labels }: Size & { readonly labels: Uint8Array },
-  classes: readonly { readonly name: string }[],
+export function applied(map: Labelled, corrections: Corrections): Uint8Array {
+  const out = map.labels.slice();
+  if (!sameSize(map, corrections)) return out;
+  const labels = meaning(corrections.names, map.classes);
+  for (const at of corrections.tiles.keys()) lay(out, map, corrections, at, labels);
+  return out;
+}
+
+/**
+ * Brings labels with corrections on top up to other corrections, in their place; it costs what differs between the two.
+ *
+ * @param out What `applied` made of the corrections before.
+ */
+export function reapply(
+  out: Uint8Array,
+  map: Labelled,
+  before: Corrections,
   corrections: Corrections,
-): Uint8Array {
-  if (corrections.width !== width || corrections.height !== height) return labels;
+): void {
+  if (!sameSize(map, corrections) || !continues(before, corrections)) {
+    out.set(applied(map, corrections));
+    return;
+  }
+  const labels = meaning(corrections.names, map.classes);
+  for (const at of new Set([...before.tiles.keys(), ...corrections.tiles.keys()])) {
+    if (before.tiles.get(at) !== corrections.tiles.get(at)) lay(out, map, corrections, at, labels);
+  }
+}
+
+function sameSize(a: Size, b: Size): boolean {
+  return a.width === b.width && a.height === b.height;
+}
+
+/** Whether the same tile means the same in both. */
+function continues(before: Corrections, now: Corrections): boolean {
+  return (
+    sameSize(before, now) && now.names.every((name, at) => (before.names[at] ?? name) === name)
+  );
+}
+
+/** The label for each value of a tile; -1 where the model's word stands. */
+function meaning(names: readonly string[], classes: Labelled['classes']): Int16Array {
   const index = (name: string) => classes.findIndex((of) => of.name === name);
-  const meaning = [-1, UNLABELLED, ...corrections.names.map(index)];
-  const out = labels.slice();
+  return Int16Array.of(-1, UNLABELLED, ...names.map(index));
+}
+
+/** Writes the labels of one tile: what the model says, and the corrections on top. */
+function lay(
+  out: Uint8Array,
+  { width, height, labels }: Labelled,
+  { tiles }: Corrections,
+  at: number,
+  meant: Int16Array,
+): void {
   const across = Math.ceil(width / SIDE);
-  for (const [at, tile] of corrections.tiles) {
-    const [left, top] = [(at % across) * SIDE, Math.floor(at / across) * SIDE];
-    for (let y = top; y < Math.min(height, top + SIDE); y++) {
-      for (let x = left; x < Math.min(width, left + SIDE); x++) {
-        const label = meaning[tile[(y - top) * SIDE + x - left] ?? 0] ?? -1;
-        if (label >= 0) out[y * width + x] = label;
-      }
+  const [left, top] = [(at % across) * SIDE, Math.floor(at / across) * SIDE];
+  const right = Math.min(width, left + SIDE);
+  const tile = tiles.get(at);
+  for (let y = top; y < Math.min(height, top + SIDE); y++) {
+    const row = y * width;
+    out.set(labels.subarray(row + left, row + right), row + left);
+    if (tile === undefined) continue;
+    const from = (y - top) * SIDE - left;
+    for (let x = left; x < right; x++) {
+      const label = meant[tile[from + x] ?? 0] ?? -1;
+      if (label >= 0) out[row + x] = label;
     }
   }
-  return out;
 }
 
 /** The pixels under a stroke of a brush, as far as they are of the picture; `null` where none are. */

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { applied, correct, type Patch, regionPatch, strokePatch } from '../src/corrections.js';
+import {
+  applied,
+  correct,
+  type Patch,
+  reapply,
+  regionPatch,
+  strokePatch,
+} from '../src/corrections.js';
 
 const named = (...names: string[]) => names.map((name) => ({ name }));
 const filled = (width: number, height: number, label: number) => ({
@@ -21,14 +28,17 @@ test('a correction survives a new word, by the name of its class', () => {
   const cat = correct(null, size, at(0), 'cat');
   const both = correct(cat, size, at(2), null);
   const model = filled(3, 1, 1);
-  assert.deepEqual([...applied(model, named('cat', 'sofa'), both)], [0, 1, 255]);
+  assert.deepEqual([...applied({ ...model, classes: named('cat', 'sofa') }, both)], [0, 1, 255]);
   // Another word before it, and one that goes and comes back.
-  assert.deepEqual([...applied(model, named('sky', 'sofa', 'cat'), both)], [2, 1, 255]);
-  assert.deepEqual([...applied(model, named('sky', 'sofa'), both)], [1, 1, 255]);
-  assert.deepEqual([...applied(model, named('cat', 'sofa'), both)], [0, 1, 255]);
+  assert.deepEqual(
+    [...applied({ ...model, classes: named('sky', 'sofa', 'cat') }, both)],
+    [2, 1, 255],
+  );
+  assert.deepEqual([...applied({ ...model, classes: named('sky', 'sofa') }, both)], [1, 1, 255]);
+  assert.deepEqual([...applied({ ...model, classes: named('cat', 'sofa') }, both)], [0, 1, 255]);
   // Neither the model's labels nor earlier corrections have changed.
   assert.deepEqual(model, filled(3, 1, 1));
-  assert.deepEqual([...applied(model, named('cat', 'sofa'), cat)], [0, 1, 1]);
+  assert.deepEqual([...applied({ ...model, classes: named('cat', 'sofa') }, cat)], [0, 1, 1]);
 });
 
 test('corrections over many tiles are those of every pixel', () => {
@@ -65,11 +75,8 @@ test('corrections over many tiles are those of every pixel', () => {
         if (patch.inside[y * patch.width + x])
           truth.labels[(patch.top + y) * 200 + patch.left + x] = label;
   }
-  const labels = applied(
-    filled(200, 130, 1),
-    named('cat', 'x', 'sky'),
-    corrections ?? assert.fail(),
-  );
+  const map = { ...filled(200, 130, 1), classes: named('cat', 'x', 'sky') };
+  const labels = applied(map, corrections ?? assert.fail());
   assert.deepEqual(labels, truth.labels);
   assert.deepEqual([...new Set(labels)].sort(), [0, 1, 2, 255]);
 });
@@ -86,7 +93,10 @@ test('corrections of another size say nothing', () => {
   const size = { width: 2, height: 2 };
   const mask = new Uint8Array(4).fill(1);
   const corrections = correct(null, size, regionPatch({ ...size, mask }), 'cat');
-  assert.deepEqual(applied(filled(4, 1, 7), named('cat'), corrections), filled(4, 1, 7).labels);
+  assert.deepEqual(
+    applied({ ...filled(4, 1, 7), classes: named('cat') }, corrections),
+    filled(4, 1, 7).labels,
+  );
   const other = { width: 1, height: 1 };
   const fresh = correct(corrections, other, regionPatch({ ...other, mask: Uint8Array.of(1) }), 'x');
   assert.deepEqual(fresh.names, ['x']);
@@ -95,4 +105,25 @@ test('corrections of another size say nothing', () => {
 test('a stroke beside the picture touches nothing', () => {
   assert.equal(strokePatch([[-50, 4]], 9, { width: 10, height: 10 }), null);
   assert.equal(strokePatch([[4, 50]], 9, { width: 10, height: 10 }), null);
+});
+
+test('labels are brought up to other corrections tile by tile', () => {
+  const map = { ...filled(300, 200, 1), classes: named('cat', 'x', 'sky') };
+  const stroke = (x: number, radius: number) =>
+    strokePatch([[x, 90]], radius, map) ?? assert.fail();
+  const one = correct(null, map, stroke(50, 40), 'cat');
+  const two = correct(one, map, stroke(80, 100), 'sky');
+  // Another path from the same beginning, whose tiles of one value are the same and mean another name.
+  const other = correct(one, map, stroke(80, 100), 'x');
+  const out = applied(map, one);
+  for (const [before, now] of [
+    [one, two],
+    [two, one],
+    [one, two],
+    [two, other],
+    [other, one],
+  ] as const) {
+    reapply(out, map, before, now);
+    assert.deepEqual(out, applied(map, now));
+  }
 });

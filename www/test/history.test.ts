@@ -52,7 +52,7 @@ function made(state: State) {
     options,
     hidden: [...view.hidden].sort(),
     opacity: view.opacity,
-    labels: corrections && applied({ ...size, labels }, classes, corrections),
+    labels: corrections && applied({ ...size, labels, classes }, corrections),
   };
 }
 
