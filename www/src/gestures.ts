@@ -96,7 +96,8 @@ export function connectGestures(
       const next = moved(zoom(), [to[0] - from[0], to[1] - from[1]]);
       show(zoomedAt(next, to, wide === 0 ? 1 : spread() / wide, stage.largest()));
     } else if (mode === 'stroke') {
-      const all = event.getCoalescedEvents();
+      // Not there in older browsers, nor on a page without https.
+      const all = event.getCoalescedEvents?.() ?? [];
       for (const one of all.length > 0 ? all : [event]) stroke.move(toPicture(zoom(), part(one)));
     } else if (mode === 'may-move' || mode === 'moving') {
       const far = Math.hypot(

@@ -28,6 +28,8 @@ export function createToolbar(store: Store, stage: Stage, say: (text: string) =>
   connectZoom(store, stage);
   const show = (): void => {
     for (const part of shows) part(store.state());
+    // Their names, for those who see only the icons.
+    for (const button of bar.querySelectorAll('button')) button.title = button.textContent.trim();
   };
   store.subscribe((now, before) => {
     const same = now.tools === before.tools && now.history === before.history;
