@@ -291,6 +291,20 @@ export class Resident {
     return this.#freed;
   }
 
+  /**
+   * A place for what is made from this one; should the engine die, this one is made anew before it.
+   *
+   * @param make Makes it under this handle.
+   */
+  derive(make: (connection: Connection, handle: number) => Promise<unknown>): Resident {
+    const handle = this.#bridge.newHandle();
+    return new Resident(this.#bridge, handle, async (connection) => {
+      await this.home();
+      await make(connection, handle);
+      if (this.#freed) this.free();
+    });
+  }
+
   /** Says that it has just been made there. */
   settle(home: Connection): void {
     this.#home = home;

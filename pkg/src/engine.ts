@@ -152,6 +152,8 @@ export interface EngineSegmentation {
   readonly height: number;
   labels(): Uint8Array;
   classes(): ClassSummary[];
+  /** The same answer under other labels. */
+  withLabels(labels: Uint8Array): EngineSegmentation;
   scores(index: number): Float32Array;
   toPng(): Uint8Array;
   overlayPng(opacity: number): Uint8Array;

@@ -81,6 +81,8 @@ export class Host {
         return this.#classify(request, running);
       case 'region':
         return this.#region(request);
+      case 'relabel':
+        return this.#relabel(request);
       case 'pixels':
         return found(this.#pictures, request.picture).rgba();
       case 'scores':
@@ -307,6 +309,12 @@ export class Host {
     const runs = decompress(counts);
     if (!runs) throw new WordmaskError('internal', 'The engine gave a region that cannot be read.');
     return { width, height, mask: pixelsOfRuns(runs, width, height), area, bbox };
+  }
+
+  #relabel({ segmentation, made, labels }: CallRequest<'relabel'>): CallAnswer<'relabel'> {
+    const relabelled = found(this.#segmentations, segmentation).withLabels(labels);
+    this.#segmentations.set(made, relabelled);
+    return { classes: relabelled.classes() };
   }
 
   #loaded(): Engine {

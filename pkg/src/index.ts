@@ -1,3 +1,4 @@
+export { type OwnLabelMap, paint, type Stroke, withRegion } from './correct.js';
 export type {
   BundleInfo,
   ClassSummary,

@@ -1,8 +1,10 @@
+import { positiveInteger } from './checks.js';
 import type { EngineMask } from './engine.js';
 import { WordmaskError } from './errors.js';
 import {
   compress,
   decompress,
+  pixelsOfRuns,
   runsOfBitmap,
   runsOfLabels,
   runsOfPolygons,
@@ -44,6 +46,9 @@ interface Size {
   readonly height: number;
 }
 
+/** The label of pixels without a class. */
+export const UNLABELLED = 255;
+
 /** No polygon of a picture reaches this far, and sums of such numbers stay exact enough. */
 const farthest = 1e9;
 
@@ -67,7 +72,7 @@ export function* engineMasks(
   if (!given.has('labels')) throw noMask('masks', 'an array of masks or a label map');
   const { width, height } = sized(given, 'masks', size);
   const runs = runsOfLabels(pixels(given, 'labels', 'masks', size), width, height);
-  runs.delete(255);
+  runs.delete(UNLABELLED);
   for (let label = 0; label <= Math.max(-1, ...runs.keys()); label++) {
     yield packed(runs.get(label) ?? [], size);
   }
@@ -115,18 +120,59 @@ function polygons(given: ReadonlyMap<string, unknown>, name: string): number[][]
   return list;
 }
 
+/**
+ * The pixels inside a mask, 1 each, whatever its form; a region's are those of its `mask`.
+ *
+ * @throws WordmaskError with the code `input` for what is no mask or has not this size.
+ */
+export function maskPixels(mask: unknown, name: string, size: Size): Uint8Array {
+  const given = fields(mask, name);
+  const key = given.has('mask') ? 'mask' : 'data';
+  if (!given.has(key)) return pixelsOfRuns(runsOf(given, name, size), size.width, size.height);
+  sized(given, name, size);
+  return Uint8Array.from(pixels(given, key, name, size), (inside) => (inside === 0 ? 0 : 1));
+}
+
+/**
+ * The label map, in an array of its own.
+ *
+ * @throws WordmaskError with the code `input` for what is none.
+ */
+export function checkLabelMap(map: unknown, name: string): LabelMap & { labels: Uint8Array } {
+  const given = fields(map, name);
+  const side = (key: 'width' | 'height') => positiveInteger(given.get(key), `${name}.${key}`);
+  const size = { width: side('width'), height: side('height') };
+  return { ...size, labels: new Uint8Array(pixels(given, 'labels', name, size)) };
+}
+
+/**
+ * Labels of a picture of this size, in an array of their own.
+ *
+ * @throws WordmaskError with the code `input` if they have not this size, or one is no class.
+ */
+export function checkLabels(labels: unknown, size: Size, classes: number): Uint8Array {
+  const given = new Map([['labels', labels]]);
+  const own = new Uint8Array(pixels(given, 'labels', undefined, size));
+  const strange = own.find((label) => label >= classes && label !== UNLABELLED);
+  if (strange === undefined) return own;
+  throw new WordmaskError(
+    'input',
+    `"labels" holds ${strange}, and there are ${classes} classes: a label is the index of one, or ${UNLABELLED} for none.`,
+  );
+}
+
 /** The pixels under this key, one for each of the picture. */
 function pixels(
   given: ReadonlyMap<string, unknown>,
-  key: 'data' | 'labels',
-  name: string,
+  key: 'data' | 'labels' | 'mask',
+  name: string | undefined,
   { width, height }: Size,
 ): Uint8Array | Uint8ClampedArray {
   const data = given.get(key);
   const isBytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
   if (!isBytes || data.length !== width * height) {
     throw noMask(
-      `${name}.${key}`,
+      name === undefined ? key : `${name}.${key}`,
       `a Uint8Array of ${width * height} values, one for each pixel of the picture`,
     );
   }

@@ -18,7 +18,7 @@ import type { CheckedEncode, DeviceChoice, Progress } from './options.js';
 import type { EnginePlaces } from './places.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
-export const protocolVersion = 6;
+export const protocolVersion = 7;
 
 /** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
 export interface PictureData {
@@ -114,6 +114,11 @@ export interface Calls {
       area: number;
       bbox: [x: number, y: number, width: number, height: number];
     };
+  };
+  relabel: {
+    /** What is made, under its own handle, is the segmentation with these labels. */
+    request: { segmentation: number; made: number; labels: Uint8Array };
+    answer: { classes: ClassSummary[] };
   };
   pixels: { request: { picture: number }; answer: Uint8Array };
   scores: { request: { segmentation: number; index: number }; answer: Float32Array };

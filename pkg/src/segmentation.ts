@@ -1,11 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Resident } from './bridge.js';
+import type { Connection, Resident } from './bridge.js';
 import type { ClassSummary, Device } from './engine.js';
 import { WordmaskError } from './errors.js';
 import { imageData } from './image-data.js';
+import { checkLabels } from './masks.js';
 import { type CocoOptions, checkCoco, checkOpacity } from './options.js';
 import { paint } from './overlay.js';
-import { forgotten, release, usable } from './ownership.js';
+import { forgotten, orFree, release, usable } from './ownership.js';
 import type { CallAnswer, CallRequest, PngForm, TextForm } from './protocol.js';
 
 /** How long the network took, without waiting and copying. */
@@ -53,6 +54,29 @@ export class Segmentation {
   async scores(which: string | number): Promise<Float32Array> {
     const index = this.#indexOf(which);
     return this.#ask<'scores'>((segmentation) => ({ kind: 'scores', segmentation, index }));
+  }
+
+  /**
+   * Another segmentation of the same picture, with the same classes and scores and these labels,
+   * such as `paint` and `withRegion` make. This one stays as it is.
+   *
+   * @param labels One class index per pixel, row by row; 255 = unlabelled.
+   */
+  async withLabels(labels: Uint8Array | Uint8ClampedArray): Promise<Segmentation> {
+    usable(this.#resident);
+    const own = checkLabels(labels, this, this.classes.length);
+    const source = this.#resident;
+    const relabel = (home: Connection, made: number) =>
+      home.call<'relabel'>({ kind: 'relabel', segmentation: source.handle, made, labels: own });
+    const resident = source.derive(relabel);
+    const [home, { classes }] = await source.use(async (connection) => {
+      const make = () => relabel(connection, resident.handle);
+      return [connection, await orFree(connection, resident.handle, make)] as const;
+    });
+    resident.settle(home);
+    const { width, height, timing, device } = this;
+    const answer = { width, height, labels: own, classes, milliseconds: timing.segmentMs };
+    return new Segmentation(resident, this.#words, answer, { timing, device }, this.#fileName);
   }
 
   /** The masks in the colours of their classes, transparent where no class is. */

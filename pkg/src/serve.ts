@@ -17,10 +17,11 @@ export interface Port {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
 }
 
-/** Calls that only read what is finished. They need not wait for what the engine is doing. */
+/** Calls that need nothing but what is finished, and so need not wait for what the engine is doing. */
 const reads: ReadonlySet<CallKind> = new Set<CallKind>([
   'pixels',
   'region',
+  'relabel',
   'scores',
   'png',
   'text',
@@ -28,7 +29,7 @@ const reads: ReadonlySet<CallKind> = new Set<CallKind>([
 
 /**
  * Answers the calls that come through the port with one of these engines: one after the other, but for those
- * that only read, which are answered at the running call's next step.
+ * that need only what is finished, which are answered at the running call's next step.
  */
 export function serve(engines: Engines, port: Port, surroundings: Surroundings): void {
   const desk = new Desk(port, new Host(engines, surroundings));

@@ -463,25 +463,36 @@ class FakeSegmentation implements EngineSegmentation {
   readonly #script: Script;
   readonly #words: string[];
   readonly #name: string;
+  readonly #labels: Uint8Array;
 
-  constructor(script: Script, words: string[], name: string) {
+  constructor(
+    script: Script,
+    words: string[],
+    name: string,
+    labels: Uint8Array = Uint8Array.of(0, 255),
+  ) {
     this.#script = script;
     this.#words = words;
     this.#name = name;
+    this.#labels = labels;
   }
 
   labels() {
-    return Uint8Array.of(0, 255);
+    return this.#labels;
+  }
+
+  withLabels(labels: Uint8Array) {
+    const name = `${this.#name} as ${labels}`;
+    this.#script.log.push(`relabel ${name}`);
+    return new FakeSegmentation(this.#script, this.#words, name, labels);
   }
 
   classes(): ClassSummary[] {
-    return this.#words.map((word) => ({
-      name: word.split('/')[0] ?? '',
-      color: [10, 20, 30],
-      pixels: 1,
-      fraction: 0.5,
-      score: 0.9,
-    }));
+    return this.#words.map((word, index) => {
+      const pixels = this.#labels.filter((label) => label === index).length;
+      const name = word.split('/')[0] ?? '';
+      return { name, color: [10, 20, 30], pixels, fraction: pixels / 2, score: 0.9 };
+    });
   }
 
   scores(index: number) {

@@ -161,6 +161,49 @@ test('an answer goes out in every form, by name, by word and by index', async ()
   }
 });
 
+test('an answer with other labels is another answer of the same picture', async () => {
+  const picture = await (await load()).encode(new File(['a'], 'x.jpg'));
+  const result = await picture.segment(['cat', 'tv/monitor']);
+  const labels = Uint8Array.of(1, 1);
+  const corrected = await result.withLabels(labels);
+  labels.fill(0);
+  assert.deepEqual(corrected.labels, Uint8Array.of(1, 1));
+  assert.deepEqual(
+    corrected.classes.map(({ pixels }) => pixels),
+    [0, 2],
+  );
+  assert.deepEqual(result.labels, Uint8Array.of(0, 255));
+  assert.deepEqual(
+    result.classes.map(({ pixels }) => pixels),
+    [1, 0],
+  );
+  assert.deepEqual(corrected.timing, result.timing);
+  assert.equal(await corrected.toCoco(), '{"coco":"x.jpg"}');
+  assert.deepEqual(await corrected.scores('tv/monitor'), Float32Array.of(1, 1));
+  // Neither needs the other any more.
+  result.free();
+  const twice = await corrected.withLabels(Uint8Array.of(255, 0));
+  corrected.free();
+  assert.equal(await twice.toSvg(), '<svg/>');
+  await fails(corrected.toSvg(), 'input', 'freed');
+  await fails(result.withLabels(Uint8Array.of(0, 0)), 'input', 'freed');
+  for (const wrong of [Uint8Array.of(0), [0, 0], Uint8Array.of(0, 2), Uint8Array.of(254, 0)]) {
+    await fails(twice.withLabels(wrong as Uint8Array), 'input', '"labels"');
+  }
+});
+
+test('after a trap, other labels are made anew with the answer below them', async () => {
+  const picture = await (await load()).encode(file('a'));
+  const result = await picture.segment(['cat']);
+  const corrected = await result.withLabels(Uint8Array.of(0, 0));
+  result.free();
+  FakeWorker.all[0]?.crash('unreachable');
+  engine.log.length = 0;
+  assert.equal(await corrected.toSvg(), '<svg/>');
+  await corrected.toPng();
+  assert.deepEqual(called(), ['encode a', 'segment cat', 'relabel cat as 0,0', 'free cat']);
+});
+
 test('COCO files call a picture by its own file, unless told otherwise', async () => {
   const segmenter = await load();
   const coco = async (source: Blob, options?: { fileName?: string }) => {

@@ -12,12 +12,14 @@ import {
   type ModelSource,
   type NamedScore,
   type Progress,
+  paint,
   type Region,
   type Scheme,
   type Segmentation,
   Segmenter,
   type StoredModel,
   WordmaskError,
+  withRegion,
 } from 'wordmask';
 import type { WordMask } from 'wordmask/element';
 
@@ -38,6 +40,9 @@ export async function use(file: File, canvas: HTMLCanvasElement, bytes: Uint8Arr
   });
   const heat: Float32Array = await result.scores('cat');
   const png: Blob = await result.cutout(0);
+  const touched = paint(result, { points: [[3, 4]], radius: 2, label: 0 });
+  const corrected: Segmentation = await result.withLabels(touched.labels);
+  corrected.free();
   console.log(device.note?.length, heat.length, png.size, result.classes[0]?.color[2]);
 
   const method: Method = segmenter.methods.default;
@@ -50,6 +55,7 @@ export async function use(file: File, canvas: HTMLCanvasElement, bytes: Uint8Arr
     onPartial: (partial: Segmentation) => console.log(partial.labels.length),
   });
   const { width, height, mask }: Region = await picture.regionAt(3, 4, { signal });
+  await result.withLabels(withRegion(result, { width, height, data: mask }, 255).labels);
   const masks: Mask[] = [
     { width, height, data: mask },
     { size: [height, width], counts: 'd0' },

@@ -8,7 +8,7 @@ use crate::dense::ScoreMap;
 use crate::error::{Error, Result};
 use crate::image::Picture;
 use crate::mask::{
-    LabelMap, Legend, cutout_png, label_png, overlay_png, to_coco, to_geojson, to_svg,
+    LabelMap, Legend, UNLABELLED, cutout_png, label_png, overlay_png, to_coco, to_geojson, to_svg,
 };
 use crate::prompt::Class;
 
@@ -37,7 +37,7 @@ pub struct Segmentation {
     labels: LabelMap,
     legend: Legend,
     classes: Vec<ClassShare>,
-    probabilities: ScoreMap,
+    probabilities: Arc<ScoreMap>,
     picture: Arc<Picture>,
 }
 
@@ -58,8 +58,34 @@ impl Segmentation {
             classes: shares(&labels, &legend, &probabilities),
             labels,
             legend,
-            probabilities,
+            probabilities: Arc::new(probabilities),
             picture: Arc::clone(picture),
+        })
+    }
+
+    /// The same picture, classes and scores under other labels, such as masks corrected by hand.
+    /// Shares are counted anew, and exports follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] if `labels` do not fill the picture, or one of them is neither a class nor
+    /// 255.
+    pub fn with_labels(&self, labels: Vec<u8>) -> Result<Self> {
+        let labels = LabelMap::new(self.labels.width(), self.labels.height(), labels)?;
+        let classes = self.classes.len();
+        let unlabelled = usize::from(UNLABELLED);
+        let counts = labels.counts();
+        if let Some(label) = (classes..unlabelled).find(|&label| counts[label] > 0) {
+            return Err(Error::input(format!(
+                "there is no class {label}: labels are below {classes}, or {unlabelled} for none."
+            )));
+        }
+        Ok(Self {
+            classes: shares(&labels, &self.legend, &self.probabilities),
+            labels,
+            legend: self.legend.clone(),
+            probabilities: Arc::clone(&self.probabilities),
+            picture: Arc::clone(&self.picture),
         })
     }
 

@@ -4,7 +4,7 @@ use pollster::block_on;
 
 use super::*;
 use crate::bundle::Bundle;
-use crate::mask::{LabelMap, Rle};
+use crate::mask::{LabelMap, Rle, UNLABELLED};
 use crate::progress::NoProgress;
 use crate::prompt::parse_words;
 
@@ -192,4 +192,37 @@ fn numbers_out_of_range_are_refused() {
     refusal(answer.cutout_png(usize::MAX));
     refusal(answer.overlay_png(f32::NAN));
     refusal(answer.to_coco(""));
+}
+
+#[test]
+fn with_labels_counts_anew_and_leaves_the_answer() {
+    let segmenter = load();
+    let image = encode(&segmenter);
+    let classes = parse_words(&["cat", "tree"]).unwrap();
+    let progress = &mut NoProgress;
+    let answer =
+        block_on(segmenter.segment(&image, &classes, &Options::default(), progress)).unwrap();
+    let before = answer.labels().clone();
+    let mut labels = vec![UNLABELLED; before.labels().len()];
+    labels[7] = 1;
+    let corrected = answer.with_labels(labels.clone()).unwrap();
+    assert_eq!(corrected.labels().labels(), labels);
+    let pixels: Vec<u64> = corrected.classes().iter().map(|c| c.pixels).collect();
+    assert_eq!(pixels, [0, 1]);
+    assert_eq!(corrected.classes()[0].score, None);
+    let (score, there) = (corrected.classes()[1].score, answer.scores(1).unwrap()[7]);
+    assert!((score.unwrap() - there).abs() < 1e-5, "{score:?}, {there}");
+    assert_eq!(corrected.scores(0).unwrap(), answer.scores(0).unwrap());
+    assert_eq!(answer.labels(), &before);
+    // Its own labels give the answer again.
+    let again = corrected.with_labels(before.labels().to_vec()).unwrap();
+    assert_eq!(again.classes(), answer.classes());
+    assert_eq!(again.to_svg().unwrap(), answer.to_svg().unwrap());
+
+    refusal(answer.with_labels(vec![]));
+    refusal(answer.with_labels(labels[1..].to_vec()));
+    for strange in [2, UNLABELLED - 1] {
+        labels[0] = strange;
+        refusal(answer.with_labels(labels.clone()));
+    }
 }

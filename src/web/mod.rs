@@ -431,6 +431,13 @@ impl Segmentation {
         to_js(self.result.classes())
     }
 
+    /// The same answer under other labels.
+    #[wasm_bindgen(js_name = withLabels)]
+    pub fn with_labels(&self, labels: Vec<u8>) -> Result<Self, JsValue> {
+        let result = self.result.with_labels(labels).map_err(throw)?;
+        Ok(Self { result })
+    }
+
     /// The probability of a class at each pixel.
     pub fn scores(&self, index: usize) -> Result<Vec<f32>, JsValue> {
         self.result.scores(index).map_err(throw)

@@ -31,6 +31,7 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
     const label = make('label');
     const box = make('input');
     box.type = 'checkbox';
+    box.value = of.name;
     box.checked = !store.state().view.hidden.has(of.name);
     box.addEventListener('change', () => store.dispatch({ type: 'toggle', name: of.name }));
     const name = make('span', 'name', of.name);
@@ -61,6 +62,10 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
     return item;
   };
 
+  store.subscribe((now, before) => {
+    if (now.view.hidden === before.view.hidden) return;
+    for (const box of list.querySelectorAll('input')) box.checked = !now.view.hidden.has(box.value);
+  });
   store.subscribe((now, before) => {
     if (now.view.highlight === before.view.highlight) return;
     for (const [index, item] of [...list.children].entries())

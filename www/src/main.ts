@@ -6,9 +6,13 @@ import { sortArrival } from './arrivals.js';
 import { connectCamera } from './camera.js';
 import { isStored } from './catalogue.js';
 import { createChips } from './chips.js';
+import { connectCompare } from './compare.js';
+import { Corrected } from './corrected.js';
+import { createCorrecting } from './correcting.js';
 import { element, english, make } from './dom.js';
 import { fileName, save } from './downloads.js';
 import { list, share } from './formats.js';
+import { connectGestures } from './gestures.js';
 import { createKeeping } from './keeping.js';
 import { keptPicture } from './kept-picture.js';
 import { sortWords, type UnknownWord } from './known-words.js';
@@ -26,6 +30,7 @@ import { createStage } from './stage.js';
 import { createStore, initialState, masksDiffer, segmentOptions, shorten } from './state.js';
 import { createStatus } from './status.js';
 import { language, speak, t } from './texts.js';
+import { createToolbar } from './toolbar.js';
 import { Work } from './work.js';
 
 /** Long enough to type the next letter of a threshold or click two suggestions, short enough to feel immediate. */
@@ -61,12 +66,15 @@ const status = createStatus({
   },
   again: runNow,
 });
-const stage = createStage(store, status.say);
+/** The work's masks with the user's corrections. */
+const corrected = new Corrected(showCorrected, status.fail);
+const painted = () =>
+  corrected.painted(work.masks, store.state().draft ?? store.state().corrections);
+const stage = createStage(store, painted, status.say);
 const chips = createChips(store);
 const legend = createLegend(store, (index) => {
-  const masks = work.masks;
-  const of = masks?.classes[index];
-  if (masks && of) void give(masks.cutout(index), `${index + 1}-${of.name}`, 'png');
+  const of = work.masks?.classes[index];
+  if (of) void give((masks) => masks.cutout(index), `${index + 1}-${of.name}`, 'png');
 });
 
 const naming = createNaming(
@@ -80,6 +88,20 @@ const naming = createNaming(
   },
   status.say,
 );
+
+const canvas = element('canvas', HTMLCanvasElement);
+const correcting = createCorrecting(
+  store,
+  { picture: () => work.picture, masks: painted, shownWidth: () => canvas.clientWidth },
+  status.say,
+);
+stage.pointer.onPick = (point, alt) => {
+  if (store.state().tools.tool === 'look') naming.ask(point);
+  else correcting.pick(point, alt);
+};
+connectGestures(canvas, stage, store, correcting.stroke);
+connectCompare(store);
+const toolbar = createToolbar(store, stage, status.say);
 
 const advice = createAdvice({
   replace: (word, by) => store.dispatch({ type: 'replace', word, by }),
@@ -133,6 +155,8 @@ const work = new Work({
   show,
   ready: (device, _info, timing) => status.device(device, timing),
   encoded() {
+    if (work.source !== correctedSource) store.dispatch({ type: 'other-picture' });
+    correctedSource = work.source;
     stageBox.dataset.encodes = String(Number(stageBox.dataset.encodes) + 1);
     if (work.source !== null) keeping.keep(work.source);
   },
@@ -142,19 +166,35 @@ const work = new Work({
   },
 });
 
+/** The picture that the corrections are of. */
+let correctedSource: Source | null = null;
+
 function show(source: Source | null, masks: Segmentation | null): void {
   const description =
     source === null
       ? ''
       : (masks === null ? t.picture.withoutMasks : t.picture.withMasks)(shorten(source.name));
-  stage.show(source?.shown ?? null, masks, description);
+  stage.show(source?.shown ?? null, description);
+  toolbar.show(source?.shown != null, masks?.classes ?? []);
   masksBlock.hidden = masks === null;
   showSharpness();
   showAdvice();
-  const { unknown } = sortWords(store.state().words, work.lookUp);
-  legend.show(masks?.classes ?? [], unknown, !isGuess());
+  corrected.update(masks, store.state().corrections);
+  showMasks();
   const colors = masks?.classes.map(({ color }) => color) ?? [];
   chips.colors(new Map(colors.map((color, at) => [work.answered[at] ?? '', color])));
+}
+
+/** Tells of other shares than before, for masks have been corrected. */
+function showCorrected(): void {
+  showMasks();
+  status.refresh();
+}
+
+/** The rows of the masks, as they have been corrected. */
+function showMasks(): void {
+  const { unknown } = sortWords(store.state().words, work.lookUp);
+  legend.show(corrected.shown?.classes ?? [], unknown, !isGuess());
 }
 
 /** Whether the picture may be a photograph, and the model has never seen one. */
@@ -183,7 +223,7 @@ function showSharpness(): void {
 
 /** Where things stand, in one sentence. */
 function summary(): string {
-  const masks = work.masks;
+  const masks = corrected.shown;
   if (masks !== null) {
     const found = masks.classes.filter(({ pixels }) => pixels > 0);
     const named = found
@@ -224,31 +264,30 @@ function openModels(): void {
 
 /** Gives the user a file; says so if it could not be made. */
 async function give(
-  content: Promise<Blob | string>,
+  content: (masks: Segmentation) => Promise<Blob | string>,
   part: string,
   extension: string,
 ): Promise<void> {
   const picture = work.source?.name ?? t.picture.unnamed;
   try {
-    save(new Blob([await content]), fileName(picture, part, extension));
+    const masks = await corrected.latest();
+    if (masks === null) return;
+    save(new Blob([await content(masks)]), fileName(picture, part, extension));
   } catch (error) {
     status.fail(error);
   }
 }
 
-const downloads: Readonly<Record<string, (masks: Segmentation) => void>> = {
-  labels: (masks) => void give(masks.toPng(), 'labels', 'png'),
-  overlay: (masks) =>
-    void give(masks.overlay({ opacity: store.state().view.opacity }), 'overlay', 'png'),
-  svg: (masks) => void give(masks.toSvg(), 'masks', 'svg'),
-  coco: (masks) => void give(masks.toCoco(), 'coco', 'json'),
-  geojson: (masks) => void give(masks.toGeoJson(), 'masks', 'geojson'),
+const downloads: Readonly<Record<string, () => Promise<void>>> = {
+  labels: () => give((masks) => masks.toPng(), 'labels', 'png'),
+  overlay: () =>
+    give((masks) => masks.overlay({ opacity: store.state().view.opacity }), 'overlay', 'png'),
+  svg: () => give((masks) => masks.toSvg(), 'masks', 'svg'),
+  coco: () => give((masks) => masks.toCoco(), 'coco', 'json'),
+  geojson: () => give((masks) => masks.toGeoJson(), 'masks', 'geojson'),
 };
 for (const button of element('downloads', HTMLElement).querySelectorAll('button')) {
-  button.addEventListener('click', () => {
-    const masks = work.masks;
-    if (masks !== null) downloads[button.dataset.download ?? '']?.(masks);
-  });
+  button.addEventListener('click', () => void downloads[button.dataset.download ?? '']?.());
 }
 
 /** Does not run later after all. */
@@ -330,6 +369,13 @@ store.subscribe((now, before) => {
   if (other || elsewhere) status.clearAlert();
   if (elsewhere) runNow();
   else if (other && work.source !== null) runSoon();
+});
+
+store.subscribe((now, before) => {
+  if (now.draft !== before.draft || now.corrections !== before.corrections) stage.redraw();
+  if (now.corrections === before.corrections) return;
+  corrected.update(work.masks, now.corrections);
+  if (now.corrections === null) showCorrected();
 });
 
 store.subscribe((now, before) => {

@@ -2,10 +2,11 @@
 import type { EncodedPicture, NamedScore, Region } from 'wordmask';
 import { css, element, make } from './dom.js';
 import { score, share } from './formats.js';
-import { type Point, pixelAt } from './pointer.js';
+import { type Extent, pixelAt } from './pointer.js';
 import type { Stage } from './stage.js';
 import { shorten } from './state.js';
 import { t } from './texts.js';
+import type { Point } from './zoom.js';
 
 /** How many words are told. */
 const BEST = 3;
@@ -22,6 +23,8 @@ export interface NamingContext {
 }
 
 export interface Naming {
+  /** Names the region at a point of the picture. */
+  ask(point: Point): void;
   /** Takes the box and the outline away. */
   dismiss(): void;
 }
@@ -50,6 +53,8 @@ export function createNaming(
     if (inside) canvas.focus({ preventScroll: true });
   };
 
+  /** What the box stands beside: the point that was picked, then the region there. */
+  let beside: Extent = { from: [0, 0], to: [0, 0] };
   const render = (at: Point, head: string, text: string, names: readonly NamedScore[]): void => {
     title.textContent = head;
     note.textContent = text;
@@ -60,7 +65,7 @@ export function createNaming(
     list.hidden = names.length === 0;
     box.hidden = false;
     stage.pointer.muted = true;
-    stage.pointer.place(box, at);
+    stage.pointer.placeBeside(box, beside, at);
   };
 
   const ask = async (at: Point): Promise<void> => {
@@ -70,6 +75,7 @@ export function createNaming(
     dismiss();
     asked = new AbortController();
     const { signal } = asked;
+    beside = { from: at, to: at };
     if (picture === null) {
       render(at, t.naming.notYet, t.naming.stillReading, []);
       return;
@@ -79,6 +85,7 @@ export function createNaming(
       const { x, y } = pixelAt(picture, at);
       const region = await picture.regionAt(x, y, { signal });
       const head = t.naming.regionOf(share(region.area / (region.width * region.height)));
+      beside = extentOf(region);
       stage.outline(region);
       render(at, head, now.busy() ? t.naming.afterMasks : t.naming.naming, []);
       const names = await best(picture, region, words, signal);
@@ -95,7 +102,6 @@ export function createNaming(
   };
 
   const aim = connectAim(stage, say);
-  stage.pointer.onPick = (point) => void ask(point);
   stage.pointer.onMove = dismiss;
   element('naming-close', HTMLButtonElement).addEventListener('click', close);
   document.addEventListener('pointerdown', ({ target }) => {
@@ -107,7 +113,11 @@ export function createNaming(
     if (box.hidden) aim.end();
     else close();
   });
-  return { dismiss };
+  return { dismiss, ask: (point) => void ask(point) };
+}
+
+function extentOf({ width, height, bbox: [x, y, across, down] }: Region): Extent {
+  return { from: [x / width, y / height], to: [(x + across) / width, (y + down) / height] };
 }
 
 /** The button that brings and takes the cross-hair. */

@@ -1,5 +1,6 @@
 /** From a label map to coloured pixels. Pure, so that it is tested without a canvas. */
 import type { View } from './state.js';
+import { whole, type Zoom } from './zoom.js';
 
 export const UNLABELLED = 255;
 
@@ -23,7 +24,10 @@ export interface Inks {
 }
 
 /** How each label is drawn in this view. A highlighted class stands in the light, everything else behind a veil. */
-export function inks(classes: readonly PaintedClass[], view: View): Inks {
+export function inks(
+  classes: readonly PaintedClass[],
+  view: Pick<View, 'opacity' | 'original' | 'hidden' | 'highlight'>,
+): Inks {
   const fill = new Uint8ClampedArray(256 * 4);
   const edge = new Uint8ClampedArray(256 * 4);
   if (view.original) return { fill, edge };
@@ -54,7 +58,7 @@ export const regionInks: Inks = (() => {
 })();
 
 /**
- * Paints a label map of `width` x `height` into a picture of `outWidth` x `outHeight` RGBA pixels: nearest label, and
+ * Paints what is shown of a label map of `width` x `height` into a picture of `outWidth` x `outHeight` RGBA pixels: nearest label, and
  * the inner border of each area, `stroke` pixels wide, in the edge ink. Painting at the size of the screen keeps
  * borders equally thin for a thumbnail and for a 50-megapixel photo, and costs the same.
  */
@@ -66,10 +70,11 @@ export function paint(
   outHeight: number,
   { fill, edge }: Inks,
   stroke: number,
+  { scale, x: left, y: top }: Zoom = whole,
 ): Uint8ClampedArray<ArrayBuffer> {
   const out = new Uint8ClampedArray(outWidth * outHeight * 4);
-  const column = nearest(width, outWidth);
-  const row = nearest(height, outHeight);
+  const column = nearest(width, outWidth * scale, outWidth, left);
+  const row = nearest(height, outHeight * scale, outHeight, top);
   const at = (x: number, y: number): number =>
     labels[(row[y] ?? 0) * width + (column[x] ?? 0)] ?? UNLABELLED;
   for (let y = 0; y < outHeight; y++) {
@@ -94,9 +99,9 @@ export function paint(
   return out;
 }
 
-/** For each of `to` positions, the nearest of `from`. */
-function nearest(from: number, to: number): Uint32Array {
-  return Uint32Array.from({ length: to }, (_, index) =>
-    Math.min(from - 1, Math.floor(((index + 0.5) * from) / to)),
+/** Of `to` positions, for the first `count` from a part `start` on, the nearest of `from`. */
+function nearest(from: number, to: number, count: number, start: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, index) =>
+    Math.min(from - 1, Math.floor(((start * to + index + 0.5) * from) / to)),
   );
 }

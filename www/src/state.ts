@@ -3,8 +3,11 @@
  * about words is tested without a browser.
  */
 import type { Crops, Guidance, Method, Methods, Refinement, SegmentOptions } from 'wordmask';
+import type { Corrections } from './corrections.js';
+import { type History, noHistory, recorded, redone, undone } from './history.js';
 import { readsCells, refinements } from './methods.js';
 import type { Language } from './texts.js';
+import { whole, type Zoom } from './zoom.js';
 
 /** More words than this make every mask worse and the legend unreadable; the engine itself takes 254 classes. */
 export const MAX_WORDS = 200;
@@ -44,6 +47,40 @@ export interface View {
   readonly hidden: ReadonlySet<string>;
   /** The class that is looked at now; all others are dimmed. */
   readonly highlight: number | null;
+  readonly zoom: Zoom;
+  /** Left of this part of the stage the picture is bare; `null` where masks are everywhere. */
+  readonly split: number | null;
+}
+
+/** What a click or a stroke on the picture does. */
+export type Tool = 'look' | 'region' | 'brush' | 'eraser';
+
+/** Whether a drag draws. */
+export function drawsStrokes(tool: Tool): boolean {
+  return tool === 'brush' || tool === 'eraser';
+}
+
+export interface Tools {
+  readonly tool: Tool;
+  /** The class that regions and strokes are given to, by name; the first one where it is not there. */
+  readonly target: string | null;
+  /** Whether regions are taken away from what they are. */
+  readonly takeAway: boolean;
+  /** How wide a stroke is, in CSS pixels: it is finer where the picture is shown larger. */
+  readonly size: number;
+}
+
+/** The widths of a stroke. */
+export const SIZES = { least: 4, most: 120 } as const;
+
+/** What is undone and redone. Not the device, which has no part in what comes out. */
+export interface Moment {
+  readonly words: readonly string[];
+  readonly wordsFromSample: boolean;
+  readonly options: Omit<Options, 'device'>;
+  readonly hidden: ReadonlySet<string>;
+  readonly opacity: number;
+  readonly corrections: Corrections | null;
 }
 
 /** Why a word was refused. */
@@ -64,6 +101,12 @@ export interface State {
   /** What the engine does where it is not told; `null` until it has been loaded. */
   readonly automatic: Methods | null;
   readonly view: View;
+  readonly tools: Tools;
+  /** What the user has said of the picture's pixels. */
+  readonly corrections: Corrections | null;
+  /** The same while a stroke is being drawn. */
+  readonly draft: Corrections | null;
+  readonly history: History<Moment>;
 }
 
 export type Action =
@@ -80,8 +123,16 @@ export type Action =
   | { type: 'options'; change: Partial<Options> }
   | { type: 'model'; model: string }
   | { type: 'automatic'; methods: Methods }
-  | { type: 'view'; change: Partial<Pick<View, 'opacity' | 'original' | 'highlight'>> }
-  | { type: 'toggle'; name: string };
+  | { type: 'view'; change: Partial<Omit<View, 'hidden'>> }
+  | { type: 'toggle'; name: string }
+  | { type: 'tools'; change: Partial<Tools> }
+  /** A stroke under way; `null` where it comes to nothing. */
+  | { type: 'draft'; corrections: Corrections | null }
+  | { type: 'correct'; corrections: Corrections }
+  /** Another picture is there: what was said of the pixels of the one before goes. */
+  | { type: 'other-picture' }
+  | { type: 'undo' }
+  | { type: 'redo' };
 
 export const initialState: State = {
   language: 'en',
@@ -102,7 +153,18 @@ export const initialState: State = {
     threshold: 0,
   },
   automatic: null,
-  view: { opacity: 0.55, original: false, hidden: new Set(), highlight: null },
+  view: {
+    opacity: 0.55,
+    original: false,
+    hidden: new Set(),
+    highlight: null,
+    zoom: whole,
+    split: null,
+  },
+  tools: { tool: 'look', target: null, takeAway: false, size: 28 },
+  corrections: null,
+  draft: null,
+  history: noHistory,
 };
 
 /** What ends a word, as on the command line (`src/prompt/words.rs`): commas and semicolons, also CJK ones, and line ends. */
@@ -152,6 +214,67 @@ export function shorten(word: string, letters = 40): string {
 }
 
 export function reduce(state: State, action: Action): State {
+  const next = step(state, action);
+  if (!isStep(action)) return next;
+  const before = momentOf(state);
+  if (sameMoment(before, momentOf(next))) return next;
+  return { ...next, history: recorded(state.history, before, joinOf(action)) };
+}
+
+/** Whether the user did it to masks, words or options, and may want it undone. */
+function isStep({ type }: Action): boolean {
+  return !['picture', 'restore', 'other-picture', 'undo', 'redo'].includes(type);
+}
+
+/** What slides, or is typed, comes in many small steps of which nobody wants to undo each. */
+function joinOf(action: Action): string | null {
+  const changed = action.type === 'options' || action.type === 'view' ? action.change : {};
+  const [key = '', ...others] = Object.keys(changed);
+  const joins = others.length === 0 && ['threshold', 'backgroundWords', 'opacity'].includes(key);
+  return joins ? key : null;
+}
+
+function momentOf({ words, wordsFromSample, options, view, corrections }: State): Moment {
+  const { device: _, ...others } = options;
+  const { hidden, opacity } = view;
+  return { words, wordsFromSample, options: others, hidden, opacity, corrections };
+}
+
+function sameMoment({ options, ...a }: Moment, { options: others, ...b }: Moment): boolean {
+  const same = (one: object, other: object): boolean => {
+    const entries = new Map<string, unknown>(Object.entries(other));
+    return Object.entries(one).every(([key, value]) => entries.get(key) === value);
+  };
+  return same(a, b) && same(options, others);
+}
+
+/** As it was at another moment, with the history from there. */
+function at(state: State, found: { moment: Moment; history: History<Moment> } | null): State {
+  if (found === null) return state;
+  const { words, wordsFromSample, options, hidden, opacity, corrections } = found.moment;
+  return {
+    ...state,
+    words,
+    wordsFromSample,
+    notice: null,
+    options: { ...options, device: state.options.device },
+    view: { ...state.view, hidden, opacity },
+    corrections,
+    draft: null,
+    history: found.history,
+  };
+}
+
+/** No corrections, as far back and forth as it goes. */
+function uncorrected(state: State): State {
+  const { past, future } = state.history;
+  const without = (moments: readonly Moment[]) =>
+    moments.map((moment) => ({ ...moment, corrections: null }));
+  const history = { past: without(past), future: without(future), joins: null };
+  return { ...state, corrections: null, draft: null, history };
+}
+
+function step(state: State, action: Action): State {
   switch (action.type) {
     case 'language':
       return { ...state, language: action.language };
@@ -176,9 +299,11 @@ export function reduce(state: State, action: Action): State {
       return { ...state, words: moved, notice, wordsFromSample: false };
     }
     case 'picture': {
-      if (state.words.length > 0 && !state.wordsFromSample) return { ...state, notice: null };
+      const view = { ...state.view, zoom: whole };
+      const next = { ...state, notice: null, view, draft: null, history: noHistory };
+      if (state.words.length > 0 && !state.wordsFromSample) return next;
       const { words } = addWords([], action.words.join(','));
-      return { ...state, words, notice: null, wordsFromSample: true };
+      return { ...next, words, wordsFromSample: true };
     }
     case 'restore': {
       const { words, wordsFromSample } = action;
@@ -197,6 +322,18 @@ export function reduce(state: State, action: Action): State {
       if (!hidden.delete(action.name)) hidden.add(action.name);
       return { ...state, view: { ...state.view, hidden } };
     }
+    case 'tools':
+      return { ...state, tools: { ...state.tools, ...action.change } };
+    case 'draft':
+      return { ...state, draft: action.corrections };
+    case 'correct':
+      return { ...state, corrections: action.corrections, draft: null };
+    case 'other-picture':
+      return uncorrected(state);
+    case 'undo':
+      return at(state, undone(state.history, momentOf(state)));
+    case 'redo':
+      return at(state, redone(state.history, momentOf(state)));
   }
 }
 

@@ -88,6 +88,8 @@ export interface Status {
   clearAlert(): void;
   /** Says what is shown once more, in the language that is in use now. */
   renew(): void;
+  /** Shows it once more, for the numbers in it have changed; what led to that has been said. */
+  refresh(): void;
 }
 
 /** How much of an error is shown. */
@@ -103,6 +105,7 @@ export function createStatus(on: { stop(): void; again(): void }): Status {
   const live = element('live', HTMLElement);
   const alert = element('alert', HTMLElement);
   let working = false;
+  let quiet = false;
   let renewPhase = (): void => {};
   let renewDevice = (): void => {};
 
@@ -110,7 +113,7 @@ export function createStatus(on: { stop(): void; again(): void }): Status {
   go.addEventListener('click', () => (working ? on.stop() : on.again()));
 
   const say = (text: string): void => {
-    if (live.textContent !== text) live.textContent = text;
+    if (!quiet && live.textContent !== text) live.textContent = text;
   };
   const clearAlert = (): void => {
     alert.replaceChildren();
@@ -174,6 +177,11 @@ export function createStatus(on: { stop(): void; again(): void }): Status {
     renew() {
       renewPhase();
       renewDevice();
+    },
+    refresh() {
+      quiet = true;
+      renewPhase();
+      quiet = false;
     },
   };
   return status;

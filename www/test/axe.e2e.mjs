@@ -51,6 +51,12 @@ for (const locale of ['en', 'ar']) {
         await type(page, 'sky');
         await rest(page);
         await check(page, 'masks, menus, a notice and unknown words');
+        await page.locator('#compare').click();
+        for (const tool of ['region', 'brush', 'eraser', 'look']) {
+          await page.locator(`#tool-${tool}`).click();
+          await check(page, `before and after, and the tool ${tool}`);
+        }
+        await page.locator('#compare').click();
         await page.locator('#canvas').click();
         await page.locator('#naming-list li').first().waitFor();
         await drop(page, 'notes.txt', Buffer.from('x'), 'text/plain');

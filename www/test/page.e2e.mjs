@@ -113,6 +113,38 @@ next('a region of the picture gets the best of the words', async (page) => {
   assert.equal(await encodes(page), '1');
 });
 
+next('what is painted is downloaded, and what is undone is not', async (page) => {
+  const file = async (name) =>
+    (await download(page, page.getByRole('button', { name, exact: true }))).bytes;
+  const [before, found] = [await file('Label PNG'), await shares(page)];
+  await page.locator('#tool-brush').click();
+  const box = await page.locator('#canvas').boundingBox();
+  const y = box.y + box.height / 2;
+  await page.mouse.move(box.x + box.width * 0.1, y);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.9, y, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForFunction(
+    (share) => Number.parseFloat(document.querySelector('#legend .share').textContent) > share,
+    found[0],
+  );
+  assert.notDeepEqual(await file('Label PNG'), before);
+  const area = (coco, id) =>
+    JSON.parse(coco)
+      .annotations.filter(({ category_id: of }) => of === id)
+      .reduce((sum, one) => sum + one.area, 0);
+  const painted = await file('COCO');
+  await page.keyboard.press('Control+z');
+  await page.waitForFunction(
+    (share) => Number.parseFloat(document.querySelector('#legend .share').textContent) === share,
+    found[0],
+  );
+  assert.deepEqual(await file('Label PNG'), before);
+  const [{ id }] = JSON.parse(painted).categories;
+  assert.ok(area(painted, id) > area(await file('COCO'), id));
+  await page.locator('#tool-look').click();
+});
+
 next('in a narrow window nothing has to be scrolled sideways', async (page) => {
   const before = page.viewportSize();
   await page.setViewportSize({ width: 390, height: 844 });

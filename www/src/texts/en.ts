@@ -356,6 +356,40 @@ export const en = {
     reload: 'Reload',
     later: 'Later',
   },
+  /** Below the stage: correcting masks, going back and forth, looking closer. */
+  tools: {
+    area: 'Tools for the picture',
+    look: 'Look',
+    region: 'Region',
+    brush: 'Brush',
+    eraser: 'Eraser',
+    /** What a click or a stroke does with each. */
+    help: {
+      look: 'A click names the region there.',
+      region: 'A click gives a region to the class; with Alt it takes it away.',
+      brush: 'Draw what belongs to the class; with Alt it erases. [ and ] change the width.',
+      eraser: 'Draw what belongs to no class.',
+    },
+    undo: 'Undo',
+    redo: 'Redo',
+    undone: 'Undone.',
+    redone: 'Redone.',
+    zoomIn: 'Zoom in',
+    zoomOut: 'Zoom out',
+    zoomWhole: 'Whole picture',
+    compare: 'Compare with the bare picture',
+    border: 'Border between the bare picture and the masks',
+    /** Where the handle is, as a share of the width. */
+    bareUpTo: (share: string) => `bare up to ${share}`,
+    target: 'Class',
+    size: 'Width',
+    takeAway: 'Take away',
+    given: (share: string, name: string) => `${share} of the picture was given to ${name}.`,
+    taken: (share: string) => `${share} of the picture was taken away.`,
+    painted: (name: string) => `Painted: ${name}.`,
+    erased: 'Erased.',
+    noMasks: 'There are no masks yet. Type a word.',
+  },
   about: {
     knows: 'What it knows',
     builtIn:
