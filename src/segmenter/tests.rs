@@ -4,7 +4,7 @@ use pollster::block_on;
 
 use super::*;
 use crate::bundle::Bundle;
-use crate::mask::{LabelMap, Rle};
+use crate::mask::{CocoMasks, LabelMap, ObjectOptions, Rle};
 use crate::progress::NoProgress;
 use crate::prompt::parse_words;
 
@@ -191,5 +191,14 @@ fn numbers_out_of_range_are_refused() {
     refusal(answer.cutout_png(2));
     refusal(answer.cutout_png(usize::MAX));
     refusal(answer.overlay_png(f32::NAN));
-    refusal(answer.to_coco(""));
+    let smooth = ObjectOptions::default();
+    refusal(answer.to_coco("", CocoMasks::Polygons, &smooth));
+    for tolerance in [-1.0, f64::NAN, f64::INFINITY] {
+        let options = ObjectOptions {
+            tolerance,
+            ..smooth
+        };
+        refusal(answer.to_svg(&options));
+        refusal(answer.to_geojson(&options));
+    }
 }
