@@ -4,8 +4,11 @@ import type {
   BundleInfo,
   ClassSummary,
   Device,
+  EngineExportOptions,
+  EngineFile,
   EngineMask,
   EngineSegmentOptions,
+  ExportFormat,
   LargestPicture,
   Methods,
   ModelDetails,
@@ -18,7 +21,7 @@ import type { CheckedEncode, DeviceChoice, Progress } from './options.js';
 import type { EnginePlaces } from './places.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
-export const protocolVersion = 6;
+export const protocolVersion = 7;
 
 /** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
 export interface PictureData {
@@ -42,7 +45,11 @@ export type PngForm =
   | { kind: 'cutout'; index: number };
 
 /** Which text to write of a segmentation. */
-export type TextForm = { kind: 'coco'; fileName: string } | { kind: 'geojson' } | { kind: 'svg' };
+export type TextForm = (
+  | { kind: 'coco'; fileName: string }
+  | { kind: 'geojson' }
+  | { kind: 'svg' }
+) & { options: EngineExportOptions };
 
 /**
  * Every call: what it asks, and what it answers. Handles are positive numbers that the page gives
@@ -119,6 +126,14 @@ export interface Calls {
   scores: { request: { segmentation: number; index: number }; answer: Float32Array };
   png: { request: { segmentation: number; form: PngForm }; answer: Uint8Array };
   text: { request: { segmentation: number; form: TextForm }; answer: string };
+  dataset: {
+    request: {
+      format: ExportFormat;
+      pictures: { segmentation: number; fileName: string }[];
+      options: EngineExportOptions;
+    };
+    answer: EngineFile[];
+  };
 }
 
 export type CallKind = keyof Calls;

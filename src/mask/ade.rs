@@ -24,7 +24,7 @@ impl Export for Ade {
         check_name(picture)?;
         picture.map.present_in(picture.legend)?;
         let path = format!("annotations/{}.png", picture.stem());
-        let png = grey_png(&picture.map.from_one())?;
+        let png = grey_png(&picture.map.counted_from_one())?;
         Ok(vec![ExportFile::new(path, png)])
     }
 

@@ -119,7 +119,7 @@ impl LabelMap {
     }
 
     /// The class index plus one at each pixel, 0 where there is none: what data sets store.
-    fn from_one(&self) -> Self {
+    fn counted_from_one(&self) -> Self {
         let labels = self.labels.iter().map(|label| label.wrapping_add(1));
         Self {
             width: self.width,

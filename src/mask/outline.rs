@@ -387,8 +387,7 @@ fn are_in_conflict(one: &Line, other: &Line) -> bool {
         || meets(one, other[1], d)
         || meets(other, one[0], a)
         || meets(other, one[1], b)
-        || (one != other && one.contains(&other[0]) && one.contains(&other[1]))
-        || one == other
+        || (one.contains(&other[0]) && one.contains(&other[1]))
 }
 
 fn is_in_bounds([a, b]: &Line, point: HalfPixels) -> bool {

@@ -24,8 +24,9 @@ pub(super) fn fewest_segments(points: &[HalfPixels], tolerance: f64) -> Vec<usiz
         error: 0.0,
         from: 0,
     };
+    let mut sight = Sight::new(tolerance + ROUNDING);
     for from in 0..points.len() {
-        let mut sight = Sight::new(points[from], tolerance + ROUNDING);
+        sight.start(points[from]);
         for to in (from + 1..points.len()).take(REACH) {
             if let Some(error) = sight.error_of_segment_to(points[to]) {
                 let reached = Reached {
@@ -129,25 +130,33 @@ impl Cone {
 /// What can be seen from a point past the points that follow it: the shortcuts of Imai and Iri
 /// (1988), found with a cone of directions.
 struct Sight {
-    from: HalfPixels,
     tolerance: f64,
+    from: HalfPixels,
     /// `None` while all directions are open.
     cone: Option<Cone>,
-    /// The square of the largest distance to a point that was passed.
-    farthest: f64,
-    /// Sums over the points that were passed, relative to `from`: xx, xy, yy.
+    /// What was passed, relative to `from`, each with the square of the largest distance so far.
+    passed: Vec<(Vector, f64)>,
+    /// Sums over the points that were passed: xx, xy, yy.
     moments: [f64; 3],
 }
 
 impl Sight {
-    fn new(from: HalfPixels, tolerance: f64) -> Self {
+    fn new(tolerance: f64) -> Self {
         Self {
-            from,
             tolerance,
+            from: [0, 0],
             cone: None,
-            farthest: 0.0,
+            passed: Vec::new(),
             moments: [0.0; 3],
         }
+    }
+
+    /// Looks from another point.
+    fn start(&mut self, from: HalfPixels) {
+        self.from = from;
+        self.cone = None;
+        self.passed.clear();
+        self.moments = [0.0; 3];
     }
 
     fn relative(&self, [x, y]: HalfPixels) -> Vector {
@@ -158,12 +167,17 @@ impl Sight {
     fn error_of_segment_to(&self, point: HalfPixels) -> Option<f64> {
         let [x, y] = self.relative(point);
         let length_squared = x * x + y * y;
-        // Beyond the end, distances would be those to the end.
-        let is_last = self.farthest <= length_squared;
+        // Beyond the end, distances are those to the end.
+        let last = self.passed.iter().rev();
+        let mut beyond = last.take_while(|(_, farthest)| *farthest > length_squared);
+        let ends = beyond.all(|(place, _)| {
+            let to_end = [place[0] - x, place[1] - y];
+            to_end[0].hypot(to_end[1]) <= self.tolerance
+        });
         let is_seen = self.cone.is_none_or(|cone| cone.has([x, y]));
         let [xx, xy, yy] = self.moments;
         let error = (x * x * yy - 2.0 * x * y * xy + y * y * xx) / length_squared.max(1.0);
-        (is_last && is_seen).then_some(error)
+        (ends && is_seen).then_some(error)
     }
 
     /// Goes on past a point. False if nothing can be seen behind it.
@@ -171,7 +185,8 @@ impl Sight {
         let place = self.relative(point);
         let [x, y] = place;
         let length_squared = x * x + y * y;
-        self.farthest = self.farthest.max(length_squared);
+        let before = self.passed.last().map_or(0.0, |(_, farthest)| *farthest);
+        self.passed.push((place, before.max(length_squared)));
         self.moments[0] += x * x;
         self.moments[1] += x * y;
         self.moments[2] += y * y;

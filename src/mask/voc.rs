@@ -49,7 +49,7 @@ impl Export for Voc {
             check_values("classes", usize::from(class) + 1)?;
         }
         let stem = picture.stem();
-        let classes = palette_png(&picture.map.from_one(), &self.palette())?;
+        let classes = palette_png(&picture.map.counted_from_one(), &self.palette())?;
         let mut files = vec![
             ExportFile::new(format!("SegmentationClass/{stem}.png"), classes),
             ExportFile::new(format!("Annotations/{stem}.xml"), annotation(picture)?),
