@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::contour::signed_area;
-use super::simplify::{HalfPixels, fewest_segments};
+use super::simplify::{HalfPixels, fewest_segments, turns};
 use super::{LabelMap, Point, Polygon, Ring};
 
 /// Below this many half pixels, a border that smoothing cannot keep apart from another is left as
@@ -48,7 +48,7 @@ fn polygon(mut rings: Vec<Ring<f64>>) -> Polygon<f64> {
 
 /// A line between two nodes, or around without any; then its first point is its last, too.
 struct Arc {
-    /// Corners and the middles of the edges between them, alternating.
+    /// Corners, and between them the middle of each edge and what is half a pixel from its ends.
     points: Vec<HalfPixels>,
     /// The pieces that are straight now, without gaps from the first point to the last.
     segments: Vec<Segment>,
@@ -223,7 +223,14 @@ impl Arc {
         let mut points = vec![halves(line[0])];
         for pair in line.windows(2) {
             let [a, b] = [halves(pair[0]), halves(pair[1])];
-            points.extend([[(a[0] + b[0]) / 2, (a[1] + b[1]) / 2], b]);
+            let length = (b[0] - a[0]).abs() + (b[1] - a[1]).abs();
+            let along =
+                |half: i64| [0, 1].map(|axis| a[axis] + (b[axis] - a[axis]) * half / length);
+            // Half a pixel from its ends and its middle.
+            let mut places = vec![1, length / 2, length - 1];
+            places.dedup();
+            points.extend(places.into_iter().map(along));
+            points.push(b);
         }
         let tolerance = if is_edge { 0.0 } else { tolerance };
         let is_closed = line.first() == line.last();
@@ -284,13 +291,8 @@ impl Arc {
 /// The ends and where the line turns between.
 fn corners(points: &[HalfPixels]) -> Vec<usize> {
     let last = points.len() - 1;
-    let turns = |&index: &usize| {
-        index == 0 || index == last || {
-            let [a, b, c] = [points[index - 1], points[index], points[index + 1]];
-            side(&[a, b], c) != 0
-        }
-    };
-    (0..=last).filter(turns).collect()
+    let stays = |&index: &usize| index == 0 || index == last || turns(points, index);
+    (0..=last).filter(stays).collect()
 }
 
 /// The corners between the pixels of a map.

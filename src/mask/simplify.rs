@@ -53,6 +53,14 @@ pub(super) fn fewest_segments(points: &[HalfPixels], tolerance: f64) -> Vec<usiz
     kept
 }
 
+/// Whether a line turns at a point.
+pub(super) fn turns(points: &[HalfPixels], index: usize) -> bool {
+    match points.get(index.wrapping_sub(1)..index + 2) {
+        Some(&[a, b, c]) => (a[0] == b[0]) != (b[0] == c[0]),
+        _ => false,
+    }
+}
+
 /// How well a point is reached from the first.
 #[derive(Clone, Copy)]
 struct Reached {
