@@ -306,7 +306,7 @@ const engineGlue = {
 
 const unbuilt = `
 export default async () => { throw new Error('this engine is not built yet'); };
-export const BundleLoader = undefined, ModelImport = undefined;
+export const BundleLoader = undefined, ModelImport = undefined, Dataset = undefined;
 `;
 
 /**

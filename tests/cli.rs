@@ -233,6 +233,114 @@ fn segment_takes_a_path_that_is_not_utf8() {
 }
 
 #[test]
+fn segment_writes_data_sets_of_all_pictures() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (scene_file(&directory, 3), scene_file(&directory, 4));
+    copies(&directory, &one, &["in/a/x.png"]);
+    copies(&directory, &two, &["in/b/x.png"]);
+    std::fs::write(path(&directory, "in/b/broken.png"), "no picture").unwrap();
+    let (folder, out) = (path(&directory, "in"), path(&directory, "out"));
+    let kinds = "labels,json,coco,coco-rle,yolo,voc,labelme,label-studio,cvat,ade";
+    let more = [
+        "--words",
+        "cat, house, tree",
+        "--outputs",
+        kinds,
+        "--instances",
+        "--skip-existing",
+    ];
+    let run = || {
+        let output = segment(&[folder.as_ref()], &out, &more);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let contents = |file: &String| std::fs::read(Path::new(&out).join(file)).unwrap();
+        let files = files(&out);
+        let contents: Vec<_> = files.iter().map(contents).collect();
+        (files, contents)
+    };
+    let first = run();
+    let expected = [
+        "a/x.json",
+        "a/x.labels.png",
+        "ade/annotations/a/x.png",
+        "ade/annotations/b/x.png",
+        "ade/objectInfo.txt",
+        "annotations.json",
+        "b/x.json",
+        "b/x.labels.png",
+        "coco-rle/annotations.json",
+        "cvat/annotations.xml",
+        "label-studio/config.xml",
+        "label-studio/tasks.json",
+        "labelme/a/x.json",
+        "labelme/b/x.json",
+        "voc/Annotations/a/x.xml",
+        "voc/Annotations/b/x.xml",
+        "voc/ImageSets/Main/default.txt",
+        "voc/ImageSets/Segmentation/default.txt",
+        "voc/SegmentationClass/a/x.png",
+        "voc/SegmentationClass/b/x.png",
+        "voc/SegmentationObject/a/x.png",
+        "voc/SegmentationObject/b/x.png",
+        "voc/labelmap.txt",
+        "yolo/data.yaml",
+        "yolo/labels/a/x.txt",
+        "yolo/labels/b/x.txt",
+    ];
+    assert_eq!(first.0, expected);
+    // Parts of a class, and their scores in the record, add up to it.
+    let record = read_json(&path(&directory, "out/a/x.json"));
+    let parts = record["objects"].as_array().unwrap();
+    for (index, class) in record["classes"].as_array().unwrap().iter().enumerate() {
+        let of_class = parts.iter().filter(|part| part["class"] == index);
+        let (mut pixels, mut sum) = (0, 0.0);
+        for part in of_class {
+            let area = part["pixels"].as_u64().unwrap();
+            pixels += area;
+            sum += part["score"].as_f64().unwrap() * area as f64;
+        }
+        assert_eq!(class["pixels"], pixels);
+        let score = class["score"].as_f64().unwrap_or(0.0);
+        assert!((sum - score * pixels as f64).abs() <= 1e-3 * pixels as f64);
+    }
+    // What was done before is taken from labels and records, to the same files.
+    assert_eq!(run(), first);
+}
+
+#[test]
+fn segment_refuses_data_sets_in_which_pictures_would_share_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let picture = scene_file(&directory, 3);
+    copies(
+        &directory,
+        &picture,
+        &["in/x.jpg", "in/x.png", "set/yolo/x.png", "set/y.png"],
+    );
+    let out = path(&directory, "out");
+    let refused = |given: &str, kinds: &str, word: &str| {
+        let more = ["--words", "cat", "--outputs", kinds];
+        let output = segment(&[path(&directory, given).as_ref()], &out, &more);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(word), "{said}");
+    };
+    refused("in", "yolo", "x.png");
+    refused("set", "yolo", "folder of a data set");
+    fails(
+        &[
+            "segment",
+            &picture,
+            "--words",
+            "cat",
+            "--out",
+            &out,
+            "--tolerance=-1",
+        ],
+        2,
+        "distance",
+    );
+}
+
+#[test]
 fn segment_goes_on_where_it_stopped() {
     let directory = tempfile::tempdir().unwrap();
     let (one, two) = (scene_file(&directory, 3), scene_file(&directory, 4));

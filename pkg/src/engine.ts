@@ -158,9 +158,32 @@ export interface EngineSegmentation {
   toPng(): Uint8Array;
   overlayPng(opacity: number): Uint8Array;
   cutoutPng(index: number): Uint8Array;
-  toCoco(fileName: string): string;
-  toGeoJson(): string;
-  toSvg(): string;
+  toCoco(fileName: string, options: EngineExportOptions): string;
+  toGeoJson(options: EngineExportOptions): string;
+  toSvg(options: EngineExportOptions): string;
+  free(): void;
+}
+
+/** How objects are made of the labels for exports that have them. */
+export interface EngineExportOptions {
+  instances?: boolean;
+  tolerance?: number;
+  /** In COCO files. */
+  masks?: 'polygons' | 'rle';
+}
+
+/** A file of a data set, below the data set's folder. */
+export interface EngineFile {
+  path: string;
+  contents: Uint8Array;
+}
+
+/** A data set of answers to the same words, in one of the formats. */
+export interface EngineDataset {
+  /** Returns the files of this picture alone. */
+  add(segmentation: EngineSegmentation, fileName: string): EngineFile[];
+  /** The files of all pictures together. */
+  finish(): EngineFile[];
   free(): void;
 }
 
@@ -243,8 +266,25 @@ export interface ModelImport {
 /** Reads a part of a file, at once; what it throws ends the import. */
 export type ReadAt = (name: string, offset: number, length: number) => Uint8Array;
 
+/** A format of data sets, by the name under which the engine knows it. */
+export type ExportFormat =
+  | 'coco'
+  | 'coco-rle'
+  | 'yolo'
+  | 'voc'
+  | 'labelme'
+  | 'label-studio'
+  | 'cvat'
+  | 'ade';
+
 export interface EngineModule {
   default(input: { module_or_path: Response }): Promise<unknown>;
+  /** With the classes of a segmentation. */
+  Dataset: new (
+    format: ExportFormat,
+    like: EngineSegmentation,
+    options: EngineExportOptions,
+  ) => EngineDataset;
   BundleLoader: new (manifest: string) => BundleLoader;
   ModelImport: new (
     names: string[],

@@ -91,6 +91,8 @@ export class Host {
         return png(found(this.#segmentations, request.segmentation), request.form);
       case 'text':
         return text(found(this.#segmentations, request.segmentation), request.form);
+      case 'dataset':
+        return this.#dataset(request, running);
     }
   }
 
@@ -227,6 +229,29 @@ export class Host {
       return { manifest, info: loader.info(), files: loader.files() };
     } catch (error) {
       throw slices.failure ?? importFailure(error, running.signal);
+    }
+  }
+
+  /** The files of all pictures. Between two of them an abort is heard. */
+  async #dataset(
+    { format, pictures, options }: CallRequest<'dataset'>,
+    running: Running,
+  ): Promise<CallAnswer<'dataset'>> {
+    const { Dataset } = this.#engines[this.#loaded().device().kind];
+    const answers = pictures.map(({ segmentation }) => found(this.#segmentations, segmentation));
+    const [like] = answers;
+    if (!like) return [];
+    const dataset = new Dataset(format, like, options);
+    try {
+      const files = [];
+      for (const [index, answer] of answers.entries()) {
+        await turn();
+        running.signal.throwIfAborted();
+        files.push(...dataset.add(answer, pictures[index]?.fileName ?? ''));
+      }
+      return [...files, ...dataset.finish()];
+    } finally {
+      dataset.free();
     }
   }
 
@@ -416,11 +441,11 @@ function png(segmentation: EngineSegmentation, form: PngForm): Uint8Array {
 function text(segmentation: EngineSegmentation, form: TextForm): string {
   switch (form.kind) {
     case 'coco':
-      return segmentation.toCoco(form.fileName);
+      return segmentation.toCoco(form.fileName, form.options);
     case 'geojson':
-      return segmentation.toGeoJson();
+      return segmentation.toGeoJson(form.options);
     case 'svg':
-      return segmentation.toSvg();
+      return segmentation.toSvg(form.options);
   }
 }
 

@@ -4,6 +4,7 @@ export type {
   ClassSummary,
   Crops,
   Device,
+  ExportFormat,
   Guidance,
   Method,
   Methods,
@@ -21,15 +22,18 @@ export type {
   CocoOptions,
   DeviceChoice,
   EncodeOptions,
+  ExportOptions,
+  FileNameOptions,
   ImportOptions,
   LoadOptions,
+  ObjectOptions,
   Progress,
   ProgressListener,
   RegionOptions,
 } from './options.js';
 export type { EncodedPicture, Region } from './picture.js';
 export type { SegmentOptions } from './segment-options.js';
-export type { Segmentation, Timing } from './segmentation.js';
+export { type ExportFile, exportDataset, type Segmentation, type Timing } from './segmentation.js';
 export { type ModelSource, Segmenter } from './segmenter.js';
 export type { PictureSource } from './source.js';
 export { clearCache, type StorageUse, storageUse } from './stored.js';

@@ -1,5 +1,6 @@
 import {
   abortSignal,
+  boolean,
   type Check,
   defined,
   fraction,
@@ -13,8 +14,14 @@ import {
   url,
   wrong,
 } from './checks.js';
-import type { Method, ModelDetails, Scheme, Windows } from './engine.js';
-import { WordmaskError } from './errors.js';
+import type {
+  EngineExportOptions,
+  ExportFormat,
+  Method,
+  ModelDetails,
+  Scheme,
+  Windows,
+} from './engine.js';
 
 /** `auto` takes a hardware WebGPU adapter that passes the self-test, else the CPU. */
 export type DeviceChoice = 'auto' | 'webgpu' | 'cpu';
@@ -87,12 +94,35 @@ export interface ImportOptions extends CallOptions, PlaceOptions {
   sha256?: Readonly<Record<string, string>> | undefined;
 }
 
-export interface CocoOptions {
+/** How exports make objects of the labels. */
+export interface ObjectOptions {
+  /** Whether every connected part of a class is an object of its own. Default `false`. */
+  instances?: boolean | undefined;
+  /**
+   * How far outlines may be from the edges between pixels, in pixels, to be smooth. 0 = along these
+   * edges. Default 0.5.
+   */
+  tolerance?: number | undefined;
+}
+
+export interface FileNameOptions {
   /**
    * What readers of the file look the picture up by: the name of its file, or its path below the
    * folder of all pictures. Default: the name of the `File` that was encoded, else `picture`.
    */
   fileName?: string | undefined;
+}
+
+/** Options of `Segmentation.export`. */
+export interface ExportOptions extends ObjectOptions, FileNameOptions {}
+
+/** Options of `Segmentation.toCoco`. */
+export interface CocoOptions extends ExportOptions {
+  /**
+   * Polygons, with run lengths for masks with holes, which COCO's polygons cannot express; or run
+   * lengths for all. Default `polygons`.
+   */
+  masks?: 'polygons' | 'rle' | undefined;
 }
 
 export interface EncodeOptions extends CallOptions {
@@ -112,6 +142,16 @@ export type RegionOptions = Pick<CallOptions, 'signal'>;
 
 const schemes: readonly Scheme[] = ['f32', 'f16', 'q8', 'q4'];
 const deviceChoices: readonly DeviceChoice[] = ['auto', 'webgpu', 'cpu'];
+export const exportFormats: readonly ExportFormat[] = [
+  'coco',
+  'coco-rle',
+  'yolo',
+  'voc',
+  'labelme',
+  'label-studio',
+  'cvat',
+  'ade',
+];
 const cacheModes = ['default', 'none'] as const;
 export const methods: readonly Method[] = [
   'maskclip',
@@ -253,14 +293,54 @@ export function checkWords(words: unknown): string[] {
   return listOf(text)(words, 'words');
 }
 
-/** The name that a picture has in a COCO file, if it is told. */
-export function checkCoco(options: unknown): string | undefined {
-  const given = ownEntries(options, 'toCoco', ['fileName']);
-  return optional(given, 'fileName', (value, name) => {
-    if (typeof value === 'string' && value !== '') return value;
-    throw new WordmaskError('input', `"${name}" must be the name of the picture's file.`);
+const maskKinds = ['polygons', 'rle'] as const;
+const objectKeys = ['instances', 'tolerance'] as const;
+
+/** Options of an export, and the name that its picture has in it, if it is told. */
+export interface CheckedExport {
+  fileName: string | undefined;
+  engine: EngineExportOptions;
+}
+
+/** What exports take that have outlines and no name of a picture. */
+export function checkObjects(options: unknown, where: string): EngineExportOptions {
+  return objectOptions(ownEntries(options, where, objectKeys));
+}
+
+export function checkExport(options: unknown): CheckedExport {
+  const given = ownEntries(options, 'export', ['fileName', ...objectKeys]);
+  return { fileName: optional(given, 'fileName', fileName), engine: objectOptions(given) };
+}
+
+export function checkCoco(options: unknown): CheckedExport {
+  const given = ownEntries(options, 'toCoco', ['fileName', ...objectKeys, 'masks']);
+  const masks = optional(given, 'masks', oneOf(maskKinds));
+  return {
+    fileName: optional(given, 'fileName', fileName),
+    engine: { ...objectOptions(given), ...defined({ masks }) },
+  };
+}
+
+export function checkFormat(format: unknown): ExportFormat {
+  return oneOf(exportFormats)(format, 'format');
+}
+
+function objectOptions(given: ReadonlyMap<string, unknown>): EngineExportOptions {
+  return defined({
+    instances: optional(given, 'instances', boolean),
+    tolerance: optional(given, 'tolerance', distance),
   });
 }
+
+const fileName: Check<string> = (value, name) => {
+  if (typeof value === 'string' && value !== '') return value;
+  throw wrong(name, "the name of the picture's file");
+};
+
+const distance: Check<number> = (value, name) => {
+  if (typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY) return value;
+  throw wrong(name, 'a distance in pixels, 0 or more');
+};
 
 /** The `opacity` of an overlay, 0 to 1. */
 export function checkOpacity(options: unknown, where: string): number {

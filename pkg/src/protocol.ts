@@ -4,8 +4,11 @@ import type {
   BundleInfo,
   ClassSummary,
   Device,
+  EngineExportOptions,
+  EngineFile,
   EngineMask,
   EngineSegmentOptions,
+  ExportFormat,
   LargestPicture,
   Methods,
   ModelDetails,
@@ -42,7 +45,11 @@ export type PngForm =
   | { kind: 'cutout'; index: number };
 
 /** Which text to write of a segmentation. */
-export type TextForm = { kind: 'coco'; fileName: string } | { kind: 'geojson' } | { kind: 'svg' };
+export type TextForm = (
+  | { kind: 'coco'; fileName: string }
+  | { kind: 'geojson' }
+  | { kind: 'svg' }
+) & { options: EngineExportOptions };
 
 /**
  * Every call: what it asks, and what it answers. Handles are positive numbers that the page gives
@@ -124,6 +131,14 @@ export interface Calls {
   scores: { request: { segmentation: number; index: number }; answer: Float32Array };
   png: { request: { segmentation: number; form: PngForm }; answer: Uint8Array };
   text: { request: { segmentation: number; form: TextForm }; answer: string };
+  dataset: {
+    request: {
+      format: ExportFormat;
+      pictures: { segmentation: number; fileName: string }[];
+      options: EngineExportOptions;
+    };
+    answer: EngineFile[];
+  };
 }
 
 export type CallKind = keyof Calls;

@@ -1,10 +1,19 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Connection, Resident } from './bridge.js';
-import type { ClassSummary, Device } from './engine.js';
+import type { ClassSummary, Device, EngineExportOptions, ExportFormat } from './engine.js';
 import { WordmaskError } from './errors.js';
 import { imageData } from './image-data.js';
 import { checkLabels } from './masks.js';
-import { type CocoOptions, checkCoco, checkOpacity } from './options.js';
+import {
+  type CocoOptions,
+  checkCoco,
+  checkExport,
+  checkFormat,
+  checkObjects,
+  checkOpacity,
+  type ExportOptions,
+  type ObjectOptions,
+} from './options.js';
 import { paint } from './overlay.js';
 import { forgotten, orFree, release, usable } from './ownership.js';
 import type { CallAnswer, CallRequest, PngForm, TextForm } from './protocol.js';
@@ -13,6 +22,13 @@ import type { CallAnswer, CallRequest, PngForm, TextForm } from './protocol.js';
 export interface Timing {
   encodeMs: number;
   segmentMs: number;
+}
+
+/** A file of a data set. */
+export interface ExportFile {
+  /** Where it belongs below the data set's folder, with `/` between folders. */
+  readonly path: string;
+  readonly blob: Blob;
 }
 
 /** Masks for words. */
@@ -101,22 +117,65 @@ export class Segmentation {
     return this.#png({ kind: 'cutout', index: this.#indexOf(which) });
   }
 
-  /**
-   * The masks as a COCO object-detection file with one picture: JSON text. Masks without holes are
-   * polygons, those with holes run lengths.
-   */
+  /** The masks as a COCO object-detection file with one picture: JSON text. */
   async toCoco(options?: CocoOptions): Promise<string> {
-    return this.#text({ kind: 'coco', fileName: checkCoco(options) ?? this.#fileName });
+    const { fileName, engine } = checkCoco(options);
+    return this.#text({ kind: 'coco', fileName: fileName ?? this.#fileName, options: engine });
   }
 
   /** The outlines as a GeoJSON feature collection in pixel coordinates: JSON text. */
-  async toGeoJson(): Promise<string> {
-    return this.#text({ kind: 'geojson' });
+  async toGeoJson(options?: ObjectOptions): Promise<string> {
+    return this.#text({ kind: 'geojson', options: checkObjects(options, 'toGeoJson') });
   }
 
   /** The outlines as the text of an SVG file. */
-  async toSvg(): Promise<string> {
-    return this.#text({ kind: 'svg' });
+  async toSvg(options?: ObjectOptions): Promise<string> {
+    return this.#text({ kind: 'svg', options: checkObjects(options, 'toSvg') });
+  }
+
+  /**
+   * The masks as a data set with one picture, in a format of annotation and training tools: the
+   * files of its folder. `exportDataset` does it for several pictures.
+   */
+  async export(format: ExportFormat, options?: ExportOptions): Promise<ExportFile[]> {
+    const { fileName, engine } = checkExport(options);
+    return Segmentation.#dataset([this], format, [fileName ?? this.#fileName], engine);
+  }
+
+  /** @internal `exportDataset`. */
+  static async exportAll(
+    segmentations: readonly Segmentation[],
+    format: ExportFormat,
+    options?: ObjectOptions,
+  ): Promise<ExportFile[]> {
+    const names = segmentations.map((segmentation) => segmentation.#fileName);
+    const engine = checkObjects(options, 'exportDataset');
+    return Segmentation.#dataset(segmentations, format, names, engine);
+  }
+
+  static async #dataset(
+    segmentations: readonly Segmentation[],
+    format: ExportFormat,
+    names: readonly string[],
+    options: EngineExportOptions,
+  ): Promise<ExportFile[]> {
+    const checked = checkFormat(format);
+    const residents = segmentations.map((segmentation) => segmentation.#resident);
+    residents.forEach(usable);
+    const [first] = residents;
+    if (!first) throw new WordmaskError('input', 'A data set needs a segmentation at least.');
+    const files = await first.use(async (home) => {
+      for (const resident of residents) {
+        if ((await resident.home()) !== home) throw strangers();
+      }
+      const pictures = residents.map(({ handle }, index) => {
+        return { segmentation: handle, fileName: names[index] ?? '' };
+      });
+      return home.call<'dataset'>({ kind: 'dataset', format: checked, pictures, options });
+    });
+    return files.map(({ path, contents }) => {
+      return { path, blob: new Blob([contents as Uint8Array<ArrayBuffer>]) };
+    });
   }
 
   /** Frees the engine's memory. `labels`, `classes` and `toImageData` stay of use. */
@@ -160,4 +219,24 @@ export class Segmentation {
     const named = this.classes.findIndex((candidate) => candidate.name === name);
     return named >= 0 ? named : this.#words.indexOf(name);
   }
+}
+
+/**
+ * The masks of several pictures as one data set, in a format of annotation and training tools: the
+ * files of its folder. All come from one segmenter and the same words; each picture goes by the
+ * name of the file that was encoded.
+ */
+export function exportDataset(
+  segmentations: readonly Segmentation[],
+  format: ExportFormat,
+  options?: ObjectOptions,
+): Promise<ExportFile[]> {
+  return Segmentation.exportAll(segmentations, format, options);
+}
+
+function strangers(): WordmaskError {
+  return new WordmaskError(
+    'input',
+    'These segmentations are of different segmenters. Export those of each on their own.',
+  );
 }

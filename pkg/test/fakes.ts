@@ -9,6 +9,9 @@ import type {
   ClassSummary,
   DeviceKind,
   Engine,
+  EngineDataset,
+  EngineExportOptions,
+  EngineFile,
   EngineMask,
   EngineModule,
   EnginePicture,
@@ -16,6 +19,7 @@ import type {
   EngineSegmentation,
   EngineSegmentOptions,
   Engines,
+  ExportFormat,
   Methods,
   ModelImport,
   NamedScore,
@@ -321,7 +325,12 @@ function fakeEngine(script: Script, kind: DeviceKind): EngineModule {
 
     free() {}
   }
-  return { default: async () => script.compile(), BundleLoader: Loader, ModelImport: Import };
+  return {
+    default: async () => script.compile(),
+    BundleLoader: Loader,
+    ModelImport: Import,
+    Dataset: FakeDataset,
+  };
 }
 
 const nameOf = ({ name }: BundleFile) => name;
@@ -457,6 +466,29 @@ class FakeEngine implements Engine {
   }
 }
 
+/** Files that tell what was asked for. */
+class FakeDataset implements EngineDataset {
+  readonly #about: string;
+  readonly #names: string[] = [];
+
+  constructor(format: ExportFormat, like: EngineSegmentation, options: EngineExportOptions) {
+    const classes = like.classes().map(({ name }) => name);
+    this.#about = JSON.stringify({ format, classes, ...options });
+  }
+
+  add(_segmentation: EngineSegmentation, fileName: string): EngineFile[] {
+    this.#names.push(fileName);
+    return [{ path: `labels/${fileName}.txt`, contents: Uint8Array.of(this.#names.length) }];
+  }
+
+  finish(): EngineFile[] {
+    const contents = new TextEncoder().encode(this.#about);
+    return [{ path: `${this.#names.join('+')}.json`, contents }];
+  }
+
+  free() {}
+}
+
 class FakeSegmentation implements EngineSegmentation {
   readonly width = 2;
   readonly height = 1;
@@ -511,16 +543,17 @@ class FakeSegmentation implements EngineSegmentation {
     return Uint8Array.of(3, index);
   }
 
-  toCoco(fileName: string) {
-    return `{"coco":"${fileName}"}`;
+  toCoco(fileName: string, options: EngineExportOptions) {
+    return JSON.stringify({ coco: fileName, ...options });
   }
 
-  toGeoJson() {
-    return '{"geojson":1}';
+  toGeoJson(options: EngineExportOptions) {
+    return JSON.stringify({ geojson: 1, ...options });
   }
 
-  toSvg() {
-    return '<svg/>';
+  toSvg(options: EngineExportOptions) {
+    const attributes = Object.entries(options).map(([name, value]) => ` ${name}="${value}"`);
+    return `<svg${attributes.join('')}/>`;
   }
 
   free() {

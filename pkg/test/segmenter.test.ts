@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type EncodedPicture, type Progress, type Segmentation, Segmenter } from '../src/index.js';
+import {
+  type EncodedPicture,
+  exportDataset,
+  type Progress,
+  type Segmentation,
+  Segmenter,
+} from '../src/index.js';
 import { fails } from './fails.js';
 import {
   bundleNet,
@@ -155,7 +161,7 @@ test('an answer goes out in every form, by name, by word and by index', async ()
   assert.equal((await result.toPng()).size, 1);
   assert.equal(await result.toCoco(), '{"coco":"picture"}');
   assert.equal(await result.toGeoJson(), '{"geojson":1}');
-  assert.equal(await result.toSvg(), '<svg/>');
+  assert.equal(await result.toSvg({ tolerance: 0 }), '<svg tolerance="0"/>');
   for (const which of ['dog', 'constructor', 3, -1, 0.5]) {
     await fails(result.scores(which), 'input', String(which));
   }
@@ -218,6 +224,47 @@ test('COCO files call a picture by its own file, unless told otherwise', async (
     await fails(coco(new Blob(['a']), { fileName } as { fileName: string }), 'input', 'fileName');
   }
   await fails(coco(new Blob(['a']), { filename: 'x' } as object), 'input', 'filename');
+});
+
+test('exports pass their options on and say what is wrong with them', async () => {
+  const segmenter = await load();
+  const result = await (await segmenter.encode(new File(['a'], 'x.jpg'))).segment(['cat']);
+  const coco = await result.toCoco({ instances: true, tolerance: 2, masks: 'rle' });
+  assert.deepEqual(JSON.parse(coco), {
+    coco: 'x.jpg',
+    instances: true,
+    tolerance: 2,
+    masks: 'rle',
+  });
+  const files = await result.export('yolo', { fileName: 'train/1.jpg', instances: true });
+  assert.deepEqual(
+    files.map(({ path }) => path),
+    ['labels/train/1.jpg.txt', 'train/1.jpg.json'],
+  );
+  const about = JSON.parse((await files[1]?.blob.text()) ?? '');
+  assert.deepEqual(about, { format: 'yolo', classes: ['cat'], instances: true });
+  for (const tolerance of [-1, Number.NaN, '1']) {
+    await fails(result.toSvg({ tolerance } as { tolerance: number }), 'input', 'tolerance');
+  }
+  await fails(result.toGeoJson({ masks: 'rle' } as object), 'input', 'masks');
+  await fails(result.export('toString' as 'yolo'), 'input', 'label-studio');
+});
+
+test('a data set holds several pictures of one segmenter', async () => {
+  const segmenter = await load();
+  const one = async (from: typeof segmenter, name: string) =>
+    (await from.encode(new File(['a'], name))).segment(['cat']);
+  const [x, y] = [await one(segmenter, 'x.jpg'), await one(segmenter, 'y.jpg')];
+  const files = await exportDataset([x, y], 'voc', { instances: true });
+  assert.deepEqual(
+    files.map(({ path }) => path),
+    ['labels/x.jpg.txt', 'labels/y.jpg.txt', 'x.jpg+y.jpg.json'],
+  );
+  const other = await load();
+  await fails(exportDataset([x, await one(other, 'z.jpg')], 'voc'), 'input', 'segmenters');
+  await fails(exportDataset([], 'voc'), 'input', 'at least');
+  y.free();
+  await fails(exportDataset([x, y], 'voc'), 'input', 'freed');
 });
 
 test('calls run one after the other, in the order in which they were made', async () => {

@@ -74,7 +74,7 @@ test('startWorker starts a thread where there are no workers', async () => {
   const svg = await connection.call<'text'>({
     kind: 'text',
     segmentation: 3,
-    form: { kind: 'svg' },
+    form: { kind: 'svg', options: {} },
   });
   assert.equal(svg, 'svg of 3');
   connection.close(new WordmaskError('internal', 'over'));
@@ -84,7 +84,7 @@ test('a thread that fails ends its calls and says why', async () => {
   const started = startWorker({ workerUrl: thread("throw new Error('no engine');") });
   const connection = new Connection(started, () => undefined);
   await assert.rejects(
-    connection.call<'text'>({ kind: 'text', segmentation: 1, form: { kind: 'svg' } }),
+    connection.call<'text'>({ kind: 'text', segmentation: 1, form: { kind: 'svg', options: {} } }),
     (error: unknown) => error instanceof WordmaskError && /no engine/.test(error.message),
   );
 });

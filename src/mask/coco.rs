@@ -2,19 +2,31 @@
 
 use serde::Serialize;
 
-use super::{LabelMap, Legend, Polygon, Rle, polygons};
-use crate::{Error, Result};
+use super::export::{Export, ExportFile, check_name, json};
+use super::objects::Coordinate;
+use super::{AnnotatedPicture, Legend, Object, Ring};
+use crate::Result;
+
+/// How masks are written in a COCO file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CocoMasks {
+    /// Polygons, as annotation tools want them; run lengths where a mask has holes, which COCO's
+    /// polygons cannot express.
+    Polygons,
+    /// Run lengths: the very pixels.
+    Runs,
+}
 
 /// A COCO object-detection file in the making: one legend, any number of pictures.
 ///
 /// It has what readers of COCO's own files rely on: `info` and `licenses`, ids that begin at 1
-/// (category ids are the class index plus one), and one annotation for each class that has pixels
-/// in a picture. A class without holes is written as polygons; one with holes, which COCO's
-/// polygons cannot express, as run lengths, uncompressed as in COCO's own files. `iscrowd` is 0 in
-/// both: evaluation leaves out what is 1. Area and box are those of the pixels.
+/// (category ids are the class index plus one), and one annotation for each object. Run lengths are
+/// uncompressed as in COCO's own files. `iscrowd` is 0 for all: evaluation leaves out what is 1.
+/// Area and box are those of the pixels.
 #[derive(Debug, Clone)]
 pub struct CocoDataset {
     legend: Legend,
+    masks: CocoMasks,
     images: Vec<Image>,
     annotations: Vec<Annotation>,
 }
@@ -52,13 +64,15 @@ struct Annotation {
     area: u64,
     bbox: [u32; 4],
     iscrowd: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f32>,
 }
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 enum CocoSegmentation {
     /// One flat list `x, y, x, y, ...` for each region.
-    Polygons(Vec<Vec<u32>>),
+    Polygons(Vec<Vec<Coordinate>>),
     Runs {
         /// Height, then width.
         size: [u32; 2],
@@ -76,53 +90,23 @@ struct Category<'a> {
 impl CocoDataset {
     /// A file without pictures, its categories the entries of the legend.
     #[must_use]
-    pub fn new(legend: Legend) -> Self {
+    pub fn new(legend: Legend, masks: CocoMasks) -> Self {
         Self {
             legend,
+            masks,
             images: Vec::new(),
             annotations: Vec::new(),
         }
-    }
-
-    /// Adds a picture with its masks. `file_name` is what readers look the picture up by: its name
-    /// or its path below the folder of all pictures, with `/` between folders.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Input`] if the name is empty, or if the map uses a class that the legend lacks or
-    /// has 2³² pixels or more; [`Error::OutOfMemory`] if the outlines do not fit in memory.
-    pub fn add(&mut self, map: &LabelMap, file_name: &str) -> Result<()> {
-        if file_name.is_empty() {
-            return Err(Error::input(
-                "a picture in a COCO file needs a file name; give the one that it is stored under",
-            ));
-        }
-        let regions = polygons(map)?;
-        let image_id = self.images.len() + 1;
-        let mut annotations = Vec::new();
-        for (class, _, _) in map.present_in(&self.legend)? {
-            let id = self.annotations.len() + annotations.len() + 1;
-            let regions = regions.get(&class).map_or(&[][..], Vec::as_slice);
-            annotations.push(annotate(map, class, [id, image_id], regions)?);
-        }
-        self.annotations.append(&mut annotations);
-        self.images.push(Image {
-            id: image_id,
-            width: map.width,
-            height: map.height,
-            file_name: file_name.to_owned(),
-        });
-        Ok(())
     }
 
     /// The text of the COCO file.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if it cannot be written as JSON.
+    /// [`Error::Internal`](crate::Error::Internal) if it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         let categories = (1u32..).zip(self.legend.entries());
-        let file = CocoFile {
+        json(&CocoFile {
             info: CocoInfo {
                 description: "Masks for words",
                 version: env!("CARGO_PKG_VERSION"),
@@ -138,47 +122,64 @@ impl CocoDataset {
                     supercategory: "",
                 })
                 .collect(),
-        };
-        serde_json::to_string(&file).map_err(|error| Error::internal(format!("COCO: {error}")))
+        })
     }
 }
 
-/// The label map as the text of a COCO object-detection file with one image; see [`CocoDataset`].
+impl Export for CocoDataset {
+    fn add(&mut self, picture: &AnnotatedPicture<'_>) -> Result<Vec<ExportFile>> {
+        check_name(picture)?;
+        let image_id = self.images.len() + 1;
+        let mut annotations = Vec::new();
+        for (object, _) in picture.named_objects()? {
+            annotations.push(Annotation {
+                id: self.annotations.len() + annotations.len() + 1,
+                image_id,
+                category_id: u32::from(object.class) + 1,
+                segmentation: segmentation(object, self.masks)?,
+                area: object.area(),
+                bbox: object.bounding_box(),
+                iscrowd: 0,
+                score: object.score,
+            });
+        }
+        self.annotations.append(&mut annotations);
+        self.images.push(Image {
+            id: image_id,
+            width: picture.map.width,
+            height: picture.map.height,
+            file_name: picture.file_name.to_owned(),
+        });
+        Ok(Vec::new())
+    }
+
+    fn finish(&self) -> Result<Vec<ExportFile>> {
+        Ok(vec![ExportFile::new("annotations.json", self.to_json()?)])
+    }
+}
+
+/// The objects of one picture as the text of a COCO file; see [`CocoDataset`].
 ///
 /// # Errors
 ///
-/// [`Error::Input`] if the name is empty, or if the map uses a class that the legend lacks or has
-/// 2³² pixels or more; [`Error::OutOfMemory`] if the outlines do not fit in memory.
-pub fn to_coco(map: &LabelMap, legend: &Legend, file_name: &str) -> Result<String> {
-    let mut dataset = CocoDataset::new(legend.clone());
-    dataset.add(map, file_name)?;
+/// [`Error::Input`](crate::Error::Input) if the name is empty, or if the map uses a class that the
+/// legend lacks or has 2³² pixels or more; [`Error::OutOfMemory`](crate::Error::OutOfMemory) if the
+/// masks do not fit in memory.
+pub fn to_coco(picture: &AnnotatedPicture<'_>, masks: CocoMasks) -> Result<String> {
+    let mut dataset = CocoDataset::new(picture.legend.clone(), masks);
+    dataset.add(picture)?;
     dataset.to_json()
 }
 
-fn annotate(
-    map: &LabelMap,
-    class: u8,
-    [id, image_id]: [usize; 2],
-    regions: &[Polygon],
-) -> Result<Annotation> {
-    let runs = Rle::from_class(map, class)?;
-    let has_holes = regions.iter().any(|region| !region.holes.is_empty());
-    let segmentation = if has_holes {
-        CocoSegmentation::Runs {
-            size: [map.height, map.width],
+fn segmentation(object: &Object, masks: CocoMasks) -> Result<CocoSegmentation> {
+    if masks == CocoMasks::Runs || object.has_holes() {
+        let runs = object.rle()?;
+        return Ok(CocoSegmentation::Runs {
+            size: [runs.height(), runs.width()],
             counts: runs.counts().to_vec(),
-        }
-    } else {
-        let flat = |region: &Polygon| region.exterior.iter().flatten().copied().collect();
-        CocoSegmentation::Polygons(regions.iter().map(flat).collect())
-    };
-    Ok(Annotation {
-        id,
-        image_id,
-        category_id: u32::from(class) + 1,
-        segmentation,
-        area: runs.area(),
-        bbox: runs.bounding_box(),
-        iscrowd: 0,
-    })
+        });
+    }
+    let rings = object.polygons.iter().map(|polygon| &polygon.exterior);
+    let flat = |ring: &Ring<f64>| ring.iter().flatten().copied().map(Coordinate).collect();
+    Ok(CocoSegmentation::Polygons(rings.map(flat).collect()))
 }

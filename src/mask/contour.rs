@@ -11,7 +11,7 @@ use crate::image::allocate;
 pub type Point = [u32; 2];
 
 /// A closed line without its repeated last point; it never crosses or touches itself.
-pub type Ring = Vec<Point>;
+pub type Ring<T = u32> = Vec<[T; 2]>;
 
 /// One connected region: pixels that share edges (4-connected).
 ///
@@ -19,23 +19,24 @@ pub type Ring = Vec<Point>;
 /// which on a screen, where y points down, looks clockwise and counterclockwise. Rings may touch
 /// one another in single points, as the OGC simple-features rules for polygons allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Polygon {
+pub struct Polygon<T = u32> {
     /// The outer ring.
-    pub exterior: Ring,
+    pub exterior: Ring<T>,
     /// The inner rings.
-    pub holes: Vec<Ring>,
+    pub holes: Vec<Ring<T>>,
 }
 
-impl Polygon {
+impl<T: Copy + Into<f64>> Polygon<T> {
     /// The area in pixels; for a polygon as traced, the exact number of pixels.
     #[must_use]
     pub fn area(&self) -> f64 {
-        let doubled: i64 = self.rings().map(doubled_area).sum();
-        doubled as f64 / 2.0
+        self.rings().map(signed_area).sum()
     }
+}
 
+impl<T> Polygon<T> {
     /// The exterior, then the holes.
-    pub fn rings(&self) -> impl Iterator<Item = &Ring> {
+    pub fn rings(&self) -> impl Iterator<Item = &Ring<T>> {
         std::iter::once(&self.exterior).chain(&self.holes)
     }
 }
@@ -46,39 +47,64 @@ impl Polygon {
 ///
 /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if the outlines do not fit in memory.
 pub fn polygons(map: &LabelMap) -> Result<BTreeMap<u8, Vec<Polygon>>> {
-    let regions = Regions::new(map);
-    let mut tracer = Tracer::new(map)?;
-    let mut parts: BTreeMap<usize, (u8, Polygon)> = BTreeMap::new();
-    for run in &regions.runs {
-        for x in run.start..run.end {
-            let Some(line) = tracer.follow([x, run.row], run.label) else {
-                continue;
-            };
-            let (_, polygon) = parts.entry(run.parent).or_insert_with(|| {
-                let (exterior, holes) = (Vec::new(), Vec::new());
-                (run.label, Polygon { exterior, holes })
-            });
-            for ring in tracer.split(line, run.label) {
-                if doubled_area(&ring) > 0 {
-                    polygon.exterior = ring;
-                } else {
-                    polygon.holes.push(ring);
-                }
-            }
-        }
-    }
     let mut by_class: BTreeMap<u8, Vec<Polygon>> = BTreeMap::new();
-    for (label, polygon) in parts.into_values() {
-        by_class.entry(label).or_default().push(polygon);
+    for region in regions(map)? {
+        let of_class = by_class.entry(region.label).or_default();
+        of_class.push(region.polygon);
     }
     Ok(by_class)
 }
 
-/// Pixels `start..end` of one row with one label.
+/// Pixels `start..end` of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Span {
+    pub(super) row: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+/// One connected region with its pixels.
+pub(super) struct Region {
+    pub(super) label: u8,
+    pub(super) polygon: Polygon,
+    /// In reading order.
+    pub(super) spans: Vec<Span>,
+}
+
+/// The regions of all classes, in the order of their first pixel.
+pub(super) fn regions(map: &LabelMap) -> Result<Vec<Region>> {
+    let runs = Regions::new(map).runs;
+    let mut tracer = Tracer::new(map)?;
+    let mut regions: BTreeMap<usize, Region> = BTreeMap::new();
+    for run in &runs {
+        let region = regions.entry(run.parent).or_insert_with(|| Region {
+            label: run.label,
+            polygon: Polygon {
+                exterior: Vec::new(),
+                holes: Vec::new(),
+            },
+            spans: Vec::new(),
+        });
+        region.spans.push(run.span);
+        for x in run.span.start..run.span.end {
+            let Some(line) = tracer.follow([x, run.span.row], run.label) else {
+                continue;
+            };
+            for ring in tracer.split(line, run.label) {
+                if signed_area(&ring) > 0.0 {
+                    region.polygon.exterior = ring;
+                } else {
+                    region.polygon.holes.push(ring);
+                }
+            }
+        }
+    }
+    Ok(regions.into_values().collect())
+}
+
+/// Pixels of one row with one label.
 struct LabelRun {
-    row: u32,
-    start: u32,
-    end: u32,
+    span: Span,
     label: u8,
     /// While joining, another run of the same region that comes no later, or the run itself;
     /// afterwards, the region's first run.
@@ -102,9 +128,7 @@ impl Regions {
                 if same[0] != UNLABELLED {
                     let parent = regions.runs.len();
                     regions.runs.push(LabelRun {
-                        row,
-                        start,
-                        end,
+                        span: Span { row, start, end },
                         label: same[0],
                         parent,
                     });
@@ -127,8 +151,9 @@ impl Regions {
         let (mut upper, mut lower) = (above.start, here.start);
         while upper < above.end && lower < here.end {
             let (a, b) = (&self.runs[upper], &self.runs[lower]);
-            let a_ends_first = a.end <= b.end;
-            if a.label == b.label && a.start < b.end && b.start < a.end {
+            let a_ends_first = a.span.end <= b.span.end;
+            let touch = a.span.start < b.span.end && b.span.start < a.span.end;
+            if a.label == b.label && touch {
                 let (root_a, root_b) = (self.root(upper), self.root(lower));
                 let (first, second) = (root_a.min(root_b), root_a.max(root_b));
                 self.runs[second].parent = first;
@@ -303,11 +328,13 @@ impl<'a> Tracer<'a> {
     }
 }
 
-/// Twice the signed shoelace area.
-fn doubled_area(ring: &Ring) -> i64 {
+/// The signed shoelace area; positive for exteriors.
+pub(super) fn signed_area<T: Copy + Into<f64>>(ring: &Ring<T>) -> f64 {
     let next = ring.iter().cycle().skip(1);
-    ring.iter()
+    let doubled: f64 = ring
+        .iter()
         .zip(next)
-        .map(|(a, b)| i64::from(a[0]) * i64::from(b[1]) - i64::from(b[0]) * i64::from(a[1]))
-        .sum()
+        .map(|(a, b)| a[0].into() * b[1].into() - b[0].into() * a[1].into())
+        .sum();
+    doubled / 2.0
 }

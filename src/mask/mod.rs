@@ -1,20 +1,34 @@
-//! Label maps and their exports: PNG, COCO, polygons, `GeoJSON`, SVG. Independent of models.
+//! Label maps, the objects in them, and their exports. Independent of models.
 //!
-//! Everything here is exact: polygons follow the edges between pixels, and every format gives
-//! back the same pixels when it is read again.
+//! [`polygons`] follow the edges between pixels and give back the same pixels when they are read
+//! again. The outlines of [`objects`] are smooth, within a tolerance of these edges.
 
+mod ade;
 mod coco;
 mod contour;
+mod cvat;
+mod export;
 mod geojson;
+mod keyhole;
+mod label_studio;
+mod labelme;
 mod legend;
+mod objects;
+mod outline;
 mod png;
 mod rle;
+mod simplify;
 mod svg;
+mod voc;
+mod xml;
+mod yolo;
 
-pub use coco::{CocoDataset, to_coco};
+pub use coco::{CocoDataset, CocoMasks, to_coco};
 pub use contour::{Point, Polygon, Ring, polygons};
+pub use export::{Export, ExportFile, FORMATS, Format};
 pub use geojson::to_geojson;
 pub use legend::{Legend, LegendEntry, color};
+pub use objects::{AnnotatedPicture, Object, ObjectOptions, objects};
 pub use png::{cutout_png, label_png, overlay_png, read_label_png};
 pub use rle::Rle;
 pub use svg::to_svg;
@@ -102,6 +116,16 @@ impl LabelMap {
         (0..UNLABELLED)
             .zip(self.counts())
             .filter(|&(_, pixels)| pixels > 0)
+    }
+
+    /// The class index plus one at each pixel, 0 where there is none: what data sets store.
+    fn counted_from_one(&self) -> Self {
+        let labels = self.labels.iter().map(|label| label.wrapping_add(1));
+        Self {
+            width: self.width,
+            height: self.height,
+            labels: labels.collect(),
+        }
     }
 
     fn rows(&self) -> impl Iterator<Item = &[u8]> {

@@ -27,11 +27,28 @@ pub fn label_png(map: &LabelMap, legend: &Legend) -> Result<Vec<u8>> {
     encode(map, ColorType::Indexed, &map.labels, |encoder| {
         encoder.set_palette(palette);
         encoder.set_trns(alpha);
-        // Labels repeat in long runs and from row to row, which deflate's own search finds best in
-        // what is not filtered. Without that search, the files are twenty times as large.
-        encoder.set_compression(Compression::Balanced);
-        encoder.set_filter(Filter::NoFilter);
+        compress_labels(encoder);
     })
+}
+
+/// The labels as an 8-bit PNG with this palette.
+pub(super) fn palette_png(map: &LabelMap, palette: &[[u8; 3]; 256]) -> Result<Vec<u8>> {
+    encode(map, ColorType::Indexed, &map.labels, |encoder| {
+        encoder.set_palette(palette.as_flattened().to_vec());
+        compress_labels(encoder);
+    })
+}
+
+/// The labels as an 8-bit PNG without colours: grey values.
+pub(super) fn grey_png(map: &LabelMap) -> Result<Vec<u8>> {
+    encode(map, ColorType::Grayscale, &map.labels, compress_labels)
+}
+
+/// Labels repeat in long runs and from row to row, which deflate's own search finds best in what is
+/// not filtered. Without that search, the files are twenty times as large.
+fn compress_labels(encoder: &mut Encoder<&mut Vec<u8>>) {
+    encoder.set_compression(Compression::Balanced);
+    encoder.set_filter(Filter::NoFilter);
 }
 
 /// Reads a label map from a PNG of at most 8 bits, grey or with a palette: the numbers, not the

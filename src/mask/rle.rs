@@ -29,23 +29,40 @@ impl Rle {
     ///
     /// [`Error::Input`] if the map has 2³² pixels or more.
     pub fn from_class(map: &LabelMap, class: u8) -> Result<Self> {
-        let (width, height) = (map.width as usize, map.height as usize);
-        check_pixels(map.width, map.height)?;
+        Self::from_class_at(map, class, [0, 0], [map.width, map.height])
+    }
+
+    /// The pixels of one class in a part of a picture, which lies at `[x, y]` in it.
+    pub(super) fn from_class_at(
+        part: &LabelMap,
+        class: u8,
+        [left, top]: [u32; 2],
+        [width, height]: [u32; 2],
+    ) -> Result<Self> {
+        check_pixels(width, height)?;
         let mut counts = Vec::new();
-        let (mut inside, mut run) = (false, 0u32);
-        for x in 0..width {
-            for label in map.labels[x..].iter().step_by(width).take(height) {
-                if (*label == class) != inside {
-                    counts.push(run);
-                    (inside, run) = (!inside, 0);
-                }
-                run += 1;
+        // A run outside goes on from column to column.
+        let (mut inside, mut run) = (false, left * height);
+        let mut add = |is_inside: bool, pixels: u32| {
+            if pixels > 0 && is_inside != inside {
+                counts.push(run);
+                (inside, run) = (is_inside, 0);
             }
+            run += pixels;
+        };
+        let below = height - top - part.height;
+        for x in 0..part.width as usize {
+            add(false, top);
+            for label in part.labels[x..].iter().step_by(part.width as usize) {
+                add(*label == class, 1);
+            }
+            add(false, below);
         }
+        add(false, (width - left - part.width) * height);
         counts.push(run);
         Ok(Self {
-            width: map.width,
-            height: map.height,
+            width,
+            height,
             counts,
         })
     }

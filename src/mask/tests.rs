@@ -13,6 +13,83 @@ fn maps() -> impl Strategy<Value = LabelMap> {
     })
 }
 
+/// Maps of discs over each other, with speckle: smooth borders, islands, lakes, corners.
+fn blobs() -> impl Strategy<Value = LabelMap> {
+    let disc = (
+        0i64..24,
+        0i64..24,
+        1i64..10,
+        prop_oneof![Just(UNLABELLED), 0u8..3],
+    );
+    let speck = (
+        0usize..20,
+        0usize..16,
+        prop_oneof![Just(UNLABELLED), 0u8..3],
+    );
+    (
+        prop::collection::vec(disc, 0..8),
+        prop::collection::vec(speck, 0..8),
+    )
+        .prop_map(|(discs, specks)| {
+            let (width, height) = (20usize, 16);
+            let mut labels = vec![UNLABELLED; width * height];
+            for (index, label) in labels.iter_mut().enumerate() {
+                let (x, y) = ((index % width) as i64, (index / width) as i64);
+                for &(cx, cy, radius, class) in &discs {
+                    if (x - cx).pow(2) + (y - cy).pow(2) < radius * radius {
+                        *label = class;
+                    }
+                }
+            }
+            for (x, y, class) in specks {
+                labels[y * width + x] = class;
+            }
+            LabelMap::new(width as u32, height as u32, labels).unwrap()
+        })
+}
+
+/// How far a pixel's centre is from the nearest edge between pixels of a class and others.
+fn distance_to_border(map: &LabelMap, x: u32, y: u32, class: u8) -> f64 {
+    let is = |x: u32, y: u32| {
+        x < map.width() && y < map.height() && map.labels()[(y * map.width() + x) as usize] == class
+    };
+    let centre = [f64::from(x) + 0.5, f64::from(y) + 0.5];
+    let mut nearest = f64::INFINITY;
+    for row in 0..=map.height() {
+        for column in 0..=map.width() {
+            // The edges above and to the left of a pixel, by their middles.
+            let here = is(column, row);
+            let middle = [f64::from(column) + 0.5, f64::from(row) + 0.5];
+            let edges = [
+                (
+                    here != is(column, row.wrapping_sub(1)),
+                    [middle[0], middle[1] - 0.5],
+                    0,
+                ),
+                (
+                    here != is(column.wrapping_sub(1), row),
+                    [middle[0] - 0.5, middle[1]],
+                    1,
+                ),
+            ];
+            for (_, middle, axis) in edges.into_iter().filter(|edge| edge.0) {
+                let along = ((centre[axis] - middle[axis]).abs() - 0.5).max(0.0);
+                let across = (centre[1 - axis] - middle[1 - axis]).abs();
+                nearest = nearest.min(along.hypot(across));
+            }
+        }
+    }
+    nearest
+}
+
+/// Whether two lines have a point in common that is inside of both.
+fn cross([a, b]: &[[f64; 2]; 2], [c, d]: &[[f64; 2]; 2]) -> bool {
+    let side = |p: &[f64; 2], q: &[f64; 2], r: &[f64; 2]| {
+        (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+    };
+    side(a, b, c) * side(a, b, d) < 0.0 && side(c, d, a) * side(c, d, b) < 0.0
+}
+
 fn map_of(rows: &[&str]) -> LabelMap {
     let labels = rows
         .iter()
@@ -29,14 +106,43 @@ fn legend() -> Legend {
     Legend::from_names(["cat", "</svg><script>\u{7}\"'&", "__proto__ 🐈"]).unwrap()
 }
 
+const EXACT: ObjectOptions = ObjectOptions {
+    instances: false,
+    tolerance: 0.0,
+};
+
+/// Calls a writer with the objects of a map under a name.
+fn annotated<T>(
+    map: &LabelMap,
+    legend: &Legend,
+    file_name: &str,
+    options: &ObjectOptions,
+    write: impl FnOnce(&AnnotatedPicture<'_>) -> T,
+) -> T {
+    let objects = objects(map, options).unwrap();
+    write(&AnnotatedPicture {
+        file_name,
+        map,
+        legend,
+        objects: &objects,
+        instances: options.instances,
+    })
+}
+
+fn coco_of(map: &LabelMap, file_name: &str) -> Result<String> {
+    annotated(map, &legend(), file_name, &EXACT, |picture| {
+        to_coco(picture, CocoMasks::Polygons)
+    })
+}
+
 /// Even-odd rule at a pixel's centre.
-fn covers(rings: &[&Ring], x: u32, y: u32) -> bool {
+fn covers<T: Copy + Into<f64>>(rings: &[&Ring<T>], x: u32, y: u32) -> bool {
     let (cx, cy) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
     let crossings = rings
         .iter()
         .flat_map(|ring| ring.iter().zip(ring.iter().cycle().skip(1)));
     let right_of_centre = crossings.filter(|(a, b)| {
-        let ([ax, ay], [bx, by]) = (a.map(f64::from), b.map(f64::from));
+        let ([ax, ay], [bx, by]) = (a.map(Into::into), b.map(Into::into));
         (ay > cy) != (by > cy) && ax + (cy - ay) / (by - ay) * (bx - ax) > cx
     });
     right_of_centre.count() % 2 == 1
@@ -62,9 +168,9 @@ fn label_map_checks_sizes_and_classes() {
     let map = map_of(&["07"]);
     for error in [
         label_png(&map, &legend()).unwrap_err(),
-        to_coco(&map, &legend(), "a.jpg").unwrap_err(),
-        to_geojson(&map, &legend()).unwrap_err(),
-        to_svg(&map, &legend()).unwrap_err(),
+        coco_of(&map, "a.jpg").unwrap_err(),
+        annotated(&map, &legend(), "", &EXACT, to_geojson).unwrap_err(),
+        annotated(&map, &legend(), "", &EXACT, to_svg).unwrap_err(),
     ] {
         assert!(error.to_string().contains("class 7"), "{error}");
     }
@@ -140,7 +246,7 @@ fn rle_refuses_damaged_strings() {
 #[test]
 fn to_coco_has_polygons_where_it_can_and_runs_where_it_must() {
     let map = map_of(&["000.2", "0.0.2", "000.2"]);
-    let coco: Value = serde_json::from_str(&to_coco(&map, &legend(), "ä\"b.jpg").unwrap()).unwrap();
+    let coco: Value = serde_json::from_str(&coco_of(&map, "ä\"b.jpg").unwrap()).unwrap();
     assert_eq!(coco["images"][0]["file_name"], "ä\"b.jpg");
     assert_eq!(coco["categories"][2]["name"], "__proto__ 🐈");
     let annotations = coco["annotations"].as_array().unwrap();
@@ -167,14 +273,16 @@ fn to_coco_has_polygons_where_it_can_and_runs_where_it_must() {
 /// `createIndex`, `info`, `loadRes`, `getCatIds`, `annToRLE`) and that `cocoeval.py` matches by.
 #[test]
 fn to_coco_has_what_pycocotools_reads() {
-    let mut dataset = CocoDataset::new(legend());
-    dataset.add(&map_of(&["01", "11"]), "a/x.jpg").unwrap();
-    dataset.add(&map_of(&["..", ".."]), "b.jpg").unwrap();
-    dataset.add(&map_of(&["2"]), "c.jpg").unwrap();
-    assert_eq!(
-        dataset.add(&map_of(&["0"]), "").unwrap_err().code(),
-        "input"
-    );
+    let mut dataset = CocoDataset::new(legend(), CocoMasks::Polygons);
+    let mut add = |rows: &[&str], file_name: &str| {
+        annotated(&map_of(rows), &legend(), file_name, &EXACT, |picture| {
+            dataset.add(picture)
+        })
+    };
+    add(&["01", "11"], "a/x.jpg").unwrap();
+    add(&["..", ".."], "b.jpg").unwrap();
+    add(&["2"], "c.jpg").unwrap();
+    assert_eq!(add(&["0"], "").unwrap_err().code(), "input");
     let coco: Value = serde_json::from_str(&dataset.to_json().unwrap()).unwrap();
     assert!(coco["info"]["description"].is_string() && coco["info"]["version"].is_string());
     assert_eq!(coco["licenses"], serde_json::json!([]));
@@ -196,7 +304,7 @@ fn to_coco_has_what_pycocotools_reads() {
 #[test]
 fn to_geojson_closes_its_rings_and_names_its_classes() {
     let map = map_of(&["000.2", "0.0..", "000.2"]);
-    let text = to_geojson(&map, &legend()).unwrap();
+    let text = annotated(&map, &legend(), "", &EXACT, to_geojson).unwrap();
     let json: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["type"], "FeatureCollection");
     assert_eq!(json["bbox"], serde_json::json!([0, 0, 5, 3]));
@@ -225,7 +333,7 @@ fn to_geojson_closes_its_rings_and_names_its_classes() {
 #[test]
 fn to_svg_draws_one_path_for_each_class_and_escapes_names() {
     let map = map_of(&["000", "0.0", "001"]);
-    let svg = to_svg(&map, &legend()).unwrap();
+    let svg = annotated(&map, &legend(), "", &EXACT, to_svg).unwrap();
     let name = "&lt;/svg&gt;&lt;script&gt;&quot;&#39;&amp;";
     assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"3\" height=\"3\""));
     assert!(svg.contains(&format!("aria-label=\"{name}\"")), "{svg}");
@@ -356,6 +464,108 @@ proptest! {
                 prop_assert_eq!(covers(&rings, x, y), label == class, "({}, {})", x, y);
                 let owners = regions.iter().filter(|region| covers(&region.rings().collect::<Vec<_>>(), x, y));
                 prop_assert!(owners.count() <= 1, "regions overlap");
+            }
+        }
+    }
+
+    #[test]
+    fn objects_keep_what_is_further_from_borders_than_the_tolerance(
+        map in blobs(), tolerance in prop_oneof![Just(0.0), Just(0.5), 0.0..4.0f64],
+    ) {
+        let options = ObjectOptions { tolerance, ..EXACT };
+        for object in objects(&map, &options).unwrap() {
+            let rings: Vec<&Ring<f64>> = object.polygons.iter().flat_map(Polygon::rings).collect();
+            for (index, &label) in (0u32..).zip(map.labels()) {
+                let (x, y) = (index % map.width(), index / map.width());
+                if distance_to_border(&map, x, y, object.class) > tolerance + 1e-6 {
+                    prop_assert_eq!(covers(&rings, x, y), label == object.class, "({}, {})", x, y);
+                }
+            }
+        }
+    }
+
+    /// No two lines of outlines cross, and each is a line of both neighbours, in opposite
+    /// directions: without gaps or overlaps.
+    #[test]
+    fn objects_share_the_lines_between_them(
+        map in blobs(), tolerance in prop_oneof![Just(0.5), 0.0..4.0f64],
+    ) {
+        // Every pixel has a class, so that every line but the picture's edge has two sides.
+        let labels = map.labels().iter().map(|&label| label.min(3)).collect();
+        let map = LabelMap::new(map.width(), map.height(), labels).unwrap();
+        let options = ObjectOptions { instances: true, tolerance };
+        let parts = objects(&map, &options).unwrap();
+        let mut lines: Vec<[[f64; 2]; 2]> = Vec::new();
+        for polygon in parts.iter().flat_map(|part| &part.polygons) {
+            let area = |ring: &Ring<f64>| Polygon { exterior: ring.clone(), holes: vec![] }.area();
+            prop_assert!(area(&polygon.exterior) > 0.0);
+            prop_assert!(polygon.holes.iter().all(|hole| area(hole) < 0.0));
+            for ring in polygon.rings() {
+                prop_assert!(ring.len() >= 3, "{:?}", ring);
+                lines.extend(ring.iter().zip(ring.iter().cycle().skip(1)).map(|(a, b)| [*a, *b]));
+            }
+        }
+        let edge = |axis: usize, length: u32| {
+            let length = f64::from(length);
+            move |[a, b]: &[[f64; 2]; 2]| a[axis] == b[axis] && (a[axis] == 0.0 || a[axis] == length)
+        };
+        let (across, down) = (edge(0, map.width()), edge(1, map.height()));
+        for (index, &[a, b]) in lines.iter().enumerate() {
+            let is_edge = across(&[a, b]) || down(&[a, b]);
+            prop_assert!(is_edge || lines.contains(&[b, a]), "{:?} has one side", [a, b]);
+            for &[c, d] in &lines[..index] {
+                prop_assert!(!cross(&[a, b], &[c, d]), "{:?} crosses {:?}", [a, b], [c, d]);
+            }
+        }
+        let area: f64 = parts.iter().flat_map(|part| &part.polygons).map(Polygon::area).sum();
+        prop_assert!((area - f64::from(map.width() * map.height())).abs() < 1e-6);
+    }
+
+    #[test]
+    fn instances_are_the_class_together(map in maps()) {
+        let (whole, parts) = (objects(&map, &EXACT).unwrap(), {
+            let options = ObjectOptions { instances: true, ..EXACT };
+            objects(&map, &options).unwrap()
+        });
+        for class in &whole {
+            let mut pixels: Vec<usize> = parts.iter()
+                .filter(|part| part.class == class.class)
+                .flat_map(Object::pixels)
+                .collect();
+            pixels.sort_unstable();
+            let of_class = |&index: &usize| map.labels()[index] == class.class;
+            let expected: Vec<usize> = (0..map.labels().len()).filter(of_class).collect();
+            prop_assert_eq!(&pixels, &expected);
+            prop_assert_eq!(&class.pixels().collect::<Vec<_>>(), &expected);
+        }
+        for object in whole.iter().chain(&parts) {
+            let inside: std::collections::HashSet<usize> = object.pixels().collect();
+            let mask: Vec<bool> = (0..map.labels().len()).map(|index| inside.contains(&index)).collect();
+            let rle = object.rle().unwrap();
+            prop_assert_eq!(rle.to_mask().unwrap(), mask.clone());
+            prop_assert_eq!((rle.area(), rle.bounding_box()), (object.area(), object.bounding_box()));
+            prop_assert_eq!(rle.counts().iter().skip(1).filter(|&&run| run == 0).count(), 0);
+            let [left, top, width, height] = object.bounding_box();
+            let mut decoded = Vec::new();
+            for (index, run) in object.row_runs().into_iter().enumerate() {
+                decoded.extend(std::iter::repeat_n(index % 2 == 1, run as usize));
+            }
+            let boxed: Vec<bool> = (top..top + height)
+                .flat_map(|y| (left..left + width).map(move |x| (y, x)))
+                .map(|(y, x)| mask[(y * map.width() + x) as usize])
+                .collect();
+            prop_assert_eq!(decoded, boxed);
+        }
+    }
+
+    #[test]
+    fn without_holes_covers_the_same_pixels(map in blobs()) {
+        for polygon in objects(&map, &ObjectOptions::default()).unwrap().iter().flat_map(|o| &o.polygons) {
+            let ring = keyhole::without_holes(polygon);
+            let rings: Vec<&Ring<f64>> = polygon.rings().collect();
+            for index in 0..map.width() * map.height() {
+                let (x, y) = (index % map.width(), index / map.width());
+                prop_assert_eq!(covers(&[&ring], x, y), covers(&rings, x, y), "({}, {})", x, y);
             }
         }
     }

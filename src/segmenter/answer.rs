@@ -8,7 +8,8 @@ use crate::dense::ScoreMap;
 use crate::error::{Error, Result};
 use crate::image::Picture;
 use crate::mask::{
-    LabelMap, Legend, UNLABELLED, cutout_png, label_png, overlay_png, to_coco, to_geojson, to_svg,
+    AnnotatedPicture, CocoMasks, LabelMap, Legend, Object, ObjectOptions, UNLABELLED, cutout_png,
+    label_png, objects, overlay_png, to_coco, to_geojson, to_svg,
 };
 use crate::prompt::Class;
 
@@ -143,32 +144,84 @@ impl Segmentation {
         cutout_png(&self.labels, &self.picture, class as u8)
     }
 
+    /// The objects of the answer with their scores; see [`objects`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] if the tolerance is no distance; [`Error::OutOfMemory`] if the outlines do
+    /// not fit in memory.
+    pub fn objects(&self, options: &ObjectOptions) -> Result<Vec<Object>> {
+        let mut objects = objects(&self.labels, options)?;
+        if !options.instances {
+            for object in &mut objects {
+                object.score = self.classes[usize::from(object.class)].score;
+            }
+            return Ok(objects);
+        }
+        for of_class in objects.chunk_by_mut(|a, b| a.class == b.class) {
+            let scores = self.scores(usize::from(of_class[0].class))?;
+            for object in of_class {
+                let sum: f64 = object.pixels().map(|pixel| f64::from(scores[pixel])).sum();
+                // Rounding may lead beyond 1 by a hair.
+                object.score = Some((sum / object.area() as f64).min(1.0) as f32);
+            }
+        }
+        Ok(objects)
+    }
+
+    /// The answer as exports take it, with these objects of it.
+    #[must_use]
+    pub fn annotated<'a>(
+        &'a self,
+        file_name: &'a str,
+        objects: &'a [Object],
+        options: &ObjectOptions,
+    ) -> AnnotatedPicture<'a> {
+        AnnotatedPicture {
+            file_name,
+            map: &self.labels,
+            legend: &self.legend,
+            objects,
+            instances: options.instances,
+        }
+    }
+
     /// COCO's JSON; see [`to_coco`].
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if the name is empty; [`Error::OutOfMemory`] if the outlines do not fit in
-    /// memory.
-    pub fn to_coco(&self, file_name: &str) -> Result<String> {
-        to_coco(&self.labels, &self.legend, file_name)
+    /// [`Error::Input`] if the name is empty or the tolerance no distance; [`Error::OutOfMemory`] if
+    /// the outlines do not fit in memory.
+    pub fn to_coco(
+        &self,
+        file_name: &str,
+        masks: CocoMasks,
+        options: &ObjectOptions,
+    ) -> Result<String> {
+        let objects = self.objects(options)?;
+        to_coco(&self.annotated(file_name, &objects, options), masks)
     }
 
-    /// GeoJSON in pixels, along pixel edges; see [`to_geojson`].
+    /// GeoJSON in pixels; see [`to_geojson`].
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`] if the outlines do not fit in memory.
-    pub fn to_geojson(&self) -> Result<String> {
-        to_geojson(&self.labels, &self.legend)
+    /// [`Error::Input`] if the tolerance is no distance; [`Error::OutOfMemory`] if the outlines do
+    /// not fit in memory.
+    pub fn to_geojson(&self, options: &ObjectOptions) -> Result<String> {
+        let objects = self.objects(options)?;
+        to_geojson(&self.annotated("", &objects, options))
     }
 
-    /// One path a class, along pixel edges; see [`to_svg`].
+    /// One path an object; see [`to_svg`].
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`] if the outlines do not fit in memory.
-    pub fn to_svg(&self) -> Result<String> {
-        to_svg(&self.labels, &self.legend)
+    /// [`Error::Input`] if the tolerance is no distance; [`Error::OutOfMemory`] if the outlines do
+    /// not fit in memory.
+    pub fn to_svg(&self, options: &ObjectOptions) -> Result<String> {
+        let objects = self.objects(options)?;
+        to_svg(&self.annotated("", &objects, options))
     }
 
     fn check_class(&self, class: usize) -> Result<()> {

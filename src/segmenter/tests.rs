@@ -4,7 +4,7 @@ use pollster::block_on;
 
 use super::*;
 use crate::bundle::Bundle;
-use crate::mask::{LabelMap, Rle, UNLABELLED};
+use crate::mask::{CocoMasks, LabelMap, ObjectOptions, Rle, UNLABELLED};
 use crate::progress::NoProgress;
 use crate::prompt::parse_words;
 
@@ -191,7 +191,16 @@ fn numbers_out_of_range_are_refused() {
     refusal(answer.cutout_png(2));
     refusal(answer.cutout_png(usize::MAX));
     refusal(answer.overlay_png(f32::NAN));
-    refusal(answer.to_coco(""));
+    let smooth = ObjectOptions::default();
+    refusal(answer.to_coco("", CocoMasks::Polygons, &smooth));
+    for tolerance in [-1.0, f64::NAN, f64::INFINITY] {
+        let options = ObjectOptions {
+            tolerance,
+            ..smooth
+        };
+        refusal(answer.to_svg(&options));
+        refusal(answer.to_geojson(&options));
+    }
 }
 
 #[test]
@@ -217,7 +226,11 @@ fn with_labels_counts_anew_and_leaves_the_answer() {
     // Its own labels give the answer again.
     let again = corrected.with_labels(before.labels().to_vec()).unwrap();
     assert_eq!(again.classes(), answer.classes());
-    assert_eq!(again.to_svg().unwrap(), answer.to_svg().unwrap());
+    let options = ObjectOptions::default();
+    assert_eq!(
+        again.to_svg(&options).unwrap(),
+        answer.to_svg(&options).unwrap()
+    );
 
     refusal(answer.with_labels(vec![]));
     refusal(answer.with_labels(labels[1..].to_vec()));

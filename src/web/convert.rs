@@ -1,12 +1,13 @@
 //! Values and errors on their way between Rust and JavaScript.
 
+use js_sys::{Array, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
 use crate::dense::Method;
 use crate::dense::clip_diy::Budget;
 use crate::error::{Error, Result};
-use crate::mask::Rle;
+use crate::mask::{CocoMasks, ExportFile, ObjectOptions, Rle};
 use crate::refine::Refinement;
 use crate::segmenter::{self, Background, Guidance, Options, Parameters, Windows};
 
@@ -111,6 +112,51 @@ impl TryFrom<SegmentOptions> for Options {
             threshold: given.threshold.unwrap_or(default.threshold),
         })
     }
+}
+
+/// Options of the exports that have objects.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ExportOptions {
+    instances: bool,
+    tolerance: Option<f64>,
+    masks: Option<MaskKind>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum MaskKind {
+    Polygons,
+    Rle,
+}
+
+impl ExportOptions {
+    pub(super) fn objects(&self) -> ObjectOptions {
+        ObjectOptions {
+            instances: self.instances,
+            tolerance: self.tolerance.unwrap_or(ObjectOptions::default().tolerance),
+        }
+    }
+
+    pub(super) fn coco_masks(&self) -> CocoMasks {
+        match self.masks {
+            None | Some(MaskKind::Polygons) => CocoMasks::Polygons,
+            Some(MaskKind::Rle) => CocoMasks::Runs,
+        }
+    }
+}
+
+/// The files of an export: `[{ path, contents }]`.
+pub(super) fn files_to_js(files: Vec<ExportFile>) -> Result<Array, JsValue> {
+    let array = Array::new();
+    for ExportFile { path, contents } in files {
+        let file = Object::new();
+        Reflect::set(&file, &"path".into(), &path.into())?;
+        let contents = Uint8Array::from(contents.as_slice());
+        Reflect::set(&file, &"contents".into(), &contents)?;
+        array.push(&file);
+    }
+    Ok(array)
 }
 
 /// A mask as COCO writes it: `size` is height and width, `counts` the compressed runs.

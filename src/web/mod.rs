@@ -7,21 +7,24 @@ mod progress;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Function, Promise, Uint8Array};
+use js_sys::{Array, Function, Promise, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::bundle::{Bundle, Manifest, Part, Pictures};
 use crate::dense::Method;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::{MAX_PIXELS, MAX_SIDE, Picture};
-use crate::mask::Rle;
+use crate::mask::{Export, Format, Legend, ObjectOptions, Rle};
 use crate::prompt::parse_words;
 use crate::quant::Scheme;
 use crate::refine::Refinement;
 use crate::segmenter::{self, EncodedImage, Segmenter};
-use convert::{EncodeOptionsJs, MaskGiven, RegionFound, SegmentOptions, from_js, throw, to_js};
+use convert::{
+    EncodeOptionsJs, ExportOptions, MaskGiven, RegionFound, SegmentOptions, files_to_js, from_js,
+    throw, to_js,
+};
 use progress::Checkpoint;
 
 #[wasm_bindgen(start)]
@@ -463,19 +466,66 @@ impl Segmentation {
 
     /// COCO's JSON, the picture under this name.
     #[wasm_bindgen(js_name = toCoco)]
-    pub fn to_coco(&self, file_name: &str) -> Result<String, JsValue> {
-        self.result.to_coco(file_name).map_err(throw)
+    pub fn to_coco(&self, file_name: &str, options: JsValue) -> Result<String, JsValue> {
+        let options: ExportOptions = from_js(options)?;
+        let coco = self
+            .result
+            .to_coco(file_name, options.coco_masks(), &options.objects());
+        coco.map_err(throw)
     }
 
     /// GeoJSON in pixels.
     #[wasm_bindgen(js_name = toGeoJson)]
-    pub fn to_geo_json(&self) -> Result<String, JsValue> {
-        self.result.to_geojson().map_err(throw)
+    pub fn to_geo_json(&self, options: JsValue) -> Result<String, JsValue> {
+        let options: ExportOptions = from_js(options)?;
+        self.result.to_geojson(&options.objects()).map_err(throw)
     }
 
-    /// One path a class.
+    /// One path an object.
     #[wasm_bindgen(js_name = toSvg)]
-    pub fn to_svg(&self) -> Result<String, JsValue> {
-        self.result.to_svg().map_err(throw)
+    pub fn to_svg(&self, options: JsValue) -> Result<String, JsValue> {
+        let options: ExportOptions = from_js(options)?;
+        self.result.to_svg(&options.objects()).map_err(throw)
+    }
+}
+
+/// A data set of answers to the same words.
+#[wasm_bindgen]
+pub struct Dataset {
+    export: Box<dyn Export>,
+    legend: Legend,
+    options: ObjectOptions,
+}
+
+#[wasm_bindgen]
+impl Dataset {
+    /// A data set in a format without pictures, its classes those of an answer.
+    #[wasm_bindgen(constructor)]
+    pub fn new(format: &str, like: &Segmentation, options: JsValue) -> Result<Self, JsValue> {
+        let format = Format::find(format).map_err(throw)?;
+        let options: ExportOptions = from_js(options)?;
+        let legend = like.result.legend().clone();
+        Ok(Self {
+            export: format.dataset(legend.clone()),
+            legend,
+            options: options.objects(),
+        })
+    }
+
+    /// Adds an answer, its picture under this name. Returns the files that are of it alone.
+    pub fn add(&mut self, answer: &Segmentation, file_name: &str) -> Result<Array, JsValue> {
+        if *answer.result.legend() != self.legend {
+            return Err(throw(Error::input(
+                "A data set has one list of classes. Segment all of its pictures by the same words.",
+            )));
+        }
+        let objects = answer.result.objects(&self.options).map_err(throw)?;
+        let picture = answer.result.annotated(file_name, &objects, &self.options);
+        files_to_js(self.export.add(&picture).map_err(throw)?)
+    }
+
+    /// The files that belong to all pictures together.
+    pub fn finish(&self) -> Result<Array, JsValue> {
+        files_to_js(self.export.finish().map_err(throw)?)
     }
 }

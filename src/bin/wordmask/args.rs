@@ -77,6 +77,12 @@ pub(crate) struct ModelArgs {
     pub(crate) windows: Windows,
 }
 
+fn tolerance(text: &str) -> Result<f64> {
+    let number = text.parse().ok();
+    let distance = number.filter(|distance: &f64| distance.is_finite() && *distance >= 0.0);
+    distance.ok_or_else(|| Error::input(format!("{text:?} is no distance in pixels, 0 or more.")))
+}
+
 fn windows(text: &str) -> Result<Windows> {
     match text {
         "auto" => Ok(Windows::Auto),
@@ -178,6 +184,14 @@ pub(crate) struct Segment {
         default_value = "labels,overlay,json"
     )]
     pub(crate) outputs: Vec<Output>,
+    /// Every connected part of a class is an object of its own, in the JSON file, outlines and data
+    /// sets.
+    #[arg(long)]
+    pub(crate) instances: bool,
+    /// How far outlines may be from the edges between pixels, in pixels, to be smooth; 0 = along
+    /// these edges.
+    #[arg(long, value_name = "PIXELS", default_value_t = 0.5, value_parser = tolerance)]
+    pub(crate) tolerance: f64,
     /// Leave out pictures that were segmented before in the same way, and go on after a stop.
     #[arg(long)]
     pub(crate) skip_existing: bool,

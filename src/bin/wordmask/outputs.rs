@@ -1,10 +1,14 @@
 //! What is written of a picture, and of all together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use wordmask::mask::{CocoDataset, LabelMap, Legend, read_label_png};
+use clap::ValueEnum;
+use serde_json::Value;
+use wordmask::mask::{
+    AnnotatedPicture, Export, Format, Legend, Object, ObjectOptions, objects, read_label_png,
+};
 use wordmask::prompt::Class;
 use wordmask::{Error, Result, Segmentation};
 
@@ -13,14 +17,15 @@ use crate::inputs::Input;
 /// Opacity of the colours over the picture.
 const OPACITY: f32 = 0.55;
 
-/// The file with the COCO annotations of all pictures, without its ending.
+/// The file with the COCO annotations of all pictures, without its ending. It lies beside the
+/// results of pictures, other data sets in folders of their own.
 const COCO: &str = "annotations";
 
 /// The longest part of a word in a file's name, in characters.
 const SLUG: usize = 40;
 
 /// A kind of result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     /// PNG with the class of each pixel and a palette: NAME.labels.png.
     Labels,
@@ -34,33 +39,91 @@ pub(crate) enum Output {
     Svg,
     /// Outlines as GeoJSON, in pixels: NAME.geojson.
     Geojson,
-    /// One COCO file for all pictures: annotations.json.
+    /// One COCO file for all pictures, polygons where masks have no holes: annotations.json.
     Coco,
+    /// The same with run lengths for all masks: coco-rle/annotations.json.
+    CocoRle,
+    /// YOLO segmentation for Ultralytics: yolo/data.yaml and yolo/labels.
+    Yolo,
+    /// PASCAL VOC: voc/SegmentationClass, voc/Annotations and lists.
+    Voc,
+    /// A JSON file of labelme for each picture: labelme/NAME.json.
+    Labelme,
+    /// Tasks of Label Studio with predictions, and their labelling interface: label-studio/tasks.json.
+    LabelStudio,
+    /// CVAT for images 1.1: cvat/annotations.xml.
+    Cvat,
+    /// Index PNGs as of ADE20K, 0 = nothing: ade/annotations.
+    Ade,
+}
+
+impl Output {
+    /// The format of the data set that this is, if it is one.
+    fn format(self) -> Option<Format> {
+        let value = self.to_possible_value()?;
+        Format::find(value.get_name()).ok()
+    }
+
+    /// The folder of its data set.
+    fn folder(self, format: Format) -> &'static str {
+        match self {
+            Self::Coco => "",
+            _ => format.name,
+        }
+    }
+}
+
+/// A data set that all pictures go into.
+struct Dataset {
+    folder: &'static str,
+    format: Format,
+    export: Box<dyn Export>,
 }
 
 /// Writes results into a folder.
-#[derive(Debug)]
 pub(crate) struct Outputs<'a> {
     folder: &'a Path,
     kinds: &'a [Output],
     classes: &'a [Class],
-    coco: CocoDataset,
+    legend: Legend,
+    objects: ObjectOptions,
+    datasets: Vec<Dataset>,
 }
 
 impl<'a> Outputs<'a> {
-    pub(crate) fn new(folder: &'a Path, kinds: &'a [Output], classes: &'a [Class]) -> Result<Self> {
+    pub(crate) fn new(
+        folder: &'a Path,
+        kinds: &'a [Output],
+        classes: &'a [Class],
+        objects: ObjectOptions,
+    ) -> Result<Self> {
         let legend = Legend::from_names(classes.iter().map(|class| class.name.as_str()))?;
+        let datasets = kinds.iter().filter_map(|kind| {
+            let format = kind.format()?;
+            Some(Dataset {
+                folder: kind.folder(format),
+                format,
+                export: format.dataset(legend.clone()),
+            })
+        });
         Ok(Self {
             folder,
             kinds,
             classes,
-            coco: CocoDataset::new(legend),
+            objects,
+            datasets: datasets.collect(),
+            legend,
         })
     }
 
     /// Whether this kind is wanted.
     pub(crate) fn has(&self, kind: Output) -> bool {
         self.kinds.contains(&kind)
+    }
+
+    /// Whether all pictures go into something together.
+    pub(crate) fn has_datasets(&self) -> bool {
+        !self.datasets.is_empty()
     }
 
     /// The name that no picture's results may have.
@@ -91,7 +154,9 @@ impl<'a> Outputs<'a> {
                 )));
             }
         }
-        Ok(())
+        self.datasets
+            .iter()
+            .try_for_each(|dataset| dataset.check(pictures))
     }
 
     /// What follows a picture's name in those of its files. There are cutouts of classes that are
@@ -107,7 +172,7 @@ impl<'a> Outputs<'a> {
             }
             Output::Svg => vec!["svg".into()],
             Output::Geojson => vec!["geojson".into()],
-            Output::Coco => Vec::new(),
+            _ => Vec::new(),
         };
         self.kinds.iter().flat_map(of).collect()
     }
@@ -130,8 +195,10 @@ impl<'a> Outputs<'a> {
             match kind {
                 Output::Labels => write("labels.png", &result.label_png()?)?,
                 Output::Overlay => write("overlay.png", &result.overlay_png(OPACITY)?)?,
-                Output::Svg => write("svg", result.to_svg()?.as_bytes())?,
-                Output::Geojson => write("geojson", result.to_geojson()?.as_bytes())?,
+                Output::Svg => write("svg", result.to_svg(&self.objects)?.as_bytes())?,
+                Output::Geojson => {
+                    write("geojson", result.to_geojson(&self.objects)?.as_bytes())?;
+                }
                 Output::Cutouts => {
                     for (class, share) in result.classes().iter().enumerate() {
                         if share.pixels > 0 {
@@ -139,7 +206,8 @@ impl<'a> Outputs<'a> {
                         }
                     }
                 }
-                Output::Json | Output::Coco => {}
+                // The record comes last, and data sets take all pictures.
+                _ => {}
             }
         }
         Ok(())
@@ -155,7 +223,7 @@ impl<'a> Outputs<'a> {
     }
 
     /// The JSON file of an earlier run, if there is one that can be read.
-    pub(crate) fn record(&self, picture: &Input) -> Option<serde_json::Value> {
+    pub(crate) fn record(&self, picture: &Input) -> Option<Value> {
         let bytes = std::fs::read(self.path(&picture.name, "json")).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
@@ -167,41 +235,112 @@ impl<'a> Outputs<'a> {
         paths.all(|path| path.is_file())
     }
 
-    /// Takes the masks of a picture that an earlier run has segmented. False if they cannot be read.
-    pub(crate) fn annotate_again(&mut self, picture: &Input) -> Result<bool> {
-        if !self.has(Output::Coco) {
+    /// Takes the masks of a picture that an earlier run has segmented, their scores from its record.
+    /// False if they cannot be read.
+    pub(crate) fn annotate_again(&mut self, picture: &Input, record: &Value) -> Result<bool> {
+        if !self.has_datasets() {
             return Ok(true);
         }
         let path = self.path(&picture.name, "labels.png");
         let labels = std::fs::read(path).ok().map(|bytes| read_label_png(&bytes));
-        match labels {
-            Some(Ok(labels)) => self.annotate(picture, &labels).map(|()| true),
-            _ => Ok(false),
+        let Some(Ok(map)) = labels else {
+            return Ok(false);
+        };
+        let mut objects = objects(&map, &self.objects)?;
+        for (index, object) in objects.iter_mut().enumerate() {
+            let score = if self.objects.instances {
+                &record["objects"][index]["score"]
+            } else {
+                &record["classes"][usize::from(object.class)]["score"]
+            };
+            object.score = score.as_f64().map(|score| score as f32);
         }
+        let legend = self.legend.clone();
+        let annotated = AnnotatedPicture {
+            file_name: &file_name(picture),
+            map: &map,
+            legend: &legend,
+            objects: &objects,
+            instances: self.objects.instances,
+        };
+        self.add(&annotated).map(|()| true)
     }
 
-    /// Takes the masks of a picture for the COCO file.
-    pub(crate) fn annotate(&mut self, picture: &Input, labels: &LabelMap) -> Result<()> {
-        if !self.has(Output::Coco) {
-            return Ok(());
+    /// Takes the objects of a picture for all data sets.
+    pub(crate) fn annotate(
+        &mut self,
+        picture: &Input,
+        result: &Segmentation,
+        objects: &[Object],
+    ) -> Result<()> {
+        let options = self.objects;
+        self.add(&result.annotated(&file_name(picture), objects, &options))
+    }
+
+    fn add(&mut self, picture: &AnnotatedPicture<'_>) -> Result<()> {
+        for dataset in &mut self.datasets {
+            for file in dataset.export.add(picture)? {
+                let path = self.folder.join(dataset.folder).join(&file.path);
+                write_file(&path, &file.contents)?;
+            }
         }
-        let parts = picture.below.components();
-        let parts: Vec<_> = parts.map(|p| p.as_os_str().to_string_lossy()).collect();
-        self.coco.add(labels, &parts.join("/"))
+        Ok(())
     }
 
     /// Writes what is of all pictures together.
     pub(crate) fn finish(&self) -> Result<()> {
-        if !self.has(Output::Coco) {
-            return Ok(());
+        for dataset in &self.datasets {
+            for file in dataset.export.finish()? {
+                let path = self.folder.join(dataset.folder).join(&file.path);
+                write_file(&path, &file.contents)?;
+            }
         }
-        let path = self.path(Path::new(COCO), "json");
-        write_file(&path, self.coco.to_json()?.as_bytes())
+        Ok(())
     }
 
     fn path(&self, name: &Path, suffix: &str) -> PathBuf {
         self.folder.join(with_suffix(name, suffix))
     }
+}
+
+impl Dataset {
+    /// Refuses pictures that would have the same files in the data set, and results of pictures in
+    /// its folder.
+    fn check(&self, pictures: &[Input]) -> Result<()> {
+        let mut taken: HashMap<String, &Path> = HashMap::new();
+        for picture in pictures {
+            if !self.folder.is_empty() && picture.name.starts_with(self.folder) {
+                return Err(Error::input(format!(
+                    "The results of {} would lie in the folder of a data set, {}. Give another folder with --out for one of them.",
+                    picture.path.display(),
+                    self.folder
+                )));
+            }
+            if !self.format.goes_by_stem {
+                continue;
+            }
+            // As file systems compare names that ignore case.
+            let stem = picture.below.with_extension("");
+            let stem = stem.to_string_lossy().to_lowercase();
+            if let Some(other) = taken.insert(stem, &picture.path) {
+                return Err(Error::input(format!(
+                    "{} and {} would have the same files in {}, where names have no endings. Rename one of them.",
+                    other.display(),
+                    picture.path.display(),
+                    self.format.name
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What data sets call a picture: its path below the folder of all pictures, lossy where that is no
+/// text.
+fn file_name(picture: &Input) -> String {
+    let parts = picture.below.components();
+    let parts: Vec<_> = parts.map(|p| p.as_os_str().to_string_lossy()).collect();
+    parts.join("/")
 }
 
 /// `a/x` with `labels.png` is `a/x.labels.png`, whatever bytes `x` is made of.

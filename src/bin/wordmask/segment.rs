@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use wordmask::bundle::{FileEntry, manifest_json};
 use wordmask::device::DeviceKind;
+use wordmask::mask::{Object, ObjectOptions};
 use wordmask::progress::NoProgress;
 use wordmask::prompt::Class;
 use wordmask::segmenter::{ClassShare, EncodeOptions, Options, Windows};
@@ -36,7 +37,11 @@ pub(crate) fn segment(args: &Segment) -> Result<()> {
         method: args.method,
         ..encode_options(&args.model)
     };
-    let outputs = Outputs::new(&args.out, &args.outputs, &classes)?;
+    let objects = ObjectOptions {
+        instances: args.instances,
+        tolerance: args.tolerance,
+    };
+    let outputs = Outputs::new(&args.out, &args.outputs, &classes, objects)?;
     check_skipping(args, &outputs)?;
     let inputs = Inputs::find(&args.pictures, &args.out, outputs.reserved())?;
     outputs.check(&inputs.pictures)?;
@@ -44,8 +49,9 @@ pub(crate) fn segment(args: &Segment) -> Result<()> {
     make_directory(&args.out)?;
     let total = inputs.pictures.len() + inputs.failures.len();
     let mut batch = Batch {
-        settings: settings(&segmenter, &classes, &encode, &options)?,
+        settings: settings(&segmenter, &classes, &encode, &options, &objects)?,
         segmenter,
+        objects,
         classes: &classes,
         encode,
         options,
@@ -60,7 +66,7 @@ pub(crate) fn segment(args: &Segment) -> Result<()> {
     batch.finish(total)
 }
 
-/// The JSON file shows that a picture is done, and how; COCO's annotations come from labels.
+/// The JSON file shows that a picture is done, and how; the masks of data sets come from labels.
 fn check_skipping(args: &Segment, outputs: &Outputs<'_>) -> Result<()> {
     let lacks = |kind| args.skip_existing && !outputs.has(kind);
     if lacks(Output::Json) {
@@ -68,9 +74,9 @@ fn check_skipping(args: &Segment, outputs: &Outputs<'_>) -> Result<()> {
             "--skip-existing needs json among the --outputs: that file tells which pictures are done, and how.",
         ));
     }
-    if outputs.has(Output::Coco) && lacks(Output::Labels) {
+    if outputs.has_datasets() && lacks(Output::Labels) {
         return Err(Error::input(
-            "--skip-existing with coco needs labels among the --outputs: the masks of skipped pictures are read from them.",
+            "--skip-existing with a data set needs labels among the --outputs: the masks of skipped pictures are read from them.",
         ));
     }
     Ok(())
@@ -82,6 +88,7 @@ fn settings(
     classes: &[Class],
     encode: &EncodeOptions,
     options: &Options,
+    objects: &ObjectOptions,
 ) -> Result<Value> {
     let manifest = segmenter.manifest();
     let bytes = manifest_json(manifest)?;
@@ -104,6 +111,8 @@ fn settings(
         "regions": options.parameters.regions,
         "size": encode.size.unwrap_or(manifest.picture_size),
         "windows": windows,
+        "instances": objects.instances,
+        "tolerance": objects.tolerance,
     });
     // As it will be read again: a number has not the same digits in f32 and f64.
     let read = serde_json::from_str(&settings.to_string());
@@ -120,7 +129,30 @@ struct PictureRecord<'a> {
     device: DeviceKind,
     seconds: f64,
     classes: Vec<ClassShare>,
+    /// The connected parts of classes, if they are wanted as objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objects: Option<Vec<ObjectRecord>>,
     settings: &'a Value,
+}
+
+#[derive(Serialize)]
+struct ObjectRecord {
+    class: u8,
+    pixels: u64,
+    /// Left, top, width, height.
+    bbox: [u32; 4],
+    score: Option<f32>,
+}
+
+impl From<&Object> for ObjectRecord {
+    fn from(object: &Object) -> Self {
+        Self {
+            class: object.class,
+            pixels: object.area(),
+            bbox: object.bounding_box(),
+            score: object.score,
+        }
+    }
 }
 
 impl std::fmt::Display for PictureRecord<'_> {
@@ -138,6 +170,7 @@ struct Batch<'a> {
     classes: &'a [Class],
     encode: EncodeOptions,
     options: Options,
+    objects: ObjectOptions,
     settings: Value,
     args: &'a Segment,
     outputs: Outputs<'a>,
@@ -184,7 +217,7 @@ impl Batch<'_> {
             && self
                 .outputs
                 .exist(picture, |class| pixels(class) != Some(0));
-        if !same || !self.outputs.annotate_again(picture)? {
+        if !same || !self.outputs.annotate_again(picture, &record)? {
             return Ok(false);
         }
         self.tell(
@@ -201,6 +234,12 @@ impl Batch<'_> {
         let image = block_on(segmenter.encode(pixels, &self.encode, &mut NoProgress))?;
         let result =
             block_on(segmenter.segment(&image, self.classes, &self.options, &mut NoProgress))?;
+        let objects = if self.objects.instances || self.outputs.has_datasets() {
+            result.objects(&self.objects)?
+        } else {
+            Vec::new()
+        };
+        let instances = self.objects.instances.then_some(&objects);
         let answer = PictureRecord {
             picture: picture.path.to_string_lossy().into_owned(),
             width: result.labels().width(),
@@ -208,13 +247,14 @@ impl Batch<'_> {
             device: segmenter.compute().kind,
             seconds: start.elapsed().as_secs_f64(),
             classes: result.classes().to_vec(),
+            objects: instances.map(|objects| objects.iter().map(ObjectRecord::from).collect()),
             settings: &self.settings,
         };
         let record = json(&answer)?;
         let line = answer.to_string();
         self.outputs.save(picture, &result)?;
+        self.outputs.annotate(picture, &result, &objects)?;
         self.outputs.save_record(picture, &record)?;
-        self.outputs.annotate(picture, result.labels())?;
         self.tell(&record, format_args!("{line}"));
         Ok(())
     }
