@@ -11,8 +11,8 @@ interface Entry {
 export async function zip(files: readonly Entry[]): Promise<Blob> {
   const entries: Zippable = {};
   for (const { path, blob } of files) {
-    // What is in a PNG is compressed already.
-    const level = path.endsWith('.png') ? 0 : 6;
+    // What is in a PNG is compressed already. Of coordinates the fastest level leaves 2 % more than the usual one.
+    const level = path.endsWith('.png') ? 0 : 1;
     entries[path] = [new Uint8Array(await blob.arrayBuffer()), { level }];
   }
   return new Blob([zipSync(entries)], { type: 'application/zip' });
