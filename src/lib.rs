@@ -59,7 +59,7 @@
 //! | [`foreground`] | which pixels belong to a thing | clip, error, image, progress, quant, readback, vector |
 //! | [`proposal`] | class-agnostic regions | error, image, mask |
 //! | [`dense`] | one file a method: scores of cells | clip, error, foreground, image, mask, parallel, progress, prompt, proposal, readback |
-//! | [`refine`] | one file a refinement: better scores | clip, dense, error, image, kernel, parallel, readback, vector |
+//! | [`refine`] | one file a refinement: better scores, and labels along edges | clip, dense, error, image, kernel, mask, parallel, readback, vector |
 //! | [`segmenter`] | puts the above together | bundle, clip, dense, device, error, foreground, image, mask, progress, prompt, quant, readback, refine |
 //! | `scene` | procedural test scenes with true masks | error |
 //! | `calibrate` | what quantisation costs, which blocks to keep | bundle, clip, dense, device, error, image, mask, progress, prompt, quant, scene, segmenter, vector |

@@ -255,7 +255,7 @@ fn a_tiny_clip_of_each_size_is_imported_and_takes_what_the_catalogue_says() {
         let mut writer = BundleWriter::new(published.into(), None, entry.scheme, about(), &[]);
         let mut bytes = 0;
         while let Some(file) = writer.next_file().unwrap() {
-            if file.name.ends_with(".safetensors") {
+            if file.entry.file.ends_with(".safetensors") {
                 bytes += file.contents.len();
             }
         }

@@ -133,7 +133,7 @@ fn bundled(model: Published) -> Bundle {
     let manifest = manifest_json(writer.manifest().unwrap()).unwrap();
     let mut bundle = Bundle::new(manifest.as_bytes()).unwrap();
     for file in files {
-        bundle.add(&file.name, &file.contents).unwrap();
+        bundle.add(&file.entry.file, &file.contents).unwrap();
     }
     assert_eq!(bundle.missing().count(), 0);
     bundle
