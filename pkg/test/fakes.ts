@@ -509,8 +509,9 @@ class FakeSegmentation implements EngineSegmentation {
     this.#labels = labels;
   }
 
+  /** A copy, as from an engine: the one that is sent away is of no use here any more. */
   labels() {
-    return this.#labels;
+    return this.#labels.slice();
   }
 
   withLabels(labels: Uint8Array) {

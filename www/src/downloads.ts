@@ -1,5 +1,24 @@
 /** Ways out of the page: files made here and handed to the browser's own download. */
+import type { ExportFile } from 'wordmask';
 import { t } from './texts.js';
+
+/** What is to be saved. */
+export interface Download {
+  readonly blob: Blob;
+  /** What its name says of it, after that of the picture. */
+  readonly part: string;
+  readonly extension: string;
+}
+
+/** The files of a folder as one: a single file as it is, several as a ZIP. */
+export async function asOne(files: readonly ExportFile[], part: string): Promise<Download> {
+  const [only] = files;
+  if (only !== undefined && files.length === 1) {
+    return { blob: only.blob, part, extension: only.path.replace(/^.*\./su, '') };
+  }
+  const { zip } = await import('./zip.js');
+  return { blob: await zip(files), part, extension: 'zip' };
+}
 
 /** A file name that every file system takes: letters, digits, dashes; never a path, never empty. */
 export function fileName(picture: string, part: string, extension: string): string {

@@ -10,7 +10,7 @@ import { connectCompare } from './compare.js';
 import { Corrected } from './corrected.js';
 import { createCorrecting } from './correcting.js';
 import { element, english, make } from './dom.js';
-import { fileName, save } from './downloads.js';
+import { createDownloadMenu } from './download-menu.js';
 import { list, share } from './formats.js';
 import { connectGestures } from './gestures.js';
 import { createKeeping } from './keeping.js';
@@ -72,10 +72,15 @@ const painted = () =>
   corrected.painted(work.masks, store.state().draft ?? store.state().corrections);
 const stage = createStage(store, painted, status.say);
 const chips = createChips(store);
-const legend = createLegend(store, (index) => {
-  const of = work.masks?.classes[index];
-  if (of) void give((masks) => masks.cutout(index), `${index + 1}-${of.name}`, 'png');
-});
+const downloads = createDownloadMenu(
+  {
+    masks: () => corrected.latest(),
+    name: () => work.source?.name ?? t.picture.unnamed,
+    opacity: () => store.state().view.opacity,
+  },
+  status.fail,
+);
+const legend = createLegend(store, downloads.cutout);
 
 const naming = createNaming(
   stage,
@@ -194,7 +199,9 @@ function showCorrected(): void {
 /** The rows of the masks, as they have been corrected. */
 function showMasks(): void {
   const { unknown } = sortWords(store.state().words, work.lookUp);
-  legend.show(corrected.shown?.classes ?? [], unknown, !isGuess());
+  const classes = corrected.shown?.classes ?? [];
+  legend.show(classes, unknown, !isGuess());
+  downloads.show(classes);
 }
 
 /** Whether the picture may be a photograph, and the model has never seen one. */
@@ -260,34 +267,6 @@ function openModels(): void {
   menu.open = true;
   menu.querySelector('summary')?.focus({ preventScroll: true });
   menu.scrollIntoView({ block: 'start' });
-}
-
-/** Gives the user a file; says so if it could not be made. */
-async function give(
-  content: (masks: Segmentation) => Promise<Blob | string>,
-  part: string,
-  extension: string,
-): Promise<void> {
-  const picture = work.source?.name ?? t.picture.unnamed;
-  try {
-    const masks = await corrected.latest();
-    if (masks === null) return;
-    save(new Blob([await content(masks)]), fileName(picture, part, extension));
-  } catch (error) {
-    status.fail(error);
-  }
-}
-
-const downloads: Readonly<Record<string, () => Promise<void>>> = {
-  labels: () => give((masks) => masks.toPng(), 'labels', 'png'),
-  overlay: () =>
-    give((masks) => masks.overlay({ opacity: store.state().view.opacity }), 'overlay', 'png'),
-  svg: () => give((masks) => masks.toSvg(), 'masks', 'svg'),
-  coco: () => give((masks) => masks.toCoco(), 'coco', 'json'),
-  geojson: () => give((masks) => masks.toGeoJson(), 'masks', 'geojson'),
-};
-for (const button of element('downloads', HTMLElement).querySelectorAll('button')) {
-  button.addEventListener('click', () => void downloads[button.dataset.download ?? '']?.());
 }
 
 /** Does not run later after all. */

@@ -44,7 +44,7 @@ for (const locale of ['en', 'ar']) {
         await page.locator('#photos').waitFor();
         await page.locator('#kept').waitFor();
         await rest(page);
-        for (const menu of ['#models', '#options', '#device']) {
+        for (const menu of ['#datasets', '#models', '#options', '#device']) {
           await page.locator(`${menu} > summary`).click();
         }
         await page.locator('input[name="refine"][value="own"]').check();

@@ -1,6 +1,7 @@
 /** Correcting masks, undo and redo, zoom, and before and after, on the page with a stand-in for the engine. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { unzipSync } from 'fflate';
 import { drop, legend, overhang, png, rest, site } from './browser.mjs';
 import { buildFakePage } from './fake-page.mjs';
 
@@ -30,12 +31,15 @@ const shareIs = (page, row, share) =>
     [row, share],
   );
 
-/** The labels that are downloaded. */
-async function labels(page) {
-  const button = page.getByRole('button', { name: 'Label PNG' });
-  const [given] = await Promise.all([page.waitForEvent('download'), button.click()]);
-  return readFile(await given.path());
+/** The file that a button gives, with its name. */
+async function download(page, name) {
+  const button = page.getByRole('button', { name, exact: true });
+  const [given] = await Promise.all([page.waitForEvent('download'), button.press('Enter')]);
+  return { name: given.suggestedFilename(), bytes: await readFile(await given.path()) };
 }
+
+/** The labels that are downloaded. */
+const labels = async (page) => (await download(page, 'Label PNG')).bytes;
 
 /** Where a point of the shown picture, given as parts of its size, is in the window. */
 async function at(page, x, y) {
@@ -132,6 +136,40 @@ next('a stroke is one step, survives a new word, and goes back and forth', async
     () => Number.parseFloat(document.querySelectorAll('#legend .share')[1].textContent) > 50,
   );
   assert.deepEqual(await labels(page), painted);
+});
+
+next('every download has what was painted, of several files as one ZIP', async (page) => {
+  const painted = await labels(page);
+  assert.equal(painted[0.25 * HEIGHT * WIDTH + 0.5 * WIDTH], 1, 'there is a stroke');
+  await page.locator('#datasets summary').press('Enter');
+  const { name, bytes } = await download(page, 'YOLO');
+  assert.equal(name, 'meadow-yolo.zip');
+  const dataset = unzipSync(bytes);
+  assert.deepEqual(Object.keys(dataset), ['labels/meadow.png', 'yolo.json']);
+  assert.deepEqual(Buffer.from(dataset['labels/meadow.png']), painted);
+  assert.equal((await download(page, 'COCO RLE')).name, 'meadow-coco-rle.json');
+  const cutouts = await download(page, 'Cut-outs');
+  assert.equal(cutouts.name, 'meadow-cutouts.zip');
+  assert.deepEqual(Object.keys(unzipSync(cutouts.bytes)), [
+    'meadow-1-sky.png',
+    'meadow-2-grass.png',
+  ]);
+  await page.locator('#instances').press('Space');
+  await download(page, 'YOLO');
+  const shapes = await download(page, 'GeoJSON');
+  assert.equal(shapes.name, 'meadow-masks.geojson');
+  assert.deepEqual(JSON.parse(shapes.bytes), { instances: true });
+  const asked = await page.evaluate(() => globalThis.asked.filter(({ call }) => call === 'export'));
+  assert.deepEqual(
+    asked.map(({ options }) => options),
+    [
+      { format: 'yolo', instances: false },
+      { format: 'coco-rle', instances: false },
+      { format: 'yolo', instances: true },
+    ],
+  );
+  await page.locator('#instances').press('Space');
+  await page.locator('#datasets summary').press('Enter');
 });
 
 next('an eraser takes away; by the keyboard as well', async (page) => {

@@ -9,12 +9,15 @@ import type {
   ClassSummary,
   Device,
   EncodeOptions,
+  ExportFile,
+  ExportFormat,
   ImportOptions,
   Knowledge,
   LoadOptions,
   Methods,
   ModelSource,
   NamedScore,
+  ObjectOptions,
   Region,
   RegionOptions,
   SegmentOptions,
@@ -354,8 +357,14 @@ class Masks {
   toPng = async (): Promise<Blob> => new Blob([this.labels]);
   overlay = async (): Promise<Blob> => new Blob(['fake']);
   cutout = async (): Promise<Blob> => new Blob(['fake']);
-  toCoco = async (): Promise<string> => '{}';
-  toGeoJson = async (): Promise<string> => '{}';
+  toGeoJson = async (options: ObjectOptions): Promise<string> => JSON.stringify(options);
   toSvg = async (): Promise<string> => '<svg/>';
+  /** One file, or for YOLO two, of which one is the labels. */
+  export = async (format: ExportFormat, options: ObjectOptions): Promise<ExportFile[]> => {
+    note('export', { format, ...options });
+    const about = { path: `${format}.json`, blob: new Blob(['{}']) };
+    if (format !== 'yolo') return [about];
+    return [{ path: 'labels/meadow.png', blob: new Blob([this.labels]) }, about];
+  };
   free(): void {}
 }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { unzipSync } from 'fflate';
 import { alertText, chips, drop, encodes, legend, overhang, png, rest, site } from './browser.mjs';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
@@ -77,12 +78,18 @@ next('every download is a valid file', async (page) => {
   }
   const cutout = await download(page, page.locator('.cutout:enabled').first());
   assert.deepEqual([...cutout.bytes.subarray(0, 8)], PNG_HEAD);
-  const coco = await download(page, page.getByRole('button', { name: 'COCO' }));
-  assert.ok(Array.isArray(JSON.parse(coco.bytes.toString()).annotations));
   const geo = await download(page, page.getByRole('button', { name: 'GeoJSON' }));
   assert.equal(JSON.parse(geo.bytes.toString()).type, 'FeatureCollection');
   const svg = await download(page, page.getByRole('button', { name: 'SVG', exact: true }));
   assert.match(svg.bytes.toString(), /<svg[\s>]/);
+  await page.locator('#datasets summary').click();
+  const dataset = (name) => download(page, page.getByRole('button', { name, exact: true }));
+  const coco = await dataset('COCO');
+  assert.equal(coco.name, 'scene-1-coco.json');
+  assert.ok(Array.isArray(JSON.parse(coco.bytes.toString()).annotations));
+  const yolo = await dataset('YOLO');
+  assert.equal(yolo.name, 'scene-1-yolo.zip');
+  assert.deepEqual(Object.keys(unzipSync(yolo.bytes)), ['labels/scene-1.txt', 'data.yaml']);
 });
 
 next('a region of the picture gets the best of the words', async (page) => {

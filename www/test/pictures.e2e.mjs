@@ -57,6 +57,8 @@ const compareStage = (page, name) =>
     const canvas = document.querySelector('#canvas');
     const { width, height } = canvas;
     const expected = new OffscreenCanvas(width, height).getContext('2d');
+    // Small pictures are shown with the squares of their pixels.
+    expected.imageSmoothingEnabled = canvas.getContext('2d').imageSmoothingEnabled;
     expected.imageSmoothingQuality = 'high';
     expected.drawImage(await createImageBitmap(pixels), 0, 0, width, height);
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));

@@ -307,7 +307,9 @@ pageTest('everything is reached by the keyboard, with a focus to be seen', {}, a
   order.push('zoom-out', 'zoom-whole', 'zoom-in', 'compare');
   order.push('go', 'device-where', 'file', 'camera-open');
   order.push('forget', 'close', 'word', 'opacity', 'original', 'sky');
-  order.push('cutout', 'aim', 'labels', 'overlay', 'svg', 'coco', 'geojson');
+  order.push('cutout', 'aim', 'labels', 'overlay', 'download-cutouts', 'svg', 'geojson');
+  // That of the data sets.
+  order.push('SUMMARY', 'instances');
   // Those of the models and of the options.
   order.push('SUMMARY', 'SUMMARY', 'method');
   // Crops, guidance, refinement and background; after the threshold the device.
@@ -448,9 +450,9 @@ pageTest('coarse masks stay when the work is stopped, and can be had', {}, async
   assert.match(await page.locator('#phase').textContent(), /still coarse/);
   const [stopped] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'COCO' }).click(),
+    page.getByRole('button', { name: 'GeoJSON' }).click(),
   ]);
-  assert.match(stopped.suggestedFilename(), /\.json$/);
+  assert.match(stopped.suggestedFilename(), /\.geojson$/);
   await release(page);
   await page.locator('#go').click();
   await rest(page);

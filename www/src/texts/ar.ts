@@ -152,6 +152,14 @@ export const ar: Texts = {
     overlay: 'التراكب PNG',
     fileOfClass: 'فئة',
   },
+  downloads: {
+    pictures: 'صور',
+    cutouts: 'قصاصات',
+    shapes: 'حدود',
+    forAnnotators: 'للتوسيم والتدريب',
+    instances: 'كل جزء كائن مستقل',
+    instancesHelp: 'تُحسب أجزاء الفئة التي لا تتلامس كلٌّ على حدة، في الحدود ومجموعات البيانات.',
+  },
   naming: {
     start: 'تسمية منطقة',
     help: 'أو انقر منطقة في الصورة.',

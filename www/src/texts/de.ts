@@ -157,6 +157,15 @@ export const de: Texts = {
     overlay: 'Überlagerung als PNG',
     fileOfClass: 'Klasse',
   },
+  downloads: {
+    pictures: 'Bilder',
+    cutouts: 'Freisteller',
+    shapes: 'Umrisse',
+    forAnnotators: 'Zum Annotieren und Trainieren',
+    instances: 'Jeder Teil ein Objekt',
+    instancesHelp:
+      'Teile einer Klasse, die sich nicht berühren, zählen einzeln, in Umrissen und Datensätzen.',
+  },
   naming: {
     start: 'Bereich benennen',
     help: 'Oder einfach einen im Bild anklicken.',

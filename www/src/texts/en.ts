@@ -170,6 +170,15 @@ export const en = {
     overlay: 'Overlay PNG',
     fileOfClass: 'class',
   },
+  /** The menu of files; formats go by their own names. */
+  downloads: {
+    pictures: 'Pictures',
+    cutouts: 'Cut-outs',
+    shapes: 'Shapes',
+    forAnnotators: 'For annotating and training',
+    instances: 'Each part an object',
+    instancesHelp: 'Parts of a class that do not touch count separately, in shapes and data sets.',
+  },
   naming: {
     start: 'Name a region',
     help: 'Or just click one in the picture.',

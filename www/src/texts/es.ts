@@ -158,6 +158,15 @@ export const es: Texts = {
     overlay: 'Superposición en PNG',
     fileOfClass: 'clase',
   },
+  downloads: {
+    pictures: 'Imágenes',
+    cutouts: 'Recortes',
+    shapes: 'Contornos',
+    forAnnotators: 'Para anotar y entrenar',
+    instances: 'Cada parte, un objeto',
+    instancesHelp:
+      'Las partes de una clase que no se tocan cuentan por separado, en contornos y conjuntos de datos.',
+  },
   naming: {
     start: 'Nombrar una región',
     help: 'O haz clic en una en la imagen.',

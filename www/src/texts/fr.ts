@@ -157,6 +157,15 @@ export const fr: Texts = {
     overlay: 'Superposition en PNG',
     fileOfClass: 'classe',
   },
+  downloads: {
+    pictures: 'Images',
+    cutouts: 'Détourages',
+    shapes: 'Contours',
+    forAnnotators: 'Pour annoter et entraîner',
+    instances: 'Chaque partie, un objet',
+    instancesHelp:
+      'Les parties d’une classe qui ne se touchent pas comptent séparément, dans les contours et les jeux de données.',
+  },
   naming: {
     start: 'Nommer une région',
     help: 'Ou cliquez-en une dans l’image.',

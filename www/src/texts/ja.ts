@@ -156,6 +156,14 @@ export const ja: Texts = {
     overlay: '重ね合わせ PNG',
     fileOfClass: 'クラス',
   },
+  downloads: {
+    pictures: '画像',
+    cutouts: '切り抜き',
+    shapes: '輪郭',
+    forAnnotators: 'アノテーションと学習用',
+    instances: '離れた部分を別々の物体にする',
+    instancesHelp: '同じクラスでも接していない部分は、輪郭とデータセットで別々に数えます。',
+  },
   naming: {
     start: '領域の名前を調べる',
     help: '画像内をクリックしても調べられます。',

@@ -158,6 +158,15 @@ export const pt: Texts = {
     overlay: 'Sobreposição em PNG',
     fileOfClass: 'classe',
   },
+  downloads: {
+    pictures: 'Imagens',
+    cutouts: 'Recortes',
+    shapes: 'Contornos',
+    forAnnotators: 'Para anotar e treinar',
+    instances: 'Cada parte, um objeto',
+    instancesHelp:
+      'As partes de uma classe que não se tocam contam em separado, nos contornos e conjuntos de dados.',
+  },
   naming: {
     start: 'Nomear uma região',
     help: 'Ou clique em uma na imagem.',

@@ -150,6 +150,14 @@ export const zh: Texts = {
     overlay: '叠加 PNG',
     fileOfClass: '类别',
   },
+  downloads: {
+    pictures: '图片',
+    cutouts: '抠图',
+    shapes: '轮廓',
+    forAnnotators: '用于标注和训练',
+    instances: '每个部分作为一个对象',
+    instancesHelp: '同一类别中互不相连的部分，在轮廓和数据集中分别计为对象。',
+  },
   naming: {
     start: '为区域命名',
     help: '也可以直接点击图片中的区域。',

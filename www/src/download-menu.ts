@@ -1,0 +1,121 @@
+/** The menu of downloads: what masks are wanted for, and the file that is made of them for it. */
+import type { ClassSummary, ExportFile, ExportFormat, ObjectOptions, Segmentation } from 'wordmask';
+import { element } from './dom.js';
+import { asOne, type Download, fileName, save } from './downloads.js';
+
+/** What the menu makes files of. */
+export interface DownloadSource {
+  /** The masks with all corrections. */
+  masks(): Promise<Segmentation | null>;
+  /** The name of the picture's file. */
+  name(): string;
+  opacity(): number;
+}
+
+export interface DownloadMenu {
+  /** Offers what can be made of these classes. */
+  show(classes: readonly ClassSummary[]): void;
+  /** Gives the user the cut-out of one class. */
+  cutout(index: number): void;
+}
+
+/** What else a file depends on. */
+interface Given {
+  /** The name of the picture's file. */
+  readonly picture: string;
+  readonly objects: ObjectOptions;
+}
+
+type Make = (masks: Segmentation, given: Given) => Promise<Download>;
+
+const datasets: readonly ExportFormat[] = [
+  'coco',
+  'coco-rle',
+  'yolo',
+  'voc',
+  'labelme',
+  'label-studio',
+  'cvat',
+  'ade',
+];
+
+export function createDownloadMenu(
+  source: DownloadSource,
+  fail: (error: unknown) => void,
+): DownloadMenu {
+  const menu = element('downloads', HTMLElement);
+  const instances = element('instances', HTMLInputElement);
+  const cutouts = element('download-cutouts', HTMLButtonElement);
+
+  /** Gives the user a file; says so if it could not be made. */
+  const give = async (make: Make): Promise<void> => {
+    const given = { picture: source.name(), objects: { instances: instances.checked } };
+    try {
+      const masks = await source.masks();
+      if (masks === null) return;
+      const { blob, part, extension } = await make(masks, given);
+      save(blob, fileName(given.picture, part, extension));
+    } catch (error) {
+      fail(error);
+    }
+  };
+
+  const makers = makersOf(source);
+  for (const button of menu.querySelectorAll('button')) {
+    const kind = button.dataset.download ?? '';
+    const make = makers.get(kind);
+    if (make === undefined) throw new Error(`Nothing makes the download ${kind}.`);
+    button.addEventListener('click', () => void give(make));
+  }
+
+  return {
+    show(classes) {
+      cutouts.disabled = found(classes).length === 0;
+    },
+    cutout(index) {
+      void give(async (masks) => png(await masks.cutout(index), cutoutPart(masks, index)));
+    },
+  };
+}
+
+/** How each file of the menu is made. */
+function makersOf({ opacity }: DownloadSource): ReadonlyMap<string, Make> {
+  const pictures: [string, Make][] = [
+    ['labels', async (masks) => png(await masks.toPng(), 'labels')],
+    ['overlay', async (masks) => png(await masks.overlay({ opacity: opacity() }), 'overlay')],
+    ['cutouts', async (masks, { picture }) => asOne(await cutoutsOf(masks, picture), 'cutouts')],
+  ];
+  const shapes: [string, Make][] = [
+    ['svg', async (masks, { objects }) => shapesIn(await masks.toSvg(objects), 'svg')],
+    ['geojson', async (masks, { objects }) => shapesIn(await masks.toGeoJson(objects), 'geojson')],
+  ];
+  const forAnnotators = datasets.map((format): [string, Make] => [
+    format,
+    async (masks, { objects }) => asOne(await masks.export(format, objects), format),
+  ]);
+  return new Map([...pictures, ...shapes, ...forAnnotators]);
+}
+
+const png = (blob: Blob, part: string): Download => ({ blob, part, extension: 'png' });
+const shapesIn = (text: string, extension: string): Download => {
+  return { blob: new Blob([text]), part: 'masks', extension };
+};
+
+/** The indices of the classes that the picture has. */
+function found(classes: readonly ClassSummary[]): number[] {
+  return [...classes.keys()].filter((index) => (classes[index]?.pixels ?? 0) > 0);
+}
+
+/** A picture for each class that was found. */
+function cutoutsOf(masks: Segmentation, picture: string): Promise<ExportFile[]> {
+  const files = found(masks.classes).map(async (index) => {
+    const path = fileName(picture, cutoutPart(masks, index), 'png');
+    return { path, blob: await masks.cutout(index) };
+  });
+  return Promise.all(files);
+}
+
+/** By its number as well, since two names may differ in nothing that file names can have. */
+function cutoutPart({ classes }: Segmentation, index: number): string {
+  return `${index + 1}-${classes[index]?.name}`;
+}
