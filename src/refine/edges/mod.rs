@@ -6,12 +6,12 @@
 //! over levels, and one label; what is too small to be meant goes to what surrounds it ([`specks`]).
 //! That voting of segments beats filters guided by colours: `docs/methods.md` has the numbers.
 //!
-//! Pictures of more than [`WORKING_PIXELS`] are cut at that size, and their own pixels choose between
-//! the labels around them by colour ([`enlarge`]), so that time and memory are linear in pixels, and
+//! Pictures of more than [`WORKING_PIXELS`] are cut at that size, and pixels at borders choose between
+//! the labels around them by their colour at full size ([`snap`]), so that time and memory are linear in pixels, and
 //! memory beside the labels does not grow with the picture.
 
-mod enlarge;
 mod segments;
+mod snap;
 mod specks;
 
 use std::collections::BTreeMap;
@@ -55,10 +55,7 @@ pub(crate) fn label(
         .iter()
         .map(|s| labels[*s as usize])
         .collect();
-    Ok(match small {
-        None => labels,
-        Some(small) => enlarge::enlarge(&labels, &small, picture),
-    })
+    Ok(snap::snap(&labels, working, picture))
 }
 
 /// The size at which to cut a picture: its own, or one of its shape with [`WORKING_PIXELS`].
