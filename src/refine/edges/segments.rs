@@ -46,11 +46,11 @@ impl Segments {
     pub(super) fn cut(picture: &Picture) -> Self {
         let (width, height) = (picture.width() as usize, picture.height() as usize);
         let weights = weights(&blurred(picture), width);
-        let edges = Sorted::new(&weights, width);
+        let mut edges = Sorted::new(&weights, width);
         let mut forest = Forest::new(width * height);
-        edges.each(|a, b, weight| forest.join_alike(a, b, weight, LEVELS[0]));
+        edges.retain(|a, b, weight| forest.join_alike(a, b, weight, LEVELS[0]));
         let least = (LEAST_SHARE * (width * height) as f32) as u32;
-        edges.each(|a, b, _| forest.join_small(a, b, least));
+        edges.retain(|a, b, _| forest.join_small(a, b, least));
         let (of_pixels, roots) = forest.numbered();
         let sizes = roots
             .iter()
@@ -58,7 +58,7 @@ impl Segments {
             .collect();
         let mut levels = vec![(0..roots.len() as u32).collect()];
         for k in &LEVELS[1..] {
-            edges.each(|a, b, weight| forest.join_alike(a, b, weight, *k));
+            edges.retain(|a, b, weight| forest.join_alike(a, b, weight, *k));
             levels.push(forest.joined(&roots));
         }
         Self {
@@ -236,16 +236,27 @@ impl Sorted {
         }
     }
 
-    /// Calls `take` with the two pixels and the weight of each edge.
-    fn each(&self, mut take: impl FnMut(u32, u32, f32)) {
-        for (bucket, range) in self.starts.windows(2).enumerate() {
+    /// Calls `take` with the two pixels and the weight of each edge, and forgets those of which it says
+    /// that they do not matter any more.
+    fn retain(&mut self, mut take: impl FnMut(u32, u32, f32) -> bool) {
+        let (mut begin, mut kept) = (0, 0);
+        for bucket in 0..BUCKETS {
+            let end = self.starts[bucket + 1];
             let weight = bucket as f32 / STEPS;
-            for &edge in &self.edges[range[0]..range[1]] {
+            self.starts[bucket] = kept;
+            for index in begin..end {
+                let edge = self.edges[index];
                 let pixel = edge / 4;
                 let other = pixel + offset(edge as usize % 4, self.width) as u32;
-                take(pixel, other, weight);
+                if take(pixel, other, weight) {
+                    self.edges[kept] = edge;
+                    kept += 1;
+                }
             }
+            begin = end;
         }
+        self.starts[BUCKETS] = kept;
+        self.edges.truncate(kept);
     }
 }
 
@@ -279,24 +290,36 @@ impl Forest {
     }
 
     /// Joins the sets of two pixels if the edge between them is not heavier than what both allow.
-    fn join_alike(&mut self, a: u32, b: u32, weight: f32, k: f32) {
+    /// Returns whether they are still two.
+    fn join_alike(&mut self, a: u32, b: u32, weight: f32, k: f32) -> bool {
         let (a, b) = (self.root(a), self.root(b));
         let allowed = |root: u32| self.inner[root as usize] + k / self.size[root as usize] as f32;
-        if a != b && weight <= allowed(a).min(allowed(b)) {
-            let joined = self.join(a, b);
-            // At a later level a set may hold heavier edges than this.
-            let inner = &mut self.inner[joined as usize];
-            *inner = inner.max(weight);
+        if a == b {
+            return false;
         }
+        if weight > allowed(a).min(allowed(b)) {
+            return true;
+        }
+        let joined = self.join(a, b);
+        // At a later level a set may hold heavier edges than this.
+        let inner = &mut self.inner[joined as usize];
+        *inner = inner.max(weight);
+        false
     }
 
     /// Joins the sets of two pixels if one of them is smaller than `least`. That says nothing about how
-    /// unlike the pixels of a segment may be, so `inner` stays that of the larger one.
-    fn join_small(&mut self, a: u32, b: u32, least: u32) {
+    /// unlike the pixels of a segment may be, so `inner` stays that of the larger one. Returns whether
+    /// they are still two.
+    fn join_small(&mut self, a: u32, b: u32, least: u32) -> bool {
         let (a, b) = (self.root(a), self.root(b));
-        if a != b && self.size[a as usize].min(self.size[b as usize]) < least {
-            self.join(a, b);
+        if a == b {
+            return false;
         }
+        if self.size[a as usize].min(self.size[b as usize]) >= least {
+            return true;
+        }
+        self.join(a, b);
+        false
     }
 
     /// Joins two sets, given by their roots, and returns the root, which is that of the larger one.
