@@ -25,7 +25,7 @@ use crate::mask::UNLABELLED;
 use segments::Segments;
 
 /// The most pixels at which a picture is cut into segments.
-const WORKING_PIXELS: f64 = (1 << 20) as f64;
+const WORKING_PIXELS: f64 = (1 << 19) as f64;
 
 /// The most likely class of each pixel of the picture, row-major; [`UNLABELLED`] where that is a class
 /// from `background` on, or its probability is below `threshold`.
