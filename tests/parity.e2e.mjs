@@ -145,7 +145,7 @@ test('every method and refinement answers alike on webgpu and cpu', {
     },
     [truth.picture, truth.things.map(({ name }) => name), truth.grounds],
   );
-  assert.equal(compared.length, 13);
+  assert.equal(compared.length, 14);
   for (const [setting, alike, difference] of compared) {
     t.diagnostic(`${setting}: ${(100 * alike).toFixed(2)} %, ${difference.toExponential(1)}`);
     assert.ok(alike >= 0.995, `${setting}: only ${alike} of the pixels are labelled alike`);
