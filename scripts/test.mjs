@@ -1,13 +1,14 @@
 /**
- * Every test: `npm test`, or `node scripts/test.mjs NAME …` for some.
+ * Every test: `npm test`, or `node scripts/test.mjs NAME …` for some, one after the other.
  *
  * Runs all suites even if one fails, so that one run tells everything, and ends with the line
  * `N passed, N failed`. A suite that counts nothing, such as the linter, counts as one test.
  */
 
-import { spawnSync } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build, bundleTests } from './build.mjs';
 import { chromium, isMain, main, root } from './lib.mjs';
 
@@ -39,7 +40,8 @@ const suites = {
     ]),
   // Links that lead nowhere, or to what is private, are errors (`Cargo.toml`).
   docs: () =>
-    once('cargo', ['doc', '--no-deps', '--release', '--locked'], {
+    // With the features of clippy, whose work on the dependencies serves here, too.
+    once('cargo', ['doc', '--no-deps', '--release', '--locked', ...gpu], {
       RUSTDOCFLAGS: '-D warnings -D missing_docs',
     }),
   rust: () => cargoTests(),
@@ -47,7 +49,11 @@ const suites = {
   browser: async () => {
     // One build of Burn for wasm serves the page, the package and the parity tests.
     await build({ profile: 'web-test', tests: true });
-    return endToEnd({ CHROME_PATH: await chromium() });
+    return endToEnd(({ name }) => !timed.includes(name), 2);
+  },
+  speed: async () => {
+    await build({ profile: 'web-test' });
+    return endToEnd(({ name }) => timed.includes(name), 1);
   },
   consumers: async () => {
     await build({ profile: 'web-test' });
@@ -112,42 +118,87 @@ const timed = ['speed', 'lighthouse'];
 /** Take longest, so that they begin first and nothing waits for one of them in the end. */
 const longest = ['parity', 'wiring', 'page', 'segment', 'models', 'hub'];
 
-/** Tests in a browser. Two at a time, since each waits a good part of its time, for pauses of the page above all. */
-function endToEnd(env) {
+/**
+ * Tests in a browser. Two at a time may run beside each other, since each waits a good part of its time, for
+ * pauses of the page above all.
+ */
+async function endToEnd(isWanted, atOnce) {
   const files = ['tests', 'www/test'].flatMap((folder) =>
     readdirSync(join(root, folder))
       .filter((name) => name.endsWith('.e2e.mjs'))
       .map((name) => ({ name: name.replace('.e2e.mjs', ''), path: join(root, folder, name) })),
   );
-  const paths = (wanted) => wanted.map(({ path }) => path);
   const rank = ({ name }) => (longest.includes(name) ? longest.indexOf(name) : longest.length);
-  const others = files.filter(({ name }) => !timed.includes(name));
-  others.sort((a, b) => rank(a) - rank(b));
-  return all([
-    nodeTests(paths(others), { atOnce: 2, env }),
-    nodeTests(paths(files.filter(({ name }) => timed.includes(name))), { atOnce: 1, env }),
-  ]);
+  const wanted = files.filter(isWanted).sort((a, b) => rank(a) - rank(b));
+  const paths = wanted.map(({ path }) => path);
+  return nodeTests(paths, { atOnce, env: { CHROME_PATH: await chromium() } });
 }
 
-async function test(names) {
+/**
+ * All suites, in two lanes beside each other: a compiler's last crate, a linker and a browser that waits leave
+ * cores idle, which the other lane takes. What measures times runs when both are done.
+ */
+const lanes = [
+  ['lint', 'types', 'format', 'unit', 'clippy', 'docs', 'rust'],
+  ['browser', 'consumers'],
+];
+const alone = ['speed'];
+
+async function testAll() {
+  const begun = await Promise.all(lanes.map((names) => inTurn(names, apart)));
+  return [...begun.flat(), ...(await inTurn(alone, apart))];
+}
+
+/** Runs suites one after the other; `start` yields the counts of one. */
+async function inTurn(names, start) {
   const results = [];
   for (const name of names) {
-    const start = Date.now();
-    let counts;
-    try {
-      counts = await suites[name]();
-    } catch (error) {
-      console.error(error.message);
-      counts = { passed: 0, failed: 1 };
-    }
-    results.push({ name, ...counts, seconds: (Date.now() - start) / 1000 });
+    const began = Date.now();
+    const counts = await start(name);
+    results.push({ name, ...counts, seconds: (Date.now() - began) / 1000 });
   }
+  return results;
+}
+
+async function here(name) {
+  try {
+    return await suites[name]();
+  } catch (error) {
+    console.error(error.message);
+    return { passed: 0, failed: 1 };
+  }
+}
+
+/** Runs a suite in a process of its own, and shows what it printed when it ends, so that lanes do not mix. */
+function apart(name) {
+  console.log(`> ${name} begins`);
+  const child = fork(fileURLToPath(import.meta.url), [name], { cwd: root, silent: true });
+  const printed = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text) => printed.push(text));
+  }
+  // Of one that dies without a word nothing has passed.
+  let counts = { passed: 0, failed: 1 };
+  child.on('message', (told) => {
+    counts = told;
+  });
+  return new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', () => {
+      process.stdout.write(Buffer.concat(printed));
+      done(counts);
+    });
+  });
+}
+
+/** Shows what became of each suite, and returns the sum. */
+function summarise(results) {
   for (const { name, passed, failed, seconds } of results) {
     console.log(`${name}: ${passed} of ${passed + failed} in ${seconds.toFixed(0)} s`);
   }
-  const { passed, failed } = all(results);
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed;
+  const sum = all(results);
+  console.log(`${sum.passed} passed, ${sum.failed} failed`);
+  return sum;
 }
 
 if (isMain(import.meta.url)) {
@@ -156,7 +207,8 @@ if (isMain(import.meta.url)) {
     const unknown = asked.find((name) => !(name in suites));
     if (unknown)
       throw new Error(`No suite ${unknown}; there are ${Object.keys(suites).join(', ')}.`);
-    const failed = await test(asked.length > 0 ? asked : Object.keys(suites));
-    if (failed > 0) process.exitCode = 1;
+    const sum = summarise(asked.length > 0 ? await inTurn(asked, here) : await testAll());
+    process.send?.(sum);
+    if (sum.failed > 0) process.exitCode = 1;
   });
 }

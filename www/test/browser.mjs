@@ -1,6 +1,7 @@
 /** What the tests in a real browser share: a browser, a served page that is watched, pictures. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -235,6 +236,16 @@ export async function dropPaths(page, paths) {
     await session.send('Input.dispatchDragEvent', { type, x: 300, y: 300, data });
   }
   await session.detach();
+}
+
+/** Chromium drops the eleventh download within a second, without a word. */
+const DOWNLOAD_PAUSE_MS = 110;
+
+/** The file that the page gives when something is done, with its name. */
+export async function download(page, act) {
+  await page.waitForTimeout(DOWNLOAD_PAUSE_MS);
+  const [given] = await Promise.all([page.waitForEvent('download'), act()]);
+  return { name: given.suggestedFilename(), bytes: await readFile(await given.path()) };
 }
 
 /** The width that would have to be scrolled sideways. */

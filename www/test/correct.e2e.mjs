@@ -1,8 +1,7 @@
 /** Correcting masks, undo and redo, zoom, and before and after, on the page with a stand-in for the engine. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { unzipSync } from 'fflate';
-import { drop, legend, overhang, png, rest, site } from './browser.mjs';
+import { download as downloaded, drop, legend, overhang, png, rest, site } from './browser.mjs';
 import { buildFakePage } from './fake-page.mjs';
 
 const SKY = [150, 205, 240];
@@ -32,11 +31,8 @@ const shareIs = (page, row, share) =>
   );
 
 /** The file that a button gives, with its name. */
-async function download(page, name) {
-  const button = page.getByRole('button', { name, exact: true });
-  const [given] = await Promise.all([page.waitForEvent('download'), button.press('Enter')]);
-  return { name: given.suggestedFilename(), bytes: await readFile(await given.path()) };
-}
+const download = (page, name) =>
+  downloaded(page, () => page.getByRole('button', { name, exact: true }).press('Enter'));
 
 /** The labels that are downloaded. */
 const labels = async (page) => (await download(page, 'Label PNG')).bytes;

@@ -1,11 +1,21 @@
 /** The built page, `www/dist`, in a real browser with the real engine and the built-in model. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { unzipSync } from 'fflate';
-import { alertText, chips, drop, encodes, legend, overhang, png, rest, site } from './browser.mjs';
+import {
+  alertText,
+  chips,
+  download as downloaded,
+  drop,
+  encodes,
+  legend,
+  overhang,
+  png,
+  rest,
+  site,
+} from './browser.mjs';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 const PNG_HEAD = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -31,10 +41,7 @@ const shares = async (page) => {
 };
 
 /** The file that a button gives. */
-async function download(page, button) {
-  const [given] = await Promise.all([page.waitForEvent('download'), button.click()]);
-  return { name: given.suggestedFilename(), bytes: await readFile(await given.path()) };
-}
+const download = (page, button) => downloaded(page, () => button.click());
 
 const openOptions = (page) =>
   page.locator('#options').evaluate((options) => {

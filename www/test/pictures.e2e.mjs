@@ -7,7 +7,7 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { root } from '../../scripts/lib.mjs';
-import { alertText, drop, encodes, legend, png, rest, site } from './browser.mjs';
+import { alertText, download, drop, encodes, legend, png, rest, site } from './browser.mjs';
 
 const fixtures = join(root, 'tests/fixtures/pictures');
 
@@ -88,11 +88,8 @@ for (const [name, [width, height]] of Object.entries(READ)) {
     await page.locator('#word').fill('moon');
     await page.keyboard.press('Enter');
     await legend(page, ['moon']);
-    const [given] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('button', { name: 'Label PNG' }).click(),
-    ]);
-    const labels = readFileSync(await given.path());
+    const button = page.getByRole('button', { name: 'Label PNG' });
+    const { bytes: labels } = await download(page, () => button.click());
     // Width and height in the header of a PNG.
     assert.deepEqual([labels.readUInt32BE(16), labels.readUInt32BE(20)], [width, height]);
     assert.equal(await alertText(page), '');

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { serve } from '../../scripts/serve.mjs';
-import { drop, launch, legend, png } from './browser.mjs';
+import { download, drop, launch, legend, png } from './browser.mjs';
 import { SHA, startHub } from './hub.mjs';
 import { openTrap } from './trap.mjs';
 
@@ -82,11 +82,7 @@ async function useSecret() {
   await legend(page, [secret.word, 'cat']);
   await page.locator('#canvas').click();
   await page.locator('#naming-list li').first().waitFor();
-  const [file] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Overlay PNG' }).click(),
-  ]);
-  await file.path();
+  await download(page, () => page.getByRole('button', { name: 'Overlay PNG' }).click());
 }
 
 /** Nothing but a file of the page was asked for, by a request with no room for anything else. */

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import {
   alertText,
   chips,
+  download,
   drop,
   dropAll,
   dropPaths,
@@ -439,20 +440,16 @@ pageTest('coarse masks stay when the work is stopped, and can be had', {}, async
   await drop(page, 'meadow.png', meadow, 'image/png');
   const mark = page.locator('#sharpness');
   await mark.waitFor();
-  const [during] = await Promise.all([
-    page.waitForEvent('download'),
+  const during = await download(page, () =>
     page.getByRole('button', { name: 'Label PNG' }).click(),
-  ]);
-  assert.match(during.suggestedFilename(), /\.png$/);
+  );
+  assert.match(during.name, /\.png$/);
   await page.locator('#go').click();
   await rest(page, 'stopped');
   assert.equal(await mark.textContent(), 'coarse');
   assert.match(await page.locator('#phase').textContent(), /still coarse/);
-  const [stopped] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('button', { name: 'GeoJSON' }).click(),
-  ]);
-  assert.match(stopped.suggestedFilename(), /\.geojson$/);
+  const stopped = await download(page, () => page.getByRole('button', { name: 'GeoJSON' }).click());
+  assert.match(stopped.name, /\.geojson$/);
   await release(page);
   await page.locator('#go').click();
   await rest(page);
@@ -1110,11 +1107,13 @@ const camera = (page, refusal) =>
       [canvas.width, canvas.height] = [64, 48];
       const context = canvas.getContext('2d');
       context.fillStyle = 'rgb(110 180 80)';
-      context.fillRect(0, 0, 64, 48);
+      // A canvas that nobody paints on gives no frame to a stream that is asked for later.
+      const paint = setInterval(() => context.fillRect(0, 0, 64, 48), 50);
       const stream = canvas.captureStream(10);
       const [track] = stream.getTracks();
       const stop = track.stop.bind(track);
       track.stop = () => {
+        clearInterval(paint);
         globalThis.stopped++;
         stop();
       };
