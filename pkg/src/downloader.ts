@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { WordmaskError } from './errors.js';
-import { chunks, type Fetcher, Refused, request, Unreachable } from './http.js';
+import { chunks, type Fetcher, intoOneBuffer, Refused, request, Unreachable } from './http.js';
 import { attentively, patiently, type Waiting } from './patience.js';
 import type { KeptPieces, PieceStore, Validator } from './pieces.js';
 
@@ -176,7 +176,7 @@ class Download {
     heard: () => void,
   ): Promise<boolean> {
     let left = skip;
-    for await (const chunk of chunks(response, this.#file.url, signal)) {
+    for await (const chunk of chunks(response, this.#file.url, signal, intoOneBuffer)) {
       heard();
       const skipped = Math.min(left, chunk.byteLength);
       left -= skipped;

@@ -1,5 +1,4 @@
 import { messageOf, WordmaskError } from './errors.js';
-import { release } from './release.js';
 
 /** What asks a server. */
 export interface Fetcher {
@@ -81,28 +80,32 @@ export async function download(net: Fetcher, url: string, signal: AbortSignal): 
   throw new Refused(url, response);
 }
 
+/** Reads a body, chunk by chunk. */
+interface ChunkReader {
+  read(): Promise<{ done: boolean; value?: Uint8Array<ArrayBuffer> | undefined }>;
+  cancel(): Promise<void>;
+}
+
+type Body = ReadableStream<Uint8Array<ArrayBuffer>>;
+
 /**
  * The chunks of a body, each of use until the next is asked for. Leaving the loop early cancels the download.
- *
- * Each chunk has a buffer of its own, which is given back at once. A reader that fills one buffer over and
- * over ("byob") would need none of that, but Chromium 156 now and then never answers one of its reads
- * where several bodies come out of Cache Storage at once (`tests/shards.e2e.mjs`).
  */
 export async function* chunks(
   response: Response,
   url: string,
   signal: AbortSignal,
+  readerOf: (body: Body) => ChunkReader = (body) => body.getReader(),
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   if (!response.body) return;
-  const reader = response.body.getReader();
+  const reader = readerOf(response.body);
   let finished = false;
   try {
     for (;;) {
       const { done, value } = await reader.read();
       signal.throwIfAborted();
-      if (done) break;
+      if (done || !value) break;
       yield value;
-      if (ownsBuffer(value)) release(value);
     }
     finished = true;
   } catch (error) {
@@ -114,5 +117,31 @@ export async function* chunks(
   }
 }
 
-/** Whether nothing else lies in the buffer: Node takes small ones out of a common one. */
-const ownsBuffer = ({ buffer, byteLength }: Uint8Array) => buffer.byteLength === byteLength;
+/** How large the buffer is that a body is read into. */
+const chunkBytes = 256 << 10;
+
+/**
+ * Reads into one buffer over and over where the browser can: of buffers that it makes anew for each chunk,
+ * its collector lets a hundred megabytes lie.
+ *
+ * Only for those who ask again when nothing comes: Chromium 156 now and then never answers such a read, where
+ * several bodies come out of Cache Storage at once nearly always (`tests/shards.e2e.mjs`).
+ */
+export function intoOneBuffer(body: Body): ChunkReader {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: 'byob' });
+  } catch {
+    // Not a stream of bytes here.
+    return body.getReader();
+  }
+  let buffer = new ArrayBuffer(chunkBytes);
+  return {
+    async read() {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (value) buffer = value.buffer;
+      return { done, value };
+    },
+    cancel: () => reader.cancel(),
+  };
+}

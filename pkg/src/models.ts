@@ -1,6 +1,6 @@
 import type { BundleFile, BundleInfo } from './engine.js';
 import { WordmaskError } from './errors.js';
-import { release } from './release.js';
+import { bodyOf, release } from './release.js';
 import { type BrowserStorage, openStorage, putEntry } from './storage.js';
 
 /** A model in the browser's storage. */
@@ -76,9 +76,8 @@ export class ModelStore {
 
   /** Keeps a file of a model that is being made, and takes its bytes. */
   async keep({ bytes, sha256 }: { bytes: Uint8Array<ArrayBuffer>; sha256: string }): Promise<void> {
-    const content = new Response(bytes);
+    await this.#put(files + sha256, new Response(bodyOf(bytes)));
     release(bytes);
-    await this.#put(files + sha256, content);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { bodyOf } from './release.js';
 import { type BrowserStorage, openStorage, putEntry } from './storage.js';
 
 /** By what a server's file is known to be the same one as before. */
@@ -129,7 +130,7 @@ export class KeptPieces {
   /** Keeps the next piece. */
   async add(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const headers = { [sizeHeader]: String(bytes.byteLength) };
-    await this.#put(String(this.#bytes), new Response(bytes, { headers }));
+    await this.#put(String(this.#bytes), new Response(bodyOf(bytes), { headers }));
     this.#places.push(this.#bytes);
     this.#bytes += bytes.byteLength;
   }

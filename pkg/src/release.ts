@@ -12,3 +12,16 @@ export function release({ buffer }: Uint8Array<ArrayBuffer>): void {
   port1.postMessage(undefined, [buffer]);
   port1.close();
 }
+
+/**
+ * A body that hands on the bytes themselves, which must stay as they are until it is read. Of bytes that a
+ * response is made of, browsers make a copy, which lies about until they collect it.
+ */
+export function bodyOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+}

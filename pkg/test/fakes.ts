@@ -77,7 +77,7 @@ export class FakeNet {
   }
 }
 
-/** Cache Storage in memory. Like the real one it ignores the fragment of an address. */
+/** Cache Storage in memory. Like the real one it ignores the fragment of an address, and reads bodies to their end. */
 export class FakeCache {
   readonly entries = new Map<string, Response>();
   full = false;
@@ -88,7 +88,10 @@ export class FakeCache {
 
   async put(url: string, response: Response): Promise<void> {
     if (this.full) throw new DOMException('Quota exceeded.', 'QuotaExceededError');
-    this.entries.set(withoutFragment(url), response);
+    // It is done once the body is read: whose it was may write over it then.
+    const { status, headers } = response;
+    const kept = new Response(await response.arrayBuffer(), { status, headers });
+    this.entries.set(withoutFragment(url), kept);
   }
 
   async delete(url: string): Promise<boolean> {

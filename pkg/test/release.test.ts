@@ -1,8 +1,8 @@
 /** Memory that is given back at once, and bodies that are read into one buffer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chunks } from '../src/http.js';
-import { release } from '../src/release.js';
+import { chunks, intoOneBuffer } from '../src/http.js';
+import { bodyOf, release } from '../src/release.js';
 import { Slices } from '../src/slices.js';
 
 const signal = new AbortController().signal;
@@ -45,11 +45,24 @@ function body(type?: 'bytes'): ReadableStream<Uint8Array<ArrayBuffer>> {
   } as UnderlyingByteSource) as ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
+test('a body hands on the bytes themselves', async () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  const reader = bodyOf(bytes).getReader();
+  assert.equal((await reader.read()).value, bytes);
+  assert.equal((await reader.read()).done, true);
+});
+
+test('the chunks of a stream are all of it', async () => {
+  const heard: number[] = [];
+  for await (const chunk of chunks(new Response(body()), 'a', signal)) heard.push(...chunk);
+  assert.deepEqual(Uint8Array.from(heard), sent);
+});
+
 for (const type of ['bytes', undefined] as const) {
-  test(`the chunks of a stream of ${type ?? 'anything'} are all of it`, async () => {
+  test(`the chunks of a stream of ${type ?? 'anything'} come in one buffer where they can`, async () => {
     const heard: number[] = [];
     const buffers: ArrayBuffer[] = [];
-    for await (const chunk of chunks(new Response(body(type)), 'a', signal)) {
+    for await (const chunk of chunks(new Response(body(type)), 'a', signal, intoOneBuffer)) {
       heard.push(...chunk);
       buffers.push(chunk.buffer);
     }
