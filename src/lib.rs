@@ -49,7 +49,7 @@
 //! | [`quant`] | how weights are stored, and where they come from | error |
 //! | [`kernel`] | what Burn lacks: quantised blocks on CPU and GPU | parallel, quant |
 //! | [`image`] | pictures: decode, orient, resize, normalise | error |
-//! | [`mask`] | label maps and their exports | error, image |
+//! | [`mask`] | label maps, cut-outs and other exports | error, image, parallel |
 //! | [`clip`] | the two towers and the tokenizer | error, kernel, progress, quant, readback |
 //! | [`device`] | choosing WebGPU or the CPU, and testing it | clip, error, kernel, progress, quant, readback |
 //! | [`prompt`] | words to class vectors | clip, error, mask, progress, vector |

@@ -34,7 +34,7 @@ use crate::prompt::ClassVectors;
 
 pub use cell_features::{CellFeatures, features, whole_features};
 pub use parameters::{Guidance, Parameters};
-pub use score_map::{ScoreKind, ScoreMap};
+pub use score_map::{PixelScores, ScoreKind, ScoreMap};
 pub use view::{Guide, Model, View};
 pub use windows::Windows;
 

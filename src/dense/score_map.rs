@@ -242,6 +242,16 @@ impl ScoreMap {
         enlarge(self.class(class), &self.axes, width, height)
     }
 
+    /// A reader of single pixels of a picture of this size.
+    #[must_use]
+    pub fn pixels(&self, width: usize, height: usize) -> PixelScores<'_> {
+        PixelScores {
+            map: self,
+            lines: Interpolation::new(height, &self.axes[0]),
+            columns: Interpolation::new(width, &self.axes[1]),
+        }
+    }
+
     /// For each class, the sum of its scores over the pixels that are labelled with it, the scores
     /// interpolated bilinearly.
     ///
@@ -282,6 +292,39 @@ impl ScoreMap {
             axes: [grid.rows, grid.cols].map(CellAxis::even),
             ..*self
         }
+    }
+}
+
+/// Reads the scores of single pixels, interpolated bilinearly.
+#[derive(Debug)]
+pub struct PixelScores<'a> {
+    map: &'a ScoreMap,
+    lines: Interpolation,
+    columns: Interpolation,
+}
+
+impl PixelScores<'_> {
+    /// What the best of the wanted classes has of the score that it and the best of the others have
+    /// together, 0..=1, at column `x` and row `y`: above one half where a wanted one is the best.
+    /// `None` where none has any. Scores are probabilities or other weights.
+    #[must_use]
+    pub fn share(&self, wanted: &[u8], x: usize, y: usize) -> Option<f32> {
+        let (left, right, across) = self.columns.at(x);
+        let (top, bottom, down) = self.lines.at(y);
+        let cols = self.map.axes[1].cells();
+        let (mut own, mut other) = (0.0f32, 0.0f32);
+        for class in 0..self.map.classes {
+            let cells = self.map.class(class);
+            let in_row = |row: usize| {
+                let (left, right) = (cells[row * cols + left], cells[row * cols + right]);
+                left + (right - left) * across
+            };
+            let score = in_row(top) + (in_row(bottom) - in_row(top)) * down;
+            let is_wanted = u8::try_from(class).is_ok_and(|class| wanted.contains(&class));
+            let best = if is_wanted { &mut own } else { &mut other };
+            *best = best.max(score);
+        }
+        (own + other > 0.0).then(|| own / (own + other))
     }
 }
 
@@ -347,6 +390,24 @@ mod tests {
         assert_eq!(sums(&[1, 1, 0, 0]), vec![1.75, 1.75]);
         assert_eq!(sums(&[UNLABELLED, UNLABELLED, 0, 1]), vec![0.75, 0.0]);
         assert_eq!(sums(&[0; 8]), vec![4.0, 0.0]);
+    }
+
+    #[test]
+    fn share_compares_the_best_of_both_sides() {
+        // Three classes on two cells.
+        let scores = map(3, 1, 2, vec![0.6, 0.2, 0.3, 0.2, 0.1, 0.6]);
+        let pixels = scores.pixels(4, 1);
+        let near = |found: Option<f32>, wanted: f32| {
+            assert!((found.unwrap() - wanted).abs() < 1e-6, "{found:?}");
+        };
+        near(pixels.share(&[0], 0, 0), 0.6 / 0.9);
+        near(pixels.share(&[0, 2], 0, 0), 0.6 / 0.9);
+        near(pixels.share(&[1], 3, 0), 0.25);
+        // A quarter of the way: 0.5, 0.275, 0.225.
+        near(pixels.share(&[0], 1, 0), 0.5 / 0.775);
+        near(pixels.share(&[0, 1, 2], 1, 0), 1.0);
+        near(pixels.share(&[], 1, 0), 0.0);
+        assert_eq!(map(1, 1, 1, vec![0.0]).pixels(1, 1).share(&[0], 0, 0), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod ade;
 mod coco;
 mod contour;
+mod cutout;
 mod cvat;
 mod export;
 mod geojson;
@@ -13,6 +14,7 @@ mod keyhole;
 mod label_studio;
 mod labelme;
 mod legend;
+mod matte;
 mod objects;
 mod outline;
 mod png;
@@ -25,14 +27,17 @@ mod yolo;
 
 pub use coco::{CocoDataset, CocoMasks, to_coco};
 pub use contour::{Point, Polygon, Ring, polygons};
+pub use cutout::{Backdrop, Cutout, CutoutOptions, MAX_BLUR, cutout};
 pub use export::{Export, ExportFile, FORMATS, Format};
 pub use geojson::to_geojson;
 pub use legend::{Legend, LegendEntry, color};
+pub use matte::{Evidence, MAX_FEATHER, Matte, default_feather, matte};
 pub use objects::{AnnotatedPicture, Object, ObjectOptions, objects};
-pub use png::{cutout_png, label_png, overlay_png, read_label_png};
+pub use png::{label_png, overlay_png, read_label_png};
 pub use rle::Rle;
 pub use svg::to_svg;
 
+use crate::image::Picture;
 use crate::{Error, Result};
 
 /// The label of a pixel that belongs to no class.
@@ -128,6 +133,10 @@ impl LabelMap {
         }
     }
 
+    fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
     fn rows(&self) -> impl Iterator<Item = &[u8]> {
         self.labels.chunks_exact(self.width as usize)
     }
@@ -146,6 +155,19 @@ impl LabelMap {
             })
             .collect()
     }
+}
+
+fn same_size(map: &LabelMap, picture: &Picture) -> Result<()> {
+    if (map.width, map.height) == (picture.width(), picture.height()) {
+        return Ok(());
+    }
+    Err(Error::input(format!(
+        "the label map is {}x{} and the picture {}x{}; they must have one size",
+        map.width,
+        map.height,
+        picture.width(),
+        picture.height()
+    )))
 }
 
 #[cfg(test)]

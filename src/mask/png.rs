@@ -1,4 +1,4 @@
-//! PNG files: the labels themselves, an overlay on the picture, a cut-out of one class.
+//! PNG files: the labels themselves, an overlay on the picture.
 
 use std::io::Cursor;
 
@@ -6,7 +6,7 @@ use ::png::{
     BitDepth, ColorType, Compression, Decoder, DecodingError, Encoder, EncodingError, Filter,
 };
 
-use super::{LabelMap, Legend, UNLABELLED};
+use super::{LabelMap, Legend, UNLABELLED, same_size};
 use crate::image::{Picture, allocate, check_size};
 use crate::{Error, Result};
 
@@ -24,7 +24,7 @@ pub fn label_png(map: &LabelMap, legend: &Legend) -> Result<Vec<u8>> {
     }
     let mut alpha = vec![u8::MAX; 256];
     alpha[usize::from(UNLABELLED)] = 0;
-    encode(map, ColorType::Indexed, &map.labels, |encoder| {
+    encode(map.size(), ColorType::Indexed, &map.labels, |encoder| {
         encoder.set_palette(palette);
         encoder.set_trns(alpha);
         compress_labels(encoder);
@@ -33,7 +33,7 @@ pub fn label_png(map: &LabelMap, legend: &Legend) -> Result<Vec<u8>> {
 
 /// The labels as an 8-bit PNG with this palette.
 pub(super) fn palette_png(map: &LabelMap, palette: &[[u8; 3]; 256]) -> Result<Vec<u8>> {
-    encode(map, ColorType::Indexed, &map.labels, |encoder| {
+    encode(map.size(), ColorType::Indexed, &map.labels, |encoder| {
         encoder.set_palette(palette.as_flattened().to_vec());
         compress_labels(encoder);
     })
@@ -41,7 +41,12 @@ pub(super) fn palette_png(map: &LabelMap, palette: &[[u8; 3]; 256]) -> Result<Ve
 
 /// The labels as an 8-bit PNG without colours: grey values.
 pub(super) fn grey_png(map: &LabelMap) -> Result<Vec<u8>> {
-    encode(map, ColorType::Grayscale, &map.labels, compress_labels)
+    encode(
+        map.size(),
+        ColorType::Grayscale,
+        &map.labels,
+        compress_labels,
+    )
 }
 
 /// Labels repeat in long runs and from row to row, which deflate's own search finds best in what is
@@ -134,50 +139,18 @@ pub fn overlay_png(
             }
         }
     }
-    encode(map, ColorType::Rgb, &rgb, |_| ())
+    encode(map.size(), ColorType::Rgb, &rgb, |_| ())
 }
 
-/// The pixels of one class on transparent ground, as an RGBA PNG of the picture's size.
-/// Pixels of other classes are erased, not only hidden.
-///
-/// # Errors
-///
-/// [`Error::Input`] if picture and map differ in size; [`Error::OutOfMemory`] if the pixels do not
-/// fit in memory.
-pub fn cutout_png(map: &LabelMap, picture: &Picture, class: u8) -> Result<Vec<u8>> {
-    same_size(map, picture)?;
-    let mut rgba = allocate(map.labels.len() * 4)?;
-    let pixels = picture.rgb().chunks_exact(3).zip(&map.labels);
-    for (target, (source, &label)) in rgba.chunks_exact_mut(4).zip(pixels) {
-        if label == class {
-            target[..3].copy_from_slice(source);
-            target[3] = u8::MAX;
-        }
-    }
-    encode(map, ColorType::Rgba, &rgba, |_| ())
-}
-
-fn same_size(map: &LabelMap, picture: &Picture) -> Result<()> {
-    if (map.width, map.height) == (picture.width(), picture.height()) {
-        return Ok(());
-    }
-    Err(Error::input(format!(
-        "the label map is {}x{} and the picture {}x{}; they must have one size",
-        map.width,
-        map.height,
-        picture.width(),
-        picture.height()
-    )))
-}
-
-fn encode(
-    map: &LabelMap,
+/// An 8-bit PNG of width and height.
+pub(super) fn encode(
+    (width, height): (u32, u32),
     color: ColorType,
     data: &[u8],
     set_up: impl FnOnce(&mut Encoder<&mut Vec<u8>>),
 ) -> Result<Vec<u8>> {
     let mut file = Vec::new();
-    let mut encoder = Encoder::new(&mut file, map.width, map.height);
+    let mut encoder = Encoder::new(&mut file, width, height);
     encoder.set_color(color);
     encoder.set_depth(BitDepth::Eight);
     // Of photographs, a search would take ten times as long to make files a twentieth smaller.

@@ -176,7 +176,6 @@ fn label_map_checks_sizes_and_classes() {
     }
     let picture = Picture::from_rgb(1, 1, vec![0; 3]).unwrap();
     assert!(overlay_png(&map, &legend(), &picture, 0.5).is_err());
-    assert!(cutout_png(&map, &picture, 0).is_err());
 }
 
 #[test]
@@ -357,14 +356,6 @@ fn overlay_png_mixes_by_opacity_and_leaves_the_unlabelled() {
     for opacity in [-0.1, 1.1, f32::NAN] {
         assert!(overlay_png(&map, &legend(), &picture, opacity).is_err());
     }
-}
-
-#[test]
-fn cutout_png_erases_what_is_not_of_the_class() {
-    let map = map_of(&["01."]);
-    let picture = Picture::from_rgb(3, 1, (1..=9).collect()).unwrap();
-    let (data, _) = read_png(&cutout_png(&map, &picture, 1).unwrap());
-    assert_eq!(data, [0, 0, 0, 0, 4, 5, 6, 255, 0, 0, 0, 0]);
 }
 
 /// Palette and transparency of an indexed PNG.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::dense::ScoreMap;
+use crate::dense::{PixelScores, ScoreMap};
 use crate::error::{Error, Result};
 use crate::image::Picture;
 use crate::mask::{
-    AnnotatedPicture, CocoMasks, LabelMap, Legend, Object, ObjectOptions, UNLABELLED, cutout_png,
-    label_png, objects, overlay_png, to_coco, to_geojson, to_svg,
+    AnnotatedPicture, CocoMasks, Cutout, CutoutOptions, Evidence, LabelMap, Legend, Matte, Object,
+    ObjectOptions, UNLABELLED, cutout, default_feather, label_png, matte, objects, overlay_png,
+    to_coco, to_geojson, to_svg,
 };
 use crate::prompt::Class;
 
@@ -35,7 +36,11 @@ pub struct ClassShare {
 /// The answer: a label for each pixel, and the scores behind it.
 #[derive(Debug)]
 pub struct Segmentation {
-    labels: LabelMap,
+    labels: Arc<LabelMap>,
+    /// The labels that the scores gave.
+    predicted: Arc<LabelMap>,
+    /// Whether a pixel is unlabelled where its best class is not likely enough.
+    has_threshold: bool,
     legend: Legend,
     classes: Vec<ClassShare>,
     probabilities: Arc<ScoreMap>,
@@ -53,11 +58,14 @@ impl Segmentation {
     ) -> Result<Self> {
         let labels = crate::refine::label(scores, picture, classes.len(), threshold, edges)?;
         let labels = LabelMap::new(picture.width(), picture.height(), labels)?;
+        let labels = Arc::new(labels);
         let legend = Legend::from_names(classes.iter().map(|c| c.name.as_str()))?;
         let probabilities = scores.probabilities();
         Ok(Self {
             classes: shares(&labels, &legend, &probabilities),
+            predicted: Arc::clone(&labels),
             labels,
+            has_threshold: threshold > 0.0,
             legend,
             probabilities: Arc::new(probabilities),
             picture: Arc::clone(picture),
@@ -83,7 +91,9 @@ impl Segmentation {
         }
         Ok(Self {
             classes: shares(&labels, &self.legend, &self.probabilities),
-            labels,
+            labels: Arc::new(labels),
+            predicted: Arc::clone(&self.predicted),
+            has_threshold: self.has_threshold,
             legend: self.legend.clone(),
             probabilities: Arc::clone(&self.probabilities),
             picture: Arc::clone(&self.picture),
@@ -133,15 +143,45 @@ impl Segmentation {
         overlay_png(&self.labels, &self.legend, &self.picture, opacity)
     }
 
-    /// One class cut out of the picture; see [`cutout_png`].
+    /// The alpha of classes together; see [`matte`]. Where a label is the one that the scores gave,
+    /// they are heard as well; labels set by hand stand for themselves.
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] if there is no such class; [`Error::OutOfMemory`] if the pixels do not fit
-    /// in memory.
-    pub fn cutout_png(&self, class: usize) -> Result<Vec<u8>> {
-        self.check_class(class)?;
-        cutout_png(&self.labels, &self.picture, class as u8)
+    /// [`Error::Input`] if no classes are given, there is no such class or the feather is too wide;
+    /// [`Error::OutOfMemory`] if the alpha does not fit in memory.
+    pub fn matte(&self, classes: &[usize], feather: Option<u32>) -> Result<Matte> {
+        let classes = self.check_classes(classes)?;
+        let feather = feather.unwrap_or_else(|| self.default_feather());
+        let (width, height) = (self.labels.width() as usize, self.labels.height() as usize);
+        let evidence = Heard {
+            answer: self,
+            scores: self.probabilities.pixels(width, height),
+            classes: &classes,
+        };
+        matte(&self.labels, &self.picture, &classes, feather, &evidence)
+    }
+
+    /// Classes cut out of the picture together; see [`cutout`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] if no classes are given, there is no such class or an option is out of its
+    /// range; [`Error::OutOfMemory`] if the pixels do not fit in memory.
+    pub fn cutout(&self, classes: &[usize], options: &CutoutOptions) -> Result<Cutout> {
+        let feather = options.feather.unwrap_or_else(|| self.default_feather());
+        let matte = self.matte(classes, Some(feather))?;
+        cutout(
+            &self.picture,
+            &matte,
+            feather,
+            options.trim,
+            &options.backdrop,
+        )
+    }
+
+    fn default_feather(&self) -> u32 {
+        default_feather(self.labels.width(), self.labels.height())
     }
 
     /// The objects of the answer with their scores; see [`objects`].
@@ -234,6 +274,17 @@ impl Segmentation {
         )))
     }
 
+    /// The classes as labels.
+    fn check_classes(&self, classes: &[usize]) -> Result<Vec<u8>> {
+        if classes.is_empty() {
+            return Err(Error::input(
+                "Nothing is to be cut out. Give a class at least.",
+            ));
+        }
+        let label = |class: &usize| self.check_class(*class).map(|()| *class as u8);
+        classes.iter().map(label).collect()
+    }
+
     /// The probability of a class at each pixel, `[height, width]`, 0..=1.
     ///
     /// # Errors
@@ -243,6 +294,36 @@ impl Segmentation {
         self.check_class(class)?;
         let (width, height) = (self.labels.width() as usize, self.labels.height() as usize);
         Ok(self.probabilities.upsample(class, width, height))
+    }
+}
+
+/// What an answer knows of pixels beyond their labels.
+struct Heard<'a> {
+    answer: &'a Segmentation,
+    scores: PixelScores<'a>,
+    classes: &'a [u8],
+}
+
+impl Heard<'_> {
+    /// The label of a pixel, and the one that the scores gave.
+    fn labels(&self, x: usize, y: usize) -> [u8; 2] {
+        let Segmentation {
+            labels, predicted, ..
+        } = self.answer;
+        [labels, predicted].map(|map| map.labels()[y * map.width() as usize + x])
+    }
+}
+
+impl Evidence for Heard<'_> {
+    fn is_by_hand(&self, x: usize, y: usize) -> bool {
+        let [label, predicted] = self.labels(x, y);
+        label != predicted
+    }
+
+    fn share(&self, x: usize, y: usize) -> Option<f32> {
+        // Below the threshold a class may well have the largest part.
+        let is_doubtful = self.answer.has_threshold && self.labels(x, y)[0] == UNLABELLED;
+        (!is_doubtful).then(|| self.scores.share(self.classes, x, y))?
     }
 }
 

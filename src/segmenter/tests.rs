@@ -4,7 +4,9 @@ use pollster::block_on;
 
 use super::*;
 use crate::bundle::Bundle;
-use crate::mask::{CocoMasks, LabelMap, ObjectOptions, Rle, UNLABELLED};
+use crate::mask::{
+    Backdrop, CocoMasks, CutoutOptions, LabelMap, MAX_FEATHER, ObjectOptions, Rle, UNLABELLED,
+};
 use crate::progress::NoProgress;
 use crate::prompt::parse_words;
 
@@ -188,8 +190,17 @@ fn numbers_out_of_range_are_refused() {
     let answer =
         block_on(segmenter.segment(&image, &classes, &Options::default(), progress)).unwrap();
     refusal(answer.scores(2));
-    refusal(answer.cutout_png(2));
-    refusal(answer.cutout_png(usize::MAX));
+    for classes in [&[2][..], &[0, usize::MAX], &[]] {
+        refusal(answer.matte(classes, None));
+        refusal(answer.cutout(classes, &CutoutOptions::default()));
+    }
+    refusal(answer.matte(&[0], Some(MAX_FEATHER + 1)));
+    let backdrop = Backdrop::Blur(f32::NAN);
+    let blurred = CutoutOptions {
+        backdrop,
+        ..CutoutOptions::default()
+    };
+    refusal(answer.cutout(&[0], &blurred));
     refusal(answer.overlay_png(f32::NAN));
     let smooth = ObjectOptions::default();
     refusal(answer.to_coco("", CocoMasks::Polygons, &smooth));
@@ -238,4 +249,34 @@ fn with_labels_counts_anew_and_leaves_the_answer() {
         labels[0] = strange;
         refusal(answer.with_labels(labels.clone()));
     }
+}
+
+#[test]
+fn matte_follows_labels_that_were_set_by_hand() {
+    let segmenter = load();
+    let image = encode(&segmenter);
+    let classes = parse_words(&["cat", "tree"]).unwrap();
+    let progress = &mut NoProgress;
+    let answer =
+        block_on(segmenter.segment(&image, &classes, &Options::default(), progress)).unwrap();
+    let mut labels = answer.labels().labels().to_vec();
+    let at = |x: usize, y: usize| y * 48 + x;
+    let other = |label: u8| if label == 0 { UNLABELLED } else { 0 };
+    let set = [at(0, 0), at(20, 20), at(21, 20), at(47, 39)];
+    for place in set {
+        labels[place] = other(labels[place]);
+    }
+    let corrected = answer.with_labels(labels.clone()).unwrap();
+    let alpha = corrected.matte(&[0], Some(5)).unwrap().into_alpha();
+    for place in set {
+        assert_eq!(alpha[place] > 127, labels[place] == 0, "{place}");
+    }
+    // Its own labels give the matte again.
+    let again = corrected
+        .with_labels(answer.labels().labels().to_vec())
+        .unwrap();
+    assert_eq!(
+        again.matte(&[0], None).unwrap(),
+        answer.matte(&[0], None).unwrap()
+    );
 }

@@ -7,7 +7,8 @@ use wasm_bindgen::JsValue;
 use crate::dense::Method;
 use crate::dense::clip_diy::Budget;
 use crate::error::{Error, Result};
-use crate::mask::{CocoMasks, ExportFile, ObjectOptions, Rle};
+use crate::image::Picture;
+use crate::mask::{Backdrop, CocoMasks, CutoutOptions, ExportFile, ObjectOptions, Rle};
 use crate::refine::Refinement;
 use crate::segmenter::{self, Background, Guidance, Options, Parameters, Windows};
 
@@ -110,6 +111,38 @@ impl TryFrom<SegmentOptions> for Options {
             background,
             refine: given.refine,
             threshold: given.threshold.unwrap_or(default.threshold),
+        })
+    }
+}
+
+/// Options of cut-outs. A background is a colour, a blur in pixels, or a picture that comes beside
+/// them: a file, or pixels if it has a size.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct CutoutOptionsJs {
+    feather: Option<u32>,
+    trim: bool,
+    color: Option<[u8; 3]>,
+    blur: Option<f32>,
+    size: Option<[u32; 2]>,
+}
+
+impl CutoutOptionsJs {
+    /// The options, with the picture that goes behind.
+    pub(super) fn with_backdrop(&self, picture: Option<&[u8]>) -> Result<CutoutOptions> {
+        let backdrop = match (picture, self.size, self.color, self.blur) {
+            (Some(rgba), Some([width, height]), ..) => {
+                Backdrop::Picture(Picture::from_rgba(width, height, rgba)?)
+            }
+            (Some(file), None, ..) => Backdrop::Picture(Picture::decode(file)?),
+            (None, _, Some(color), _) => Backdrop::Color(color),
+            (None, _, None, Some(sigma)) => Backdrop::Blur(sigma),
+            (None, _, None, None) => Backdrop::Transparent,
+        };
+        Ok(CutoutOptions {
+            feather: self.feather,
+            trim: self.trim,
+            backdrop,
         })
     }
 }

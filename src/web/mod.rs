@@ -16,14 +16,14 @@ use crate::bundle::{Bundle, Manifest, Part, Pictures};
 use crate::dense::Method;
 use crate::error::{Error, Result};
 use crate::image::{MAX_PIXELS, MAX_SIDE, Picture};
-use crate::mask::{Export, Format, Legend, ObjectOptions, Rle};
+use crate::mask::{self, Export, Format, Legend, ObjectOptions, Rle};
 use crate::prompt::parse_words;
 use crate::quant::Scheme;
 use crate::refine::Refinement;
 use crate::segmenter::{self, EncodedImage, Segmenter};
 use convert::{
-    EncodeOptionsJs, ExportOptions, MaskGiven, RegionFound, SegmentOptions, files_to_js, from_js,
-    throw, to_js,
+    CutoutOptionsJs, EncodeOptionsJs, ExportOptions, MaskGiven, RegionFound, SegmentOptions,
+    files_to_js, from_js, throw, to_js,
 };
 use progress::Checkpoint;
 
@@ -458,10 +458,29 @@ impl Segmentation {
         self.result.overlay_png(opacity).map_err(throw)
     }
 
-    /// One class cut out of the picture.
-    #[wasm_bindgen(js_name = cutoutPng)]
-    pub fn cutout_png(&self, index: usize) -> Result<Vec<u8>, JsValue> {
-        self.result.cutout_png(index).map_err(throw)
+    /// The alpha of classes together, a byte for each pixel.
+    #[allow(clippy::needless_pass_by_value, reason = "wasm-bindgen hands it over")]
+    pub fn matte(&self, classes: Vec<usize>, feather: Option<u32>) -> Result<Vec<u8>, JsValue> {
+        let matte = self.result.matte(&classes, feather).map_err(throw)?;
+        Ok(matte.into_alpha())
+    }
+
+    /// Classes cut out of the picture together; `backdrop` is a picture that goes behind them.
+    #[allow(clippy::needless_pass_by_value, reason = "wasm-bindgen hands it over")]
+    pub fn cutout(
+        &self,
+        classes: Vec<usize>,
+        options: JsValue,
+        backdrop: Option<Uint8Array>,
+    ) -> Result<Cutout, JsValue> {
+        let options: CutoutOptionsJs = from_js(options)?;
+        let made = || {
+            let backdrop = backdrop.map(|bytes| bytes.to_vec());
+            let options = options.with_backdrop(backdrop.as_deref())?;
+            self.result.cutout(&classes, &options)
+        };
+        let made = made().map_err(throw)?;
+        Ok(Cutout { made })
     }
 
     /// COCO's JSON, the picture under this name.
@@ -486,6 +505,32 @@ impl Segmentation {
     pub fn to_svg(&self, options: JsValue) -> Result<String, JsValue> {
         let options: ExportOptions = from_js(options)?;
         self.result.to_svg(&options.objects()).map_err(throw)
+    }
+}
+
+/// Classes cut out of their picture.
+#[wasm_bindgen]
+pub struct Cutout {
+    made: mask::Cutout,
+}
+
+#[wasm_bindgen]
+impl Cutout {
+    /// Left, top, width and height in the picture, in pixels.
+    pub fn bbox(&self) -> Vec<u32> {
+        let made = &self.made;
+        vec![made.x, made.y, made.width, made.height]
+    }
+
+    /// The pixels, `[height, width, 4]`.
+    pub fn rgba(&self) -> Vec<u8> {
+        self.made.rgba.clone()
+    }
+
+    /// A PNG file.
+    #[wasm_bindgen(js_name = toPng)]
+    pub fn to_png(&self) -> Result<Vec<u8>, JsValue> {
+        self.made.to_png().map_err(throw)
     }
 }
 

@@ -1,21 +1,23 @@
 //! What can be asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use clap::{Parser, Subcommand, value_parser};
+use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use wordmask::bundle::Pictures;
 use wordmask::convert::ReadyNames;
 use wordmask::dense::Method;
 use wordmask::dense::clip_diy::Budget;
 use wordmask::device::Preference;
 use wordmask::image::MAX_SIDE;
+use wordmask::mask::{Backdrop, CutoutOptions, MAX_BLUR, MAX_FEATHER};
 use wordmask::prompt::{Class, parse_line};
 use wordmask::quant::Scheme;
 use wordmask::refine::Refinement;
 use wordmask::segmenter::{Guidance, Pipeline, REGIONS, Windows};
 use wordmask::{Error, Result};
 
+use crate::commands::read_picture;
 use crate::eval::{Eval, Merge};
 use crate::outputs::Output;
 
@@ -192,6 +194,8 @@ pub(crate) struct Segment {
     /// these edges.
     #[arg(long, value_name = "PIXELS", default_value_t = 0.5, value_parser = tolerance)]
     pub(crate) tolerance: f64,
+    #[command(flatten)]
+    pub(crate) cutouts: CutoutArgs,
     /// Leave out pictures that were segmented before in the same way, and go on after a stop.
     #[arg(long)]
     pub(crate) skip_existing: bool,
@@ -220,6 +224,91 @@ pub(crate) struct Segment {
     /// One JSON object a picture on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How classes are cut out, with `cutouts` among the outputs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CutoutArgs {
+    /// How far from the border cut-outs may be partly transparent, in pixels; 0 = a hard edge; a
+    /// 160th of the short side, 2 to 16, if left out.
+    #[arg(long, value_name = "PIXELS", value_parser = value_parser!(u32).range(0..=i64::from(MAX_FEATHER)))]
+    pub(crate) feather: Option<u32>,
+    /// Make cut-outs as small as what is seen of them.
+    #[arg(long)]
+    pub(crate) trim: bool,
+    /// What lies behind cut-outs: transparent, a colour such as #ffcc00, the blurred picture as
+    /// blur:12 in pixels, or a picture's file.
+    #[arg(long, value_name = "WHAT", default_value = "transparent")]
+    pub(crate) backdrop: String,
+    /// The format of cut-outs: png, or webp without loss.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "png")]
+    pub(crate) cutout_format: CutoutFormat,
+}
+
+/// A file format of cut-outs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CutoutFormat {
+    Png,
+    Webp,
+}
+
+impl CutoutFormat {
+    /// The ending of its files.
+    pub(crate) fn ending(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Webp => "webp",
+        }
+    }
+}
+
+impl CutoutArgs {
+    /// The options of the library.
+    pub(crate) fn options(&self) -> Result<CutoutOptions> {
+        Ok(CutoutOptions {
+            feather: self.feather,
+            trim: self.trim,
+            backdrop: backdrop(&self.backdrop)?,
+        })
+    }
+}
+
+fn backdrop(text: &str) -> Result<Backdrop> {
+    if text == "transparent" {
+        return Ok(Backdrop::Transparent);
+    }
+    if let Some(digits) = text.strip_prefix('#') {
+        return hex_color(digits).map(Backdrop::Color).ok_or_else(|| {
+            Error::input(format!(
+                "{text:?} is no colour. Give one as #rgb or #rrggbb."
+            ))
+        });
+    }
+    if let Some(number) = text.strip_prefix("blur:") {
+        let sigma = number
+            .parse()
+            .ok()
+            .filter(|sigma| *sigma > 0.0 && *sigma <= MAX_BLUR);
+        return sigma.map(Backdrop::Blur).ok_or_else(|| {
+            Error::input(format!(
+                "{text:?} is no blur. Give its pixels, above 0 and at most {MAX_BLUR}: blur:12."
+            ))
+        });
+    }
+    read_picture(Path::new(text)).map(Backdrop::Picture)
+}
+
+/// Three or six hexadecimal digits.
+fn hex_color(digits: &str) -> Option<[u8; 3]> {
+    let nibbles: Option<Vec<u8>> = digits
+        .chars()
+        .map(|digit| digit.to_digit(16).map(|value| value as u8))
+        .collect();
+    match nibbles?[..] {
+        [r, g, b] => Some([r * 17, g * 17, b * 17]),
+        [r, s, g, h, b, c] => Some([r * 16 + s, g * 16 + h, b * 16 + c]),
+        _ => None,
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde_json::Value;
 use wordmask::mask::{
-    AnnotatedPicture, Export, Format, Legend, Object, ObjectOptions, objects, read_label_png,
+    AnnotatedPicture, CutoutOptions, Export, Format, Legend, Object, ObjectOptions, objects,
+    read_label_png,
 };
 use wordmask::prompt::Class;
 use wordmask::{Error, Result, Segmentation};
 
+use crate::args::{CutoutFormat, Segment};
 use crate::inputs::Input;
 
 /// Opacity of the colours over the picture.
@@ -33,7 +35,7 @@ pub(crate) enum Output {
     Overlay,
     /// What was found, and how: NAME.json.
     Json,
-    /// PNG of each class that was found, cut out: NAME.cutout-1-WORD.png.
+    /// Each class that was found, cut out: NAME.cutout-1-WORD.png, or .webp.
     Cutouts,
     /// Outlines as SVG: NAME.svg.
     Svg,
@@ -87,16 +89,18 @@ pub(crate) struct Outputs<'a> {
     classes: &'a [Class],
     legend: Legend,
     objects: ObjectOptions,
+    cutouts: CutoutOptions,
+    cutout_format: CutoutFormat,
     datasets: Vec<Dataset>,
 }
 
 impl<'a> Outputs<'a> {
     pub(crate) fn new(
-        folder: &'a Path,
-        kinds: &'a [Output],
+        args: &'a Segment,
         classes: &'a [Class],
         objects: ObjectOptions,
     ) -> Result<Self> {
+        let (folder, kinds) = (&args.out, &args.outputs);
         let legend = Legend::from_names(classes.iter().map(|class| class.name.as_str()))?;
         let datasets = kinds.iter().filter_map(|kind| {
             let format = kind.format()?;
@@ -111,6 +115,8 @@ impl<'a> Outputs<'a> {
             kinds,
             classes,
             objects,
+            cutouts: args.cutouts.options()?,
+            cutout_format: args.cutouts.cutout_format,
             datasets: datasets.collect(),
             legend,
         })
@@ -184,7 +190,11 @@ impl<'a> Outputs<'a> {
             .map(|c| if c.is_alphanumeric() { c } else { '-' })
             .take(SLUG)
             .collect();
-        format!("cutout-{}-{slug}.png", class + 1)
+        format!(
+            "cutout-{}-{slug}.{}",
+            class + 1,
+            self.cutout_format.ending()
+        )
     }
 
     /// Writes everything that is of one picture, but for the JSON file.
@@ -202,7 +212,12 @@ impl<'a> Outputs<'a> {
                 Output::Cutouts => {
                     for (class, share) in result.classes().iter().enumerate() {
                         if share.pixels > 0 {
-                            write(&self.cutout(class), &result.cutout_png(class)?)?;
+                            let cutout = result.cutout(&[class], &self.cutouts)?;
+                            let file = match self.cutout_format {
+                                CutoutFormat::Png => cutout.to_png()?,
+                                CutoutFormat::Webp => cutout.to_webp()?,
+                            };
+                            write(&self.cutout(class), &file)?;
                         }
                     }
                 }

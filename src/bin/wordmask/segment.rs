@@ -15,7 +15,7 @@ use wordmask::prompt::Class;
 use wordmask::segmenter::{ClassShare, EncodeOptions, Options, Windows};
 use wordmask::{Error, Result, Segmenter};
 
-use crate::args::Segment;
+use crate::args::{CutoutArgs, Segment};
 use crate::commands::{
     background, encode_options, json, load, make_directory, options, read_picture,
 };
@@ -41,7 +41,7 @@ pub(crate) fn segment(args: &Segment) -> Result<()> {
         instances: args.instances,
         tolerance: args.tolerance,
     };
-    let outputs = Outputs::new(&args.out, &args.outputs, &classes, objects)?;
+    let outputs = Outputs::new(args, &classes, objects)?;
     check_skipping(args, &outputs)?;
     let inputs = Inputs::find(&args.pictures, &args.out, outputs.reserved())?;
     outputs.check(&inputs.pictures)?;
@@ -49,7 +49,7 @@ pub(crate) fn segment(args: &Segment) -> Result<()> {
     make_directory(&args.out)?;
     let total = inputs.pictures.len() + inputs.failures.len();
     let mut batch = Batch {
-        settings: settings(&segmenter, &classes, &encode, &options, &objects)?,
+        settings: settings(&segmenter, &classes, &encode, &options, &objects, args)?,
         segmenter,
         objects,
         classes: &classes,
@@ -89,6 +89,7 @@ fn settings(
     encode: &EncodeOptions,
     options: &Options,
     objects: &ObjectOptions,
+    args: &Segment,
 ) -> Result<Value> {
     let manifest = segmenter.manifest();
     let bytes = manifest_json(manifest)?;
@@ -99,6 +100,16 @@ fn settings(
         Windows::Slide { size, stride } => format!("{size},{stride}"),
     };
     let pipeline = segmenter.pipeline_for(options);
+    let cutouts = args.outputs.contains(&Output::Cutouts).then(|| {
+        let CutoutArgs {
+            feather,
+            trim,
+            backdrop,
+            cutout_format,
+        } = &args.cutouts;
+        let format = cutout_format.ending();
+        json!({ "feather": feather, "trim": trim, "backdrop": backdrop, "format": format })
+    });
     let settings = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "model": { "name": manifest.name, "sha256": FileEntry::new("", bytes.as_bytes()).sha256 },
@@ -113,6 +124,7 @@ fn settings(
         "windows": windows,
         "instances": objects.instances,
         "tolerance": objects.tolerance,
+        "cutouts": cutouts,
     });
     // As it will be read again: a number has not the same digits in f32 and f64.
     let read = serde_json::from_str(&settings.to_string());
