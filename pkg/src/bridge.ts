@@ -1,4 +1,4 @@
-import type { Device } from './engine.js';
+import type { Device, LargestPicture } from './engine.js';
 import { codeOf, messageOf, WordmaskError } from './errors.js';
 import type { CallOptions, ProgressListener } from './options.js';
 import {
@@ -289,6 +289,11 @@ export class Resident {
 
   get freed(): boolean {
     return this.#freed;
+  }
+
+  /** The largest picture that its engine takes. */
+  get largestPicture(): LargestPicture {
+    return this.#bridge.loaded.largestPicture;
   }
 
   /**

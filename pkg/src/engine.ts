@@ -157,10 +157,32 @@ export interface EngineSegmentation {
   scores(index: number): Float32Array;
   toPng(): Uint8Array;
   overlayPng(opacity: number): Uint8Array;
-  cutoutPng(index: number): Uint8Array;
+  /** A byte for each pixel. Classes by index. */
+  matte(classes: Uint32Array, feather?: number): Uint8Array;
+  /** Classes cut out together; the bytes are of a picture that goes behind. */
+  cutout(classes: Uint32Array, options: EngineCutoutOptions, backdrop?: Uint8Array): EngineCutout;
   toCoco(fileName: string, options: EngineExportOptions): string;
   toGeoJson(options: EngineExportOptions): string;
   toSvg(options: EngineExportOptions): string;
+  free(): void;
+}
+
+/** How classes are cut out. */
+export interface EngineCutoutOptions {
+  feather?: number;
+  trim?: boolean;
+  color?: number[];
+  blur?: number;
+  /** Of a picture that goes behind, where it comes as pixels and not as a file. */
+  size?: [width: number, height: number];
+}
+
+/** Classes cut out of their picture. */
+export interface EngineCutout {
+  /** Left, top, width and height in the picture. */
+  bbox(): Uint32Array;
+  rgba(): Uint8Array;
+  toPng(): Uint8Array;
   free(): void;
 }
 

@@ -23,6 +23,7 @@ import { decompress, pixelsOfRuns } from './rle.js';
 import { type ReadSlice, Slices } from './slices.js';
 import type { BrowserStorage } from './storage.js';
 import { turn } from './turn.js';
+import { webp } from './webp.js';
 
 /** What the worker has around it. */
 export interface Surroundings extends Net, BrowserStorage {
@@ -89,6 +90,13 @@ export class Host {
         return found(this.#segmentations, request.segmentation).scores(request.index);
       case 'png':
         return png(found(this.#segmentations, request.segmentation), request.form);
+      case 'matte':
+        return found(this.#segmentations, request.segmentation).matte(
+          Uint32Array.from(request.classes),
+          request.feather,
+        );
+      case 'cutout':
+        return this.#cutout(request);
       case 'text':
         return text(found(this.#segmentations, request.segmentation), request.form);
       case 'dataset':
@@ -342,6 +350,28 @@ export class Host {
     return { classes: relabelled.classes() };
   }
 
+  async #cutout(request: CallRequest<'cutout'>): Promise<CallAnswer<'cutout'>> {
+    const { backdrop, options, format, quality } = request;
+    const bytes = backdrop && (await read(backdrop.blob));
+    const size: [number, number] | undefined = backdrop?.size && [
+      backdrop.size.width,
+      backdrop.size.height,
+    ];
+    const cutout = found(this.#segmentations, request.segmentation).cutout(
+      Uint32Array.from(request.classes),
+      { ...options, ...(size && { size }) },
+      bytes,
+    );
+    try {
+      const [x = 0, y = 0, width = 0, height = 0] = cutout.bbox();
+      const file =
+        format === 'png' ? cutout.toPng() : await webp(cutout.rgba(), width, height, quality);
+      return { file, bbox: [x, y, width, height] };
+    } finally {
+      cutout.free();
+    }
+  }
+
   #loaded(): Engine {
     if (!this.#engine)
       throw new WordmaskError('internal', 'The worker was asked before it was loaded.');
@@ -433,8 +463,6 @@ function png(segmentation: EngineSegmentation, form: PngForm): Uint8Array {
       return segmentation.toPng();
     case 'overlay':
       return segmentation.overlayPng(form.opacity);
-    case 'cutout':
-      return segmentation.cutoutPng(form.index);
   }
 }
 

@@ -1,5 +1,11 @@
 export { type OwnLabelMap, paint, type Stroke, withRegion } from './correct.js';
 export type {
+  Cutout,
+  CutoutBackground,
+  CutoutOptions,
+  MatteOptions,
+} from './cutout.js';
+export type {
   BundleInfo,
   ClassSummary,
   Crops,
@@ -32,8 +38,15 @@ export type {
   RegionOptions,
 } from './options.js';
 export type { EncodedPicture, Region } from './picture.js';
+export type { CutoutFormat } from './protocol.js';
 export type { SegmentOptions } from './segment-options.js';
-export { type ExportFile, exportDataset, type Segmentation, type Timing } from './segmentation.js';
+export {
+  type ExportFile,
+  exportDataset,
+  type Segmentation,
+  type Timing,
+  type Which,
+} from './segmentation.js';
 export { type ModelSource, Segmenter } from './segmenter.js';
 export type { PictureSource } from './source.js';
 export { clearCache, type StorageUse, storageUse } from './stored.js';

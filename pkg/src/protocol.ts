@@ -4,6 +4,7 @@ import type {
   BundleInfo,
   ClassSummary,
   Device,
+  EngineCutoutOptions,
   EngineExportOptions,
   EngineFile,
   EngineMask,
@@ -21,7 +22,7 @@ import type { CheckedEncode, DeviceChoice, Progress } from './options.js';
 import type { EnginePlaces } from './places.js';
 
 /** Both sides must agree on this; they differ when files of two releases are served together. */
-export const protocolVersion = 7;
+export const protocolVersion = 8;
 
 /** A picture on its way to the engine: a file, or RGBA pixels when there is a size. */
 export interface PictureData {
@@ -38,11 +39,11 @@ export interface PublishedFile {
   blob: Blob;
 }
 
+/** The file format of a cut-out. */
+export type CutoutFormat = 'png' | 'webp';
+
 /** Which PNG to draw of a segmentation. */
-export type PngForm =
-  | { kind: 'labels' }
-  | { kind: 'overlay'; opacity: number }
-  | { kind: 'cutout'; index: number };
+export type PngForm = { kind: 'labels' } | { kind: 'overlay'; opacity: number };
 
 /** Which text to write of a segmentation. */
 export type TextForm = (
@@ -130,6 +131,22 @@ export interface Calls {
   pixels: { request: { picture: number }; answer: Uint8Array };
   scores: { request: { segmentation: number; index: number }; answer: Float32Array };
   png: { request: { segmentation: number; form: PngForm }; answer: Uint8Array };
+  matte: {
+    request: { segmentation: number; classes: number[]; feather: number | undefined };
+    answer: Uint8Array;
+  };
+  cutout: {
+    request: {
+      segmentation: number;
+      classes: number[];
+      options: EngineCutoutOptions;
+      /** What goes behind. */
+      backdrop: PictureData | undefined;
+      format: CutoutFormat;
+      quality: number;
+    };
+    answer: { file: Uint8Array; bbox: [x: number, y: number, width: number, height: number] };
+  };
   text: { request: { segmentation: number; form: TextForm }; answer: string };
   dataset: {
     request: {

@@ -1,7 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Connection, Resident } from './bridge.js';
+import {
+  type Cutout,
+  type CutoutOptions,
+  checkCutout,
+  checkMatte,
+  type MatteOptions,
+} from './cutout.js';
 import type { ClassSummary, Device, EngineExportOptions, ExportFormat } from './engine.js';
-import { WordmaskError } from './errors.js';
+import { codeOf, WordmaskError } from './errors.js';
 import { imageData } from './image-data.js';
 import { checkLabels } from './masks.js';
 import {
@@ -16,13 +23,17 @@ import {
 } from './options.js';
 import { paint } from './overlay.js';
 import { forgotten, orFree, release, usable } from './ownership.js';
-import type { CallAnswer, CallRequest, PngForm, TextForm } from './protocol.js';
+import type { CallAnswer, CallRequest, PictureData, PngForm, TextForm } from './protocol.js';
+import { decodedByBrowser, pictureData } from './source.js';
 
 /** How long the network took, without waiting and copying. */
 export interface Timing {
   encodeMs: number;
   segmentMs: number;
 }
+
+/** A class, or several, each by its name or its index. */
+export type Which = string | number | readonly (string | number)[];
 
 /** A file of a data set. */
 export interface ExportFile {
@@ -112,9 +123,47 @@ export class Segmentation {
     return this.#png({ kind: 'overlay', opacity: checkOpacity(options, 'overlay') });
   }
 
-  /** The pixels of one class on a transparent ground, as PNG. */
-  async cutout(which: string | number): Promise<Blob> {
-    return this.#png({ kind: 'cutout', index: this.#indexOf(which) });
+  /**
+   * How much of each pixel belongs to a class, or to several together, 0 to 255, row by row: the
+   * alpha of their cut-out. Fractions lie along the border alone, within `feather` pixels.
+   */
+  async matte(which: Which, options?: MatteOptions): Promise<Uint8Array> {
+    const feather = checkMatte(options);
+    const classes = this.#indicesOf(which);
+    return this.#ask<'matte'>((segmentation) => ({
+      kind: 'matte',
+      segmentation,
+      classes,
+      feather,
+    }));
+  }
+
+  /**
+   * The pixels of a class, or of several together, with soft edges that have nothing left in them of
+   * what was behind: on a transparent ground or another one. Transparent pixels have no colour.
+   * Where no pixel has the class, all are, and nothing is trimmed.
+   *
+   * @throws WordmaskError with the code `unsupported` where the browser cannot write WebP, or read
+   * the background.
+   */
+  async cutout(which: Which, options?: CutoutOptions): Promise<Cutout> {
+    const { engine, picture, format, quality } = checkCutout(options);
+    const classes = this.#indicesOf(which);
+    usable(this.#resident);
+    const largest = this.#resident.largestPicture;
+    const cut = (backdrop: PictureData | undefined) =>
+      this.#ask<'cutout'>((segmentation) => {
+        const how = { options: engine, backdrop, format, quality };
+        return { kind: 'cutout', segmentation, classes, ...how };
+      });
+    const backdrop = picture === undefined ? undefined : await pictureData(picture, largest);
+    const { file, bbox } = await cut(backdrop).catch(async (error: unknown) => {
+      const isFile = backdrop && backdrop.size === undefined;
+      if (!isFile || codeOf(error) !== 'unsupported') throw error;
+      return cut(await decodedByBrowser(backdrop.blob, error, largest));
+    });
+    const blob = new Blob([file as Uint8Array<ArrayBuffer>], { type: `image/${format}` });
+    return Object.assign(blob, { bbox });
   }
 
   /** The masks as a COCO object-detection file with one picture: JSON text. */
@@ -197,12 +246,20 @@ export class Segmentation {
     return this.#ask<'text'>((segmentation) => ({ kind: 'text', segmentation, form }));
   }
 
-  async #ask<K extends 'scores' | 'png' | 'text'>(
+  async #ask<K extends 'scores' | 'png' | 'text' | 'matte' | 'cutout'>(
     request: (handle: number) => CallRequest<K>,
   ): Promise<CallAnswer<K>> {
     usable(this.#resident);
     const segmentation = this.#resident;
     return segmentation.use((home) => home.call<K>(request(segmentation.handle)));
+  }
+
+  #indicesOf(which: Which): number[] {
+    const list = typeof which === 'object' ? which : [which];
+    if (!Array.isArray(list) || list.length === 0) {
+      throw new WordmaskError('input', 'Give a class at least, by its name or its index.');
+    }
+    return list.map((each) => this.#indexOf(each));
   }
 
   #indexOf(which: string | number): number {

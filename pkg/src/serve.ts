@@ -24,6 +24,8 @@ const reads: ReadonlySet<CallKind> = new Set<CallKind>([
   'relabel',
   'scores',
   'png',
+  'matte',
+  'cutout',
   'text',
 ]);
 
@@ -110,6 +112,7 @@ class Desk {
 function transferable(answer: CallAnswer): Transferable[] {
   if (typeof answer === 'string') return [];
   if (ArrayBuffer.isView(answer)) return [answer.buffer as ArrayBuffer];
+  if ('file' in answer) return [answer.file.buffer as ArrayBuffer];
   if ('labels' in answer) return [answer.labels.buffer as ArrayBuffer];
   return 'mask' in answer ? [answer.mask.buffer as ArrayBuffer] : [];
 }

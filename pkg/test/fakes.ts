@@ -9,6 +9,8 @@ import type {
   ClassSummary,
   DeviceKind,
   Engine,
+  EngineCutout,
+  EngineCutoutOptions,
   EngineDataset,
   EngineExportOptions,
   EngineFile,
@@ -543,8 +545,22 @@ class FakeSegmentation implements EngineSegmentation {
     return Uint8Array.of(2, opacity * 100);
   }
 
-  cutoutPng(index: number) {
-    return Uint8Array.of(3, index);
+  matte(classes: Uint32Array, feather = 99) {
+    return Uint8Array.of(...classes, feather);
+  }
+
+  /** A file that tells what it was asked for, two pixels wide. */
+  cutout(classes: Uint32Array, options: EngineCutoutOptions, backdrop?: Uint8Array): EngineCutout {
+    const behind = backdrop && new TextDecoder().decode(backdrop);
+    if (behind === 'odd') throw coded('unsupported', 'This is no picture that the engine reads.');
+    const asked = JSON.stringify({ classes: [...classes], ...options, behind });
+    this.#script.log.push(`cutout ${this.#name}`);
+    return {
+      bbox: () => Uint32Array.of(1, 0, 2, 1),
+      rgba: () => Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+      toPng: () => new TextEncoder().encode(asked),
+      free: () => this.#script.log.push('free cutout'),
+    };
   }
 
   toCoco(fileName: string, options: EngineExportOptions) {

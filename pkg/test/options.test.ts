@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkCutout, checkMatte } from '../src/cutout.js';
 import { WordmaskError } from '../src/errors.js';
 import {
   checkClassify,
@@ -116,6 +117,25 @@ test('wrong values are refused by name', () => {
   refused(() => checkEncode({ windows: { size: 224 } }), '"windows.stride"');
   refused(() => checkEncode({ windows: { size: 112, stride: 224 } }), '"windows.stride"');
   refused(() => checkOpacity({ opacity: 1.5 }, 'overlay'), '"opacity"');
+  for (const feather of [-1, 0.5, 101, '3', Number.NaN]) {
+    refused(() => checkCutout({ feather }), '"feather"');
+    refused(() => checkMatte({ feather }), '"feather"');
+  }
+  refused(() => checkMatte({ trim: true }), 'no option "trim"');
+  refused(() => checkCutout({ trim: 1 }), '"trim"');
+  refused(() => checkCutout({ format: 'jpeg' }), '"format"');
+  refused(() => checkCutout({ quality: 0.5 }), '"quality"');
+  refused(() => checkCutout({ format: 'webp', quality: 80 }), '"quality"');
+  for (const background of ['red', '#ff', '#ggg', '#ff00ff00', [1, 2], [1, 2, 256], [1, 2, 0.5]]) {
+    refused(() => checkCutout({ background }), '"background"');
+  }
+  for (const background of [3, null, true]) {
+    refused(() => checkCutout({ background }), 'a picture');
+  }
+  for (const blur of [0, -1, 1001, '3', undefined]) {
+    refused(() => checkCutout({ background: { blur } }), '"background.blur"');
+  }
+  refused(() => checkCutout({ background: { blur: 3, color: '#fff' } }), 'no option "color"');
   for (const threshold of [-0.1, 1.1, Number.NaN, '0.5']) {
     refused(() => checkSegment({ threshold }), '"threshold"');
   }

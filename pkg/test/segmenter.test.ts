@@ -153,9 +153,6 @@ test('an answer goes out in every form, by name, by word and by index', async ()
   assert.deepEqual(await result.scores('tv/monitor'), Float32Array.of(1, 1));
   assert.deepEqual(await result.scores('__proto__'), Float32Array.of(2, 1));
   assert.deepEqual(await result.scores(0), Float32Array.of(0, 1));
-  const cutout = await result.cutout('tv');
-  assert.equal(cutout.type, 'image/png');
-  assert.deepEqual(new Uint8Array(await cutout.arrayBuffer()), Uint8Array.of(3, 1));
   const overlay = await result.overlay({ opacity: 0.5 });
   assert.deepEqual(new Uint8Array(await overlay.arrayBuffer()), Uint8Array.of(2, 50));
   assert.equal((await result.toPng()).size, 1);
@@ -165,6 +162,102 @@ test('an answer goes out in every form, by name, by word and by index', async ()
   for (const which of ['dog', 'constructor', 3, -1, 0.5]) {
     await fails(result.scores(which), 'input', String(which));
   }
+});
+
+test('classes are cut out alone and together, on every background', async () => {
+  const picture = await (await load()).encode(file('a'));
+  const result = await picture.segment(['cat', 'tv/monitor', 'dog']);
+  const asked = async (...how: Parameters<Segmentation['cutout']>) =>
+    JSON.parse(await (await result.cutout(...how)).text());
+  const cutout = await result.cutout('tv');
+  assert.ok(cutout instanceof Blob);
+  assert.equal(cutout.type, 'image/png');
+  assert.deepEqual(cutout.bbox, [1, 0, 2, 1]);
+  assert.deepEqual(await asked('tv'), { classes: [1] });
+  assert.deepEqual(await asked([2, 'cat', 'tv/monitor']), { classes: [2, 0, 1] });
+  assert.deepEqual(await asked(0, { feather: 0, trim: true, background: 'transparent' }), {
+    classes: [0],
+    feather: 0,
+    trim: true,
+  });
+  assert.deepEqual(await asked(0, { background: '#Fc0' }), { classes: [0], color: [255, 204, 0] });
+  assert.deepEqual(await asked(0, { background: [1, 2, 255] }), {
+    classes: [0],
+    color: [1, 2, 255],
+  });
+  assert.deepEqual(await asked(0, { background: { blur: 3.5 } }), { classes: [0], blur: 3.5 });
+  const behind = await asked(0, { background: new Blob(['hills']) });
+  assert.deepEqual(behind, { classes: [0], behind: 'hills' });
+  assert.deepEqual(await result.matte(['cat', 'dog']), Uint8Array.of(0, 2, 99));
+  assert.deepEqual(await result.matte('cat', { feather: 7 }), Uint8Array.of(0, 7));
+  for (const which of [[], ['cat', 'cow'], {}, [[0]]]) {
+    await fails(result.cutout(which as string), 'input', '');
+    await fails(result.matte(which as string), 'input', '');
+  }
+  await fails(result.cutout('cat', { background: {} as Blob }), 'input', 'cannot be read');
+  result.free();
+  await fails(result.cutout('cat'), 'input', 'freed');
+  const calls = engine.log.filter((line) => /cutout/.test(line));
+  assert.equal(calls.filter((line) => line === 'free cutout').length, calls.length / 2);
+});
+
+test('a background that only the browser decodes comes as pixels', async (t) => {
+  t.after(() =>
+    Object.assign(globalThis, { createImageBitmap: undefined, OffscreenCanvas: undefined }),
+  );
+  const pixels = { width: 3, height: 1, close: () => undefined };
+  const data = new Uint8ClampedArray(12).fill(65);
+  const OffscreenCanvas = class {
+    getContext = () => ({ drawImage: () => undefined, getImageData: () => ({ data }) });
+  };
+  Object.assign(globalThis, { createImageBitmap: async () => pixels, OffscreenCanvas });
+  const picture = await (await load()).encode(file('a'));
+  const result = await picture.segment(['cat']);
+  const cutout = await result.cutout('cat', { background: new Blob(['odd']) });
+  assert.deepEqual(JSON.parse(await cutout.text()), {
+    classes: [0],
+    size: [3, 1],
+    behind: 'A'.repeat(12),
+  });
+});
+
+test('WebP is written by the browser where it can', async (t) => {
+  const written: unknown[] = [];
+  let type = 'image/webp';
+  const OffscreenCanvas = class {
+    readonly size: number[];
+    constructor(...size: number[]) {
+      this.size = size;
+    }
+    getContext = () => ({ putImageData: (...put: unknown[]) => written.push(this.size, ...put) });
+    convertToBlob = async (how: unknown) => {
+      written.push(how);
+      return new Blob(['webp'], { type });
+    };
+  };
+  const ImageData = class {
+    readonly given: unknown[];
+    constructor(...given: unknown[]) {
+      this.given = given;
+    }
+  };
+  const before = { OffscreenCanvas: globalThis.OffscreenCanvas, ImageData: globalThis.ImageData };
+  t.after(() => Object.assign(globalThis, before));
+  const picture = await (await load()).encode(file('a'));
+  const result = await picture.segment(['cat']);
+  await fails(result.cutout('cat', { format: 'webp' }), 'unsupported', 'png');
+  Object.assign(globalThis, { OffscreenCanvas, ImageData });
+  const cutout = await result.cutout('cat', { format: 'webp', quality: 0.5 });
+  assert.deepEqual([cutout.type, await cutout.text()], ['image/webp', 'webp']);
+  const rgba = Uint8ClampedArray.of(1, 2, 3, 4, 5, 6, 7, 8);
+  assert.deepEqual(written[0], [2, 1]);
+  assert.deepEqual((written[1] as InstanceType<typeof ImageData>).given, [rgba, 2, 1]);
+  assert.deepEqual(written.at(-1), { type: 'image/webp', quality: 0.5 });
+  await result.cutout('cat', { format: 'webp' });
+  assert.deepEqual(written.at(-1), { type: 'image/webp', quality: 0.9 });
+  // Browsers that cannot give PNG.
+  type = 'image/png';
+  await fails(result.cutout('cat', { format: 'webp' }), 'unsupported', 'png');
 });
 
 test('an answer with other labels is another answer of the same picture', async () => {

@@ -1,6 +1,7 @@
 /** Compiled, never run: what the types of the package allow, and what they refuse. */
 
 import {
+  type Cutout,
   type Device,
   deleteModel,
   type EncodedPicture,
@@ -40,10 +41,28 @@ export async function use(file: File, canvas: HTMLCanvasElement, bytes: Uint8Arr
   });
   const heat: Float32Array = await result.scores('cat');
   const png: Blob = await result.cutout(0);
+  const cutout: Cutout = await result.cutout(['cat', 1], {
+    feather: 3,
+    trim: true,
+    background: { blur: 12 },
+    format: 'webp',
+    quality: 0.8,
+  });
+  const [left, top]: readonly number[] = cutout.bbox;
+  await result.cutout('cat', { background: file });
+  const alpha: Uint8Array = await result.matte('cat', { feather: 0 });
   const touched = paint(result, { points: [[3, 4]], radius: 2, label: 0 });
   const corrected: Segmentation = await result.withLabels(touched.labels);
   corrected.free();
-  console.log(device.note?.length, heat.length, png.size, result.classes[0]?.color[2]);
+  console.log(
+    device.note?.length,
+    heat.length,
+    left,
+    top,
+    alpha.length,
+    png.size,
+    result.classes[0]?.color[2],
+  );
 
   const method: Method = segmenter.methods.default;
   await segmenter.encode(file, { method, windows: { size: 224, stride: 112 } });
@@ -76,6 +95,8 @@ export async function use(file: File, canvas: HTMLCanvasElement, bytes: Uint8Arr
   await picture.classify({ width, height, data: mask }, words);
   // @ts-expect-error: a device that does not exist
   await Segmenter.load('models/doodle/', { device: 'gpu' });
+  // @ts-expect-error: a colour by its name
+  await result.cutout('cat', { background: 'red' });
   // @ts-expect-error: a misspelt option
   await picture.segment(words, { treshold: 0.3 });
   // @ts-expect-error: one string is not a list of words

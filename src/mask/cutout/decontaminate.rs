@@ -18,22 +18,16 @@ pub(super) struct Decontaminator<'a> {
     window: Window,
     /// The eighth power of each alpha, 0 to 1.
     surely: [f32; 256],
-    /// The weight of a pixel so many rows or columns away: a Gauss bell half as wide as the window
-    /// reaches.
-    near: Vec<f32>,
 }
 
 impl<'a> Decontaminator<'a> {
     pub(super) fn new(picture: &'a Picture, matte: &'a Matte, reach: usize) -> Self {
-        let sigma = (reach as f32 / 2.0).max(0.5);
-        let bell = |away: usize| (-(away as f32 / sigma).powi(2) / 2.0).exp();
         Self {
             colors: picture.rgb().as_chunks().0,
             alpha: matte.alpha(),
             size: (picture.width() as usize, picture.height() as usize),
             window: Window::new(reach),
             surely: surely(),
-            near: (0..=reach).map(bell).collect(),
         }
     }
 
@@ -49,8 +43,7 @@ impl<'a> Decontaminator<'a> {
 
     fn before(&self, (x, y): (usize, usize), alpha: u8) -> [u8; 3] {
         let (mut before, mut behind) = (Mean::default(), Mean::default());
-        self.window.each(self.size, (x, y), |at, across, down| {
-            let near = self.near[across.unsigned_abs()] * self.near[down.unsigned_abs()];
+        self.window.each(self.size, (x, y), |at, near| {
             let (alpha, color) = (usize::from(self.alpha[at]), self.colors[at]);
             before.add(near * self.surely[alpha], color);
             behind.add(near * self.surely[255 - alpha], color);

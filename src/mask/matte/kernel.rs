@@ -6,12 +6,14 @@ use crate::image::Picture;
 /// to 1. Where a window varies less, its pixels count alike.
 const NOISE: f32 = 1e-4 * 255.0 * 255.0;
 
-/// The pixels of a square around one that are looked at: all of a small one, some of a large one,
-/// 121 at most.
+/// The pixels of a square around one that are looked at, all of a small one, some of a large one, 121
+/// at most, and how much they weigh: by a Gauss bell half as wide as the square reaches.
 #[derive(Debug)]
 pub(in crate::mask) struct Window {
     /// Rows or columns away, the middle among them.
     offsets: Vec<isize>,
+    /// The weight of a pixel so many rows or columns away.
+    near: Vec<f32>,
 }
 
 impl Window {
@@ -20,18 +22,21 @@ impl Window {
         let step = (reach / 3).max(1);
         let last = (reach / step) as isize;
         let step = step as isize;
+        let sigma = (reach as f32 / 2.0).max(0.5);
+        let bell = |away: usize| (-(away as f32 / sigma).powi(2) / 2.0).exp();
         Self {
             offsets: (-last..=last).map(|place| place * step).collect(),
+            near: (0..=reach).map(bell).collect(),
         }
     }
 
-    /// Calls `take` with the index and the offsets, across and down, of each pixel of the window
-    /// around `(x, y)` that is in the picture, in a fixed order.
+    /// Calls `take` with the index and the weight of each pixel of the window around `(x, y)` that is
+    /// in the picture, in a fixed order.
     pub(in crate::mask) fn each(
         &self,
         (width, height): (usize, usize),
         (x, y): (usize, usize),
-        mut take: impl FnMut(usize, isize, isize),
+        mut take: impl FnMut(usize, f32),
     ) {
         let within = |place: usize, offset: isize, length: usize| {
             let moved = place.checked_add_signed(offset)?;
@@ -41,9 +46,11 @@ impl Window {
             let Some(row) = within(y, down, height) else {
                 continue;
             };
+            let in_row = self.near[down.unsigned_abs()];
             for &across in &self.offsets {
                 if let Some(column) = within(x, across, width) {
-                    take(row * width + column, across, down);
+                    let near = in_row * self.near[across.unsigned_abs()];
+                    take(row * width + column, near);
                 }
             }
         }
@@ -53,7 +60,7 @@ impl Window {
     /// their colours speak for that of the middle.
     ///
     /// With the mean `m` and the covariance `S` of the window's colours, the pixel of colour `c`
-    /// weighs `1 + (middle - m)ᵀ (S + noise)⁻¹ (c - m)`, zero at least.
+    /// weighs `1 + (middle - m)ᵀ (S + noise)⁻¹ (c - m)`, zero at least, times the bell.
     pub(super) fn mean(&self, picture: &Picture, membership: &[u8], x: usize, y: usize) -> f32 {
         let size = (picture.width() as usize, picture.height() as usize);
         let colors = picture.rgb().as_chunks::<3>().0;
@@ -63,11 +70,11 @@ impl Window {
             [r - middle[0], g - middle[1], b - middle[2]]
         };
         let mut moments = Moments::default();
-        self.each(size, (x, y), |at, _, _| moments.add(difference(at)));
+        self.each(size, (x, y), |at, near| moments.add(near, difference(at)));
         let (lean, offset) = moments.regression();
         let (mut sum, mut total) = (0.0, 0.0);
-        self.each(size, (x, y), |at, _, _| {
-            let weight = (offset + dot(lean, difference(at))).max(0.0);
+        self.each(size, (x, y), |at, near| {
+            let weight = near * (offset + dot(lean, difference(at))).max(0.0);
             sum += weight * f32::from(membership[at]);
             total += weight;
         });
@@ -75,33 +82,33 @@ impl Window {
     }
 }
 
-/// Sums of colours, as differences from one, and of their products.
+/// Weighted sums of colours, as differences from one, and of their products.
 #[derive(Default)]
 struct Moments {
-    count: f32,
+    weight: f32,
     sum: [f32; 3],
     /// Of red with each, green with itself and blue, blue with itself.
     products: [f32; 6],
 }
 
 impl Moments {
-    fn add(&mut self, [r, g, b]: [f32; 3]) {
-        self.count += 1.0;
+    fn add(&mut self, weight: f32, [r, g, b]: [f32; 3]) {
+        self.weight += weight;
         for (sum, value) in self.sum.iter_mut().zip([r, g, b]) {
-            *sum += value;
+            *sum += weight * value;
         }
         let products = [r * r, r * g, r * b, g * g, g * b, b * b];
         for (sum, value) in self.products.iter_mut().zip(products) {
-            *sum += value;
+            *sum += weight * value;
         }
     }
 
     /// A vector and a number: the weight of a colour is its product with the one plus the other.
     fn regression(&self) -> ([f32; 3], f32) {
-        let mean = self.sum.map(|sum| sum / self.count);
+        let mean = self.sum.map(|sum| sum / self.weight);
         let [r, g, b] = mean;
         let squares = [r * r, r * g, r * b, g * g, g * b, b * b];
-        let mut covariance = self.products.map(|sum| sum / self.count);
+        let mut covariance = self.products.map(|sum| sum / self.weight);
         for (value, square) in covariance.iter_mut().zip(squares) {
             *value -= square;
         }

@@ -92,7 +92,7 @@ fn matte_gives_a_mixed_pixel_its_share() {
         let row = &alpha[5 * 12..6 * 12];
         assert_eq!((row[1], row[10]), (255, 0), "{row:?}");
         let error = f32::from(row[6]) / 255.0 - mixed;
-        assert!(error.abs() < 0.1, "{mixed}: {row:?}");
+        assert!(error.abs() < 0.15, "{mixed}: {row:?}");
     }
 }
 
@@ -131,7 +131,7 @@ fn matte_refuses_other_sizes_and_too_wide_a_feather() {
 #[test]
 fn default_feather_grows_with_the_picture() {
     let of = |width, height| default_feather(width, height);
-    assert_eq!([of(40, 30), of(640, 480), of(1000, 1000)], [2, 3, 6]);
+    assert_eq!([of(40, 30), of(640, 480), of(1000, 1000)], [2, 4, 8]);
     assert_eq!(of(6000, 4000), 16);
 }
 
