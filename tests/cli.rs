@@ -341,6 +341,77 @@ fn segment_refuses_data_sets_in_which_pictures_would_share_files() {
 }
 
 #[test]
+fn segment_cuts_out_as_it_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let scene = scene_file(&directory, 3);
+    let words: Vec<&str> = scene::generate(3).things.iter().map(|t| t.name).collect();
+    let words = words.join(",");
+    let cut = |name: &str, more: &[&str]| {
+        let out = path(&directory, name);
+        let always = [
+            "--words",
+            &words,
+            "--outputs",
+            "cutouts,json",
+            "--skip-existing",
+        ];
+        let output = segment(&[scene.as_ref()], &out, &[&always, more].concat());
+        assert!(output.status.success(), "{output:?}");
+        let done_before = String::from_utf8(output.stdout)
+            .unwrap()
+            .contains("done before");
+        let first = files(&out)
+            .into_iter()
+            .find(|file| file.contains("cutout-"))
+            .unwrap();
+        let read = image::open(Path::new(&out).join(&first)).unwrap();
+        (first, read.to_rgba8(), done_before)
+    };
+    let alphas =
+        |picture: &image::RgbaImage| -> Vec<u8> { picture.pixels().map(|p| p[3]).collect() };
+    let is_soft =
+        |picture: &image::RgbaImage| alphas(picture).iter().any(|a| !matches!(a, 0 | 255));
+    let (name, soft, _) = cut("soft", &[]);
+    assert!(name.ends_with(".png") && is_soft(&soft));
+    let (_, hard, _) = cut("hard", &["--feather", "0"]);
+    assert!(!is_soft(&hard) && alphas(&hard).contains(&255));
+    let (name, trimmed, _) = cut("trimmed", &["--trim", "--cutout-format", "webp"]);
+    assert!(name.ends_with(".webp") && trimmed.width() < soft.width());
+    assert_eq!(
+        trimmed.pixels().filter(|p| p[3] > 0).count(),
+        soft.pixels().filter(|p| p[3] > 0).count()
+    );
+    for (backdrop, corner) in [
+        ("#fc0", Some([255, 204, 0])),
+        ("blur:5", None),
+        (&scene, None),
+    ] {
+        let (_, opaque, _) = cut("opaque", &["--backdrop", backdrop]);
+        assert!(
+            alphas(&opaque).iter().all(|alpha| *alpha == 255),
+            "{backdrop}"
+        );
+        let found = opaque.pixels().find(|p| Some([p[0], p[1], p[2]]) == corner);
+        assert_eq!(found.is_some(), corner.is_some(), "{backdrop}");
+    }
+    // Other cut-outs are made anew, the same ones are not.
+    assert!(cut("soft", &[]).2);
+    assert!(!cut("soft", &["--feather", "1"]).2);
+    for (option, wrong, word) in [
+        ("--backdrop", "#ff", "#rrggbb"),
+        ("--backdrop", "blur:0", "above 0"),
+        ("--backdrop", "no.png", "no.png"),
+        ("--feather", "101", "100"),
+        ("--cutout-format", "jpeg", "webp"),
+    ] {
+        let more = ["--words", "cat", option, wrong];
+        let output = segment(&[scene.as_ref()], &path(&directory, "wrong"), &more);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(word), "{said}");
+    }
+}
+
+#[test]
 fn segment_goes_on_where_it_stopped() {
     let directory = tempfile::tempdir().unwrap();
     let (one, two) = (scene_file(&directory, 3), scene_file(&directory, 4));

@@ -57,6 +57,73 @@ function segment(device, { engineUrl, size } = {}) {
   );
 }
 
+test('cut-outs in the browser: alone and together, soft and hard, trimmed, as PNG and WebP', async () => {
+  const found = await here.evaluate(
+    async ([names, things, grounds]) => {
+      const { Segmenter } = await import('/pkg/index.js');
+      const fetchBlob = async (path) => (await fetch(path)).blob();
+      const segmenter = await Segmenter.load('/doodle/', { device: 'cpu' });
+      const source = await fetchBlob(`/scenes/${names.picture}`);
+      const picture = await segmenter.encode(source);
+      const words = things.map(({ name }) => name);
+      const how = { background: grounds, method: 'maskclip', refine: ['pamr', 'edges'] };
+      const result = await picture.segment(words, how);
+      const read = async (file) => {
+        const bitmap = await createImageBitmap(file);
+        const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+        const context = canvas.getContext('2d');
+        context.drawImage(bitmap, 0, 0);
+        const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+        const alpha = Array.from(data.filter((_, index) => index % 4 === 3));
+        return { type: file.type, bbox: file.bbox, width: bitmap.width, alpha, data };
+      };
+      const hard = await read(await result.cutout(words, { feather: 0 }));
+      const soft = await read(await result.cutout(words));
+      const webp = await read(await result.cutout(words[0], { trim: true, format: 'webp' }));
+      const trimmed = await read(await result.cutout(words[0], { trim: true }));
+      const pictures = [{ blur: 8 }, '#fc0', source, await createImageBitmap(source)];
+      const opaque = [];
+      for (const background of pictures) {
+        const { alpha, data } = await read(await result.cutout(0, { background }));
+        opaque.push([Math.min(...alpha), ...data.slice(-4)]);
+      }
+      const begin = performance.now();
+      await result.matte(words);
+      const took = performance.now() - begin;
+      const matte = [...(await result.matte(words))];
+      const size = [result.width, result.height];
+      const labels = [...result.labels];
+      const last = [...(await picture.toImageData()).data.slice(-4)];
+      await segmenter.close();
+      return { hard, soft, webp, trimmed, opaque, matte, labels, size, last, took };
+    },
+    [truth, truth.things, truth.grounds],
+  );
+  const { hard, soft, webp, trimmed, opaque, matte, labels, size, last } = found;
+  assert.deepEqual(
+    hard.alpha,
+    labels.map((label) => (label === 255 ? 0 : 255)),
+  );
+  assert.deepEqual(soft.alpha, matte);
+  const fractions = matte.filter((alpha) => alpha > 0 && alpha < 255);
+  assert.ok(fractions.length > 100 && fractions.length < matte.length / 4, `${fractions.length}`);
+  assert.deepEqual(soft.bbox, [0, 0, ...size]);
+  assert.deepEqual([webp.type, trimmed.type], ['image/webp', 'image/png']);
+  assert.deepEqual(webp.bbox, trimmed.bbox);
+  assert.equal(trimmed.width, trimmed.bbox[2]);
+  assert.ok(trimmed.width < size[0] / 2);
+  const apart = webp.alpha.map((alpha, index) => Math.abs(alpha - trimmed.alpha[index]));
+  assert.ok(Math.max(...apart) <= 2, 'alpha of WebP is without loss');
+  // The last pixel is grass.
+  assert.deepEqual(
+    opaque.map(([least]) => least),
+    [255, 255, 255, 255],
+  );
+  assert.deepEqual(opaque[1].slice(1), [255, 204, 0, 255]);
+  assert.deepEqual(opaque[2].slice(1), last);
+  assert.deepEqual(opaque[3].slice(1), last);
+});
+
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 test('the masks of a scene are right on the CPU, and the same on WebGPU', async (t) => {
