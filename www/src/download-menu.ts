@@ -1,7 +1,9 @@
 /** The menu of downloads: what masks are wanted for, and the file that is made of them for it. */
 import type { ClassSummary, ExportFile, ExportFormat, ObjectOptions, Segmentation } from 'wordmask';
+import { type CutoutChoice, createCutoutChoice } from './cutout-choice.js';
 import { element } from './dom.js';
 import { asOne, type Download, fileName, save } from './downloads.js';
+import { t } from './texts.js';
 
 /** What the menu makes files of. */
 export interface DownloadSource {
@@ -17,6 +19,8 @@ export interface DownloadMenu {
   show(classes: readonly ClassSummary[]): void;
   /** Gives the user the cut-out of one class. */
   cutout(index: number): void;
+  /** Puts it on the clipboard; `false` if that failed, which has been said by then. */
+  copy(index: number): Promise<boolean>;
 }
 
 /** What else a file depends on. */
@@ -24,6 +28,7 @@ interface Given {
   /** The name of the picture's file. */
   readonly picture: string;
   readonly objects: ObjectOptions;
+  readonly cutouts: CutoutChoice;
 }
 
 type Make = (masks: Segmentation, given: Given) => Promise<Download>;
@@ -45,11 +50,13 @@ export function createDownloadMenu(
 ): DownloadMenu {
   const menu = element('downloads', HTMLElement);
   const instances = element('instances', HTMLInputElement);
-  const cutouts = element('download-cutouts', HTMLButtonElement);
+  const cutoutsButton = element('download-cutouts', HTMLButtonElement);
+  const cutouts = createCutoutChoice();
 
   /** Gives the user a file; says so if it could not be made. */
   const give = async (make: Make): Promise<void> => {
-    const given = { picture: source.name(), objects: { instances: instances.checked } };
+    const objects = { instances: instances.checked };
+    const given = { picture: source.name(), objects, cutouts };
     try {
       const masks = await source.masks();
       if (masks === null) return;
@@ -70,10 +77,23 @@ export function createDownloadMenu(
 
   return {
     show(classes) {
-      cutouts.disabled = found(classes).length === 0;
+      cutoutsButton.disabled = found(classes).length === 0;
     },
     cutout(index) {
-      void give(async (masks) => png(await masks.cutout(index), cutoutPart(masks, index)));
+      void give(async (masks) => ({
+        blob: await masks.cutout(index, cutouts.options(masks)),
+        part: cutoutPart(masks, index),
+        extension: cutouts.extension(),
+      }));
+    },
+    async copy(index) {
+      try {
+        await putOnClipboard(cutoutOf(source, index, cutouts));
+        return true;
+      } catch (error) {
+        fail(error instanceof DOMException ? new Error(t.masks.notCopied) : error);
+        return false;
+      }
     },
   };
 }
@@ -83,7 +103,7 @@ function makersOf({ opacity }: DownloadSource): ReadonlyMap<string, Make> {
   const pictures: [string, Make][] = [
     ['labels', async (masks) => png(await masks.toPng(), 'labels')],
     ['overlay', async (masks) => png(await masks.overlay({ opacity: opacity() }), 'overlay')],
-    ['cutouts', async (masks, { picture }) => asOne(await cutoutsOf(masks, picture), 'cutouts')],
+    ['cutouts', async (masks, given) => asOne(await cutoutsOf(masks, given), 'cutouts')],
   ];
   const shapes: [string, Make][] = [
     ['svg', async (masks, { objects }) => shapesIn(await masks.toSvg(objects), 'svg')],
@@ -107,12 +127,30 @@ function found(classes: readonly ClassSummary[]): number[] {
 }
 
 /** A picture for each class that was found. */
-function cutoutsOf(masks: Segmentation, picture: string): Promise<ExportFile[]> {
+function cutoutsOf(masks: Segmentation, { picture, cutouts }: Given): Promise<ExportFile[]> {
   const files = found(masks.classes).map(async (index) => {
-    const path = fileName(picture, cutoutPart(masks, index), 'png');
-    return { path, blob: await masks.cutout(index) };
+    const path = fileName(picture, cutoutPart(masks, index), cutouts.extension());
+    return { path, blob: await masks.cutout(index, cutouts.options(masks)) };
   });
   return Promise.all(files);
+}
+
+/** Whether this browser puts pictures on the clipboard. */
+export const canCopy = 'ClipboardItem' in globalThis && 'clipboard' in navigator;
+
+/** Some browsers write only while a click is being handled: the picture may come later. */
+function putOnClipboard(picture: Promise<Blob>): Promise<void> {
+  return navigator.clipboard.write([new ClipboardItem({ 'image/png': picture })]);
+}
+
+async function cutoutOf(
+  source: DownloadSource,
+  index: number,
+  cutouts: CutoutChoice,
+): Promise<Blob> {
+  const masks = await source.masks();
+  if (masks === null) throw new Error(t.masks.notCopied);
+  return masks.cutout(index, cutouts.asPng(masks));
 }
 
 /** By its number as well, since two names may differ in nothing that file names can have. */

@@ -14,10 +14,21 @@ export interface Legend {
   show(classes: readonly ClassSummary[], unknown: readonly UnknownWord[], scored: boolean): void;
 }
 
-export function createLegend(store: Store, cutout: (index: number) => void): Legend {
+/** What can be done with one class. */
+export interface ClassActions {
+  cutout(index: number): void;
+  /** Copies the cut-out; `undefined` where browsers cannot. */
+  copy?: ((index: number) => Promise<boolean>) | undefined;
+}
+
+/** How long a button says that it has done its work, in milliseconds. */
+const DONE = 2000;
+
+export function createLegend(store: Store, { cutout, copy }: ClassActions): Legend {
   const block = element('masks', HTMLElement);
   const list = element('legend', HTMLUListElement);
   const help = element('score-help', HTMLElement);
+  block.classList.toggle('copies', copy !== undefined);
 
   const highlight = (index: number | null): void => {
     if (store.state().view.highlight !== index)
@@ -42,12 +53,13 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
     take.disabled = of.pixels === 0;
     take.setAttribute('aria-label', t.masks.cutOutOf(shorten(of.name)));
     take.addEventListener('click', () => cutout(index));
+    const copier = copy && copyButton(of, index, copy);
     const part = make('span', 'share', share(of.fraction));
     part.append(make('span', 'apart', ` ${t.masks.ofPicture}`));
     const certainty = make('span', 'score');
     if (of.score !== null)
       certainty.append(make('span', 'apart', `${t.masks.score} `), score(of.score));
-    item.append(label, part, certainty, take);
+    item.append(label, part, certainty, take, ...(copier ? [copier] : []));
     item.addEventListener(
       'pointerenter',
       (event) => event.pointerType === 'mouse' && highlight(index),
@@ -96,6 +108,24 @@ export function createLegend(store: Store, cutout: (index: number) => void): Leg
   };
 }
 
+function copyButton(
+  of: ClassSummary,
+  index: number,
+  copy: (index: number) => Promise<boolean>,
+): HTMLButtonElement {
+  const button = make('button', 'copy');
+  button.type = 'button';
+  button.disabled = of.pixels === 0;
+  button.title = t.masks.copy;
+  button.setAttribute('aria-label', t.masks.copyOf(shorten(of.name)));
+  button.addEventListener('click', async () => {
+    if (!(await copy(index))) return;
+    button.classList.add('done');
+    setTimeout(() => button.classList.remove('done'), DONE);
+  });
+  return button;
+}
+
 /** Says of a word why it has no mask. */
 function unknownRow({ word }: UnknownWord): HTMLLIElement {
   const item = make('li', 'row unknown');
@@ -108,8 +138,9 @@ function unknownRow({ word }: UnknownWord): HTMLLIElement {
 }
 
 /** Which control of which row has the focus. */
-function focused(list: HTMLElement): { row: number; control: 'input' | '.cutout' } | null {
+function focused(list: HTMLElement): { row: number; control: string } | null {
   const row = [...list.children].findIndex((item) => item.contains(document.activeElement));
   if (row < 0) return null;
-  return { row, control: document.activeElement?.matches('input') ? 'input' : '.cutout' };
+  const control = ['input', '.copy'].find((one) => document.activeElement?.matches(one));
+  return { row, control: control ?? '.cutout' };
 }

@@ -10,7 +10,7 @@ import { connectCompare } from './compare.js';
 import { Corrected } from './corrected.js';
 import { createCorrecting } from './correcting.js';
 import { element, english, make } from './dom.js';
-import { createDownloadMenu } from './download-menu.js';
+import { canCopy, createDownloadMenu } from './download-menu.js';
 import { list, share } from './formats.js';
 import { connectGestures } from './gestures.js';
 import { createKeeping } from './keeping.js';
@@ -80,7 +80,12 @@ const downloads = createDownloadMenu(
   },
   status.fail,
 );
-const legend = createLegend(store, downloads.cutout);
+const copy = async (index: number): Promise<boolean> => {
+  const copied = await downloads.copy(index);
+  if (copied) status.say(t.masks.copied);
+  return copied;
+};
+const legend = createLegend(store, { cutout: downloads.cutout, copy: canCopy ? copy : undefined });
 
 const naming = createNaming(
   stage,

@@ -7,6 +7,7 @@ import type {
   BundleInfo,
   CallOptions,
   ClassSummary,
+  CutoutOptions,
   Device,
   EncodeOptions,
   ExportFile,
@@ -37,6 +38,10 @@ export class WordmaskError extends Error {
 }
 
 type Color = [number, number, number];
+
+/** A PNG with one pixel. */
+const pixel =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=';
 
 const colors: Readonly<Record<string, Color>> = {
   sky: [150, 205, 240],
@@ -356,7 +361,13 @@ class Masks {
   /** No PNG, but what tests read. */
   toPng = async (): Promise<Blob> => new Blob([this.labels]);
   overlay = async (): Promise<Blob> => new Blob(['fake']);
-  cutout = async (): Promise<Blob> => new Blob(['fake']);
+  /** No picture, but what tests read; the clipboard takes none but true ones. */
+  cutout = async (which: number, options: CutoutOptions): Promise<Blob> => {
+    note('cutout', { which, ...options });
+    return new Blob([Uint8Array.from(atob(pixel), (letter) => letter.charCodeAt(0))], {
+      type: `image/${options.format ?? 'png'}`,
+    });
+  };
   toGeoJson = async (options: ObjectOptions): Promise<string> => JSON.stringify(options);
   toSvg = async (): Promise<string> => '<svg/>';
   /** One file, or for YOLO two, of which one is the labels. */

@@ -150,6 +150,71 @@ pageTest('the legend tells the share of each class and of the rest', {}, async (
   assert.ok(await page.locator('#legend .row').nth(2).locator('.cutout').isDisabled());
 });
 
+/** The options of cut-outs that were asked for, oldest first. */
+const cutoutsAsked = (page) =>
+  page.evaluate(() =>
+    globalThis.asked.filter(({ call }) => call === 'cutout').map((one) => one.options),
+  );
+
+pageTest('cut-outs look as they are chosen to, alone and all at once', {}, async (page) => {
+  await meadowWith(page, 'sky', 'sun');
+  const cut = () => download(page, () => page.locator('#legend .cutout').nth(1).click());
+  assert.equal((await cut()).name, 'meadow-2-sun.png');
+  await page.locator('#cutout-options summary').click();
+  assert.ok(await page.locator('#cutout-color').isHidden());
+  await page.locator('#cutout-soft').uncheck();
+  await page.locator('#cutout-trim').check();
+  await page.locator('#cutout-background').selectOption('blur');
+  await page.locator('#cutout-format').selectOption('webp');
+  assert.equal((await cut()).name, 'meadow-2-sun.webp');
+  await page.locator('#cutout-background').selectOption('color');
+  await page.locator('#cutout-color').fill('#12ab34');
+  const all = await download(page, () => page.locator('#download-cutouts').click());
+  assert.equal(all.name, 'meadow-cutouts.zip');
+  const chosen = { feather: 0, trim: true, format: 'webp' };
+  assert.deepEqual(await cutoutsAsked(page), [
+    { which: 1, trim: false, background: 'transparent', format: 'png' },
+    { which: 1, ...chosen, background: { blur: 2 } },
+    { which: 0, ...chosen, background: '#12ab34' },
+    { which: 1, ...chosen, background: '#12ab34' },
+  ]);
+});
+
+const permissions = ['clipboard-read', 'clipboard-write'];
+pageTest('a cut-out is copied as PNG, whatever downloads are', { permissions }, async (page) => {
+  await meadowWith(page, 'sky', 'moon');
+  await page.locator('#cutout-options summary').click();
+  await page.locator('#cutout-format').selectOption('webp');
+  const copy = page.getByRole('button', { name: 'Copy the cut-out of sky' });
+  await copy.click();
+  await page.locator('.copy.done').waitFor();
+  assert.equal(await page.locator('#live').textContent(), 'Copied.');
+  const types = await page.evaluate(async () => (await navigator.clipboard.read())[0].types);
+  assert.deepEqual(types, ['image/png']);
+  assert.deepEqual(await cutoutsAsked(page), [
+    { which: 0, trim: false, background: 'transparent' },
+  ]);
+  // There is nothing to copy of what was not found.
+  assert.ok(await page.locator('#legend .copy').nth(1).isDisabled());
+  await page.evaluate(() => {
+    navigator.clipboard.write = async () => {
+      throw new DOMException('Write permission denied.', 'NotAllowedError');
+    };
+  });
+  await copy.click();
+  assert.match(await alertText(page), /Download the cut-out instead/);
+});
+
+pageTest('where nothing can be copied, nothing offers to', {}, async (page) => {
+  await page.addInitScript(() => {
+    delete globalThis.ClipboardItem;
+  });
+  await page.reload();
+  await meadowWith(page, 'sky');
+  assert.equal(await page.locator('.copy').count(), 0);
+  assert.equal(await page.locator('.cutout').count(), 1);
+});
+
 pageTest('a new word makes new masks without encoding again', {}, async (page) => {
   await meadowWith(page, 'sky');
   assert.equal(await encodes(page), '1');
@@ -308,7 +373,9 @@ pageTest('everything is reached by the keyboard, with a focus to be seen', {}, a
   order.push('zoom-out', 'zoom-whole', 'zoom-in', 'compare');
   order.push('go', 'device-where', 'file', 'camera-open');
   order.push('forget', 'close', 'word', 'opacity', 'original', 'sky');
-  order.push('cutout', 'aim', 'labels', 'overlay', 'download-cutouts', 'svg', 'geojson');
+  order.push('cutout', 'copy', 'aim', 'labels', 'overlay', 'download-cutouts');
+  // That of cut-outs.
+  order.push('SUMMARY', 'svg', 'geojson');
   // That of the data sets.
   order.push('SUMMARY', 'instances');
   // Those of the models and of the options.

@@ -151,6 +151,11 @@ export const de: Texts = {
     noWord: 'kein Wort',
     cutOut: 'Freistellen',
     cutOutOf: (name) => `${name} freigestellt herunterladen`,
+    copy: 'Kopieren',
+    copyOf: (name) => `${name} freigestellt kopieren`,
+    copied: 'Kopiert.',
+    notCopied:
+      'Der Browser hat das Kopieren nicht erlaubt. Laden Sie den Freisteller stattdessen herunter.',
     take: 'Zum Mitnehmen',
     downloads: 'Downloads',
     labels: 'Klassen als PNG',
@@ -165,6 +170,17 @@ export const de: Texts = {
     instances: 'Jeder Teil ein Objekt',
     instancesHelp:
       'Teile einer Klasse, die sich nicht berühren, zählen einzeln, in Umrissen und Datensätzen.',
+  },
+  cutouts: {
+    title: 'Wie Freisteller aussehen',
+    soft: 'Weiche Kanten',
+    trim: 'So klein wie das Ding',
+    background: 'Hintergrund',
+    transparent: 'Durchsichtig',
+    blur: 'Unscharf',
+    color: 'Eine Farbe',
+    pickColor: 'Farbe des Hintergrunds',
+    format: 'Format',
   },
   naming: {
     start: 'Bereich benennen',

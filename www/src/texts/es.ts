@@ -152,6 +152,10 @@ export const es: Texts = {
     noWord: 'sin palabra',
     cutOut: 'Recortar',
     cutOutOf: (name) => `Descargar el recorte de ${name}`,
+    copy: 'Copiar',
+    copyOf: (name) => `Copiar el recorte de ${name}`,
+    copied: 'Copiado.',
+    notCopied: 'El navegador no permitió copiar. Descarga el recorte en su lugar.',
     take: 'Para llevar',
     downloads: 'Descargas',
     labels: 'Clases en PNG',
@@ -166,6 +170,17 @@ export const es: Texts = {
     instances: 'Cada parte, un objeto',
     instancesHelp:
       'Las partes de una clase que no se tocan cuentan por separado, en contornos y conjuntos de datos.',
+  },
+  cutouts: {
+    title: 'Aspecto de los recortes',
+    soft: 'Bordes suaves',
+    trim: 'Tan pequeño como el objeto',
+    background: 'Fondo',
+    transparent: 'Transparente',
+    blur: 'Desenfocado',
+    color: 'Un color',
+    pickColor: 'Color del fondo',
+    format: 'Formato',
   },
   naming: {
     start: 'Nombrar una región',

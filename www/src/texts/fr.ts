@@ -151,6 +151,10 @@ export const fr: Texts = {
     noWord: 'aucun mot',
     cutOut: 'Détourer',
     cutOutOf: (name) => `Télécharger ${name} détouré`,
+    copy: 'Copier',
+    copyOf: (name) => `Copier ${name} détouré`,
+    copied: 'Copié.',
+    notCopied: 'Le navigateur n’a pas permis la copie. Téléchargez plutôt le détourage.',
     take: 'À emporter',
     downloads: 'Téléchargements',
     labels: 'Classes en PNG',
@@ -165,6 +169,17 @@ export const fr: Texts = {
     instances: 'Chaque partie, un objet',
     instancesHelp:
       'Les parties d’une classe qui ne se touchent pas comptent séparément, dans les contours et les jeux de données.',
+  },
+  cutouts: {
+    title: 'Aspect des détourages',
+    soft: 'Bords doux',
+    trim: 'Aussi petit que l’objet',
+    background: 'Arrière-plan',
+    transparent: 'Transparent',
+    blur: 'Flou',
+    color: 'Une couleur',
+    pickColor: 'Couleur de l’arrière-plan',
+    format: 'Format',
   },
   naming: {
     start: 'Nommer une région',

@@ -152,6 +152,10 @@ export const pt: Texts = {
     noWord: 'sem palavra',
     cutOut: 'Recortar',
     cutOutOf: (name) => `Baixar o recorte de ${name}`,
+    copy: 'Copiar',
+    copyOf: (name) => `Copiar o recorte de ${name}`,
+    copied: 'Copiado.',
+    notCopied: 'O navegador não permitiu copiar. Baixe o recorte em vez disso.',
     take: 'Para levar',
     downloads: 'Downloads',
     labels: 'Classes em PNG',
@@ -166,6 +170,17 @@ export const pt: Texts = {
     instances: 'Cada parte, um objeto',
     instancesHelp:
       'As partes de uma classe que não se tocam contam em separado, nos contornos e conjuntos de dados.',
+  },
+  cutouts: {
+    title: 'Aparência dos recortes',
+    soft: 'Bordas suaves',
+    trim: 'Tão pequeno quanto o objeto',
+    background: 'Fundo',
+    transparent: 'Transparente',
+    blur: 'Desfocado',
+    color: 'Uma cor',
+    pickColor: 'Cor do fundo',
+    format: 'Formato',
   },
   naming: {
     start: 'Nomear uma região',
