@@ -22,7 +22,7 @@ const strongestBlur = 1000;
 export interface MatteOptions {
   /**
    * How far from the border alpha may be a fraction, in pixels of the picture: a whole number up to
-   * 100; 0 = a hard edge. Default: a 120th of the short side, 2 to 16.
+   * 100; 0 = a hard edge. Default: a 160th of the short side, 2 to 8.
    */
   feather?: number | undefined;
 }

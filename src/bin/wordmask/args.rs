@@ -230,7 +230,7 @@ pub(crate) struct Segment {
 #[derive(Debug, clap::Args)]
 pub(crate) struct CutoutArgs {
     /// How far from the border cut-outs may be partly transparent, in pixels; 0 = a hard edge; a
-    /// 120th of the short side, 2 to 16, if left out.
+    /// 160th of the short side, 2 to 8, if left out.
     #[arg(long, value_name = "PIXELS", value_parser = value_parser!(u32).range(0..=i64::from(MAX_FEATHER)))]
     pub(crate) feather: Option<u32>,
     /// Make cut-outs as small as what is seen of them.

@@ -49,7 +49,7 @@ fn cutout_takes_colours_apart_as_the_reference_does() {
     for (feather, alpha, expected) in [
         (1, fixture!("alpha-1"), fixture!("colors-1")),
         (4, fixture!("alpha-4"), fixture!("colors-4")),
-        (7, fixture!("alpha-7"), fixture!("colors-7")),
+        (10, fixture!("alpha-10"), fixture!("colors-10")),
     ] {
         let found = cutout(
             &picture,

@@ -6,8 +6,12 @@ use crate::image::Picture;
 /// to 1. Where a window varies less, its pixels count alike.
 const NOISE: f32 = 1e-4 * 255.0 * 255.0;
 
-/// The pixels of a square around one that are looked at, all of a small one, some of a large one, 121
-/// at most, and how much they weigh: by a Gauss bell half as wide as the square reaches.
+/// How far a window reaches whose pixels are all looked at; of larger ones every second or third row
+/// and column is. With fewer, neighbours that look at different pixels differ visibly.
+const DENSE: usize = 8;
+
+/// The pixels of a square around one that are looked at, 289 at most, and how much they weigh: by a
+/// Gauss bell half as wide as the square reaches.
 #[derive(Debug)]
 pub(in crate::mask) struct Window {
     /// Rows or columns away, the middle among them.
@@ -19,7 +23,7 @@ pub(in crate::mask) struct Window {
 impl Window {
     /// The window that reaches so many pixels each way.
     pub(in crate::mask) fn new(reach: usize) -> Self {
-        let step = (reach / 3).max(1);
+        let step = reach.div_ceil(DENSE).max(1);
         let last = (reach / step) as isize;
         let step = step as isize;
         let sigma = (reach as f32 / 2.0).max(0.5);

@@ -52,11 +52,11 @@ impl Evidence for () {
     }
 }
 
-/// The feather of a picture of this size unless another is asked for: a 120th of its short side, 2
-/// to 16 pixels.
+/// The feather of a picture of this size unless another is asked for: a 160th of its short side, 2
+/// to 8 pixels.
 #[must_use]
 pub fn default_feather(width: u32, height: u32) -> u32 {
-    ((width.min(height) + 60) / 120).clamp(2, 16)
+    ((width.min(height) + 80) / 160).clamp(2, 8)
 }
 
 /// The alpha of classes together.

@@ -174,7 +174,7 @@ export const de: Texts = {
   cutouts: {
     title: 'Wie Freisteller aussehen',
     soft: 'Weiche Kanten',
-    trim: 'So klein wie das Ding',
+    trim: 'Eng zugeschnitten',
     background: 'Hintergrund',
     transparent: 'Durchsichtig',
     blur: 'Unscharf',

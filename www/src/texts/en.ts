@@ -187,7 +187,7 @@ export const en = {
   cutouts: {
     title: 'How cut-outs look',
     soft: 'Soft edges',
-    trim: 'As small as the thing',
+    trim: 'Trimmed to the thing',
     background: 'Background',
     transparent: 'Transparent',
     blur: 'Blurred',

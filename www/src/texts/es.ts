@@ -174,7 +174,7 @@ export const es: Texts = {
   cutouts: {
     title: 'Aspecto de los recortes',
     soft: 'Bordes suaves',
-    trim: 'Tan pequeño como el objeto',
+    trim: 'Ajustado al objeto',
     background: 'Fondo',
     transparent: 'Transparente',
     blur: 'Desenfocado',

@@ -173,7 +173,7 @@ export const fr: Texts = {
   cutouts: {
     title: 'Aspect des détourages',
     soft: 'Bords doux',
-    trim: 'Aussi petit que l’objet',
+    trim: 'Rogné au plus près',
     background: 'Arrière-plan',
     transparent: 'Transparent',
     blur: 'Flou',

@@ -174,7 +174,7 @@ export const pt: Texts = {
   cutouts: {
     title: 'Aparência dos recortes',
     soft: 'Bordas suaves',
-    trim: 'Tão pequeno quanto o objeto',
+    trim: 'Ajustado ao objeto',
     background: 'Fundo',
     transparent: 'Transparente',
     blur: 'Desfocado',
