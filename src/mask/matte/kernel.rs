@@ -14,23 +14,20 @@ const DENSE: usize = 8;
 /// Gauss bell half as wide as the square reaches.
 #[derive(Debug)]
 pub(in crate::mask) struct Window {
-    /// Rows or columns away, the middle among them.
-    offsets: Vec<isize>,
-    /// The weight of a pixel so many rows or columns away.
-    near: Vec<f32>,
+    /// Rows or columns away, ascending, the middle among them, and the weight of each.
+    offsets: Vec<(isize, f32)>,
 }
 
 impl Window {
     /// The window that reaches so many pixels each way.
     pub(in crate::mask) fn new(reach: usize) -> Self {
-        let step = reach.div_ceil(DENSE).max(1);
-        let last = (reach / step) as isize;
-        let step = step as isize;
+        let step = reach.div_ceil(DENSE).max(1) as isize;
+        let last = reach as isize / step;
         let sigma = (reach as f32 / 2.0).max(0.5);
-        let bell = |away: usize| (-(away as f32 / sigma).powi(2) / 2.0).exp();
+        let bell = |away: isize| (-(away as f32 / sigma).powi(2) / 2.0).exp();
+        let offsets = (-last..=last).map(|place| place * step);
         Self {
-            offsets: (-last..=last).map(|place| place * step).collect(),
-            near: (0..=reach).map(bell).collect(),
+            offsets: offsets.map(|offset| (offset, bell(offset))).collect(),
         }
     }
 
@@ -42,22 +39,20 @@ impl Window {
         (x, y): (usize, usize),
         mut take: impl FnMut(usize, f32),
     ) {
-        let within = |place: usize, offset: isize, length: usize| {
-            let moved = place.checked_add_signed(offset)?;
-            (moved < length).then_some(moved)
-        };
-        for &down in &self.offsets {
-            let Some(row) = within(y, down, height) else {
-                continue;
-            };
-            let in_row = self.near[down.unsigned_abs()];
-            for &across in &self.offsets {
-                if let Some(column) = within(x, across, width) {
-                    let near = in_row * self.near[across.unsigned_abs()];
-                    take(row * width + column, near);
-                }
+        let columns = self.within(x, width);
+        for (down, in_row) in self.within(y, height) {
+            let row = y.wrapping_add_signed(*down) * width;
+            for (across, in_column) in columns {
+                take(row + x.wrapping_add_signed(*across), in_row * in_column);
             }
         }
+    }
+
+    /// The offsets that lead from a place to others of so many.
+    fn within(&self, place: usize, length: usize) -> &[(isize, f32)] {
+        let first = |least: isize| self.offsets.partition_point(|(offset, _)| *offset < least);
+        let place = place as isize;
+        &self.offsets[first(-place)..first(length as isize - place)]
     }
 
     /// The mean of `membership` in the window around `(x, y)`, its pixels weighted by how much
