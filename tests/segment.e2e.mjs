@@ -152,8 +152,8 @@ test('a megapixel is cut out at once', async (t) => {
     return times;
   });
   t.diagnostic(`milliseconds: ${JSON.stringify(times)}`);
-  // 33 were measured; other work may take most of the machine.
-  assert.ok(times.matte < 330, `${times.matte} ms`);
+  // 51 were measured; other work may take most of the machine.
+  assert.ok(times.matte < 510, `${times.matte} ms`);
 });
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -44,9 +44,10 @@ for (const locale of ['en', 'ar']) {
         await page.locator('#photos').waitFor();
         await page.locator('#kept').waitFor();
         await rest(page);
-        for (const menu of ['#datasets', '#models', '#options', '#device']) {
+        for (const menu of ['#cutout-options', '#datasets', '#models', '#options', '#device']) {
           await page.locator(`${menu} > summary`).click();
         }
+        await page.locator('#cutout-background').selectOption('color');
         await page.locator('input[name="refine"][value="own"]').check();
         await type(page, 'sky');
         await rest(page);
