@@ -87,11 +87,18 @@ export function createDownloadMenu(
       }));
     },
     async copy(index) {
+      const picture = cutoutOf(source, index, cutouts);
       try {
-        await putOnClipboard(cutoutOf(source, index, cutouts));
+        await putOnClipboard(picture);
         return true;
-      } catch (error) {
-        fail(error instanceof DOMException ? new Error(t.masks.notCopied) : error);
+      } catch {
+        // The clipboard says of a picture that could not be made no more than that it did not come.
+        fail(
+          await picture.then(
+            () => new Error(t.masks.notCopied),
+            (error: unknown) => error,
+          ),
+        );
         return false;
       }
     },
