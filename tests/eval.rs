@@ -124,7 +124,7 @@ fn eval_reports_what_was_measured_and_holds_seeds_out() {
     for key in ["miou", "macc", "pixel_accuracy", "seconds_per_picture"] {
         assert!(number(&report, key) >= 0.0, "{report}");
     }
-    assert_eq!(report["setting"], "maskclip+multi-scale+pamr");
+    assert_eq!(report["setting"], "maskclip+multi-scale+pamr+edges");
     assert_eq!(report["pictures"], 2);
     let classes = 1 + scene::THINGS.len();
     assert_eq!(report["iou"].as_array().unwrap().len(), classes);

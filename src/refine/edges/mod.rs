@@ -2,14 +2,17 @@
 //!
 //! Scores come on a grid that is coarser than the picture, and refinements that look at single pixels
 //! leave speckle where a thing has a pattern. So the picture is cut into segments of one colour
-//! ([`segments`]), at several levels, each segment gets the mean of the scores of its pixels, the mean
-//! over levels, and one label; what is too small to be meant goes to what surrounds it ([`specks`]).
-//! That voting of segments beats filters guided by colours: `docs/methods.md` has the numbers.
+//! ([`segments`]), at several levels, and each segment gets the mean of the scores of its pixels, the mean
+//! over levels. Its label is the one that these, the colours of the picture's labels ([`colors`]) and its
+//! neighbours speak for ([`potts`]); what is too small to be meant goes to what surrounds it ([`specks`]).
+//! That beats filters guided by colours: `docs/methods.md` has the numbers.
 //!
 //! Pictures of more than [`WORKING_PIXELS`] are cut at that size, and pixels at borders choose between
 //! the labels around them by their colour at full size ([`snap`]), so that time and memory are linear in pixels, and
 //! memory beside the labels does not grow with the picture.
 
+mod colors;
+mod potts;
 mod segments;
 mod snap;
 mod specks;
@@ -22,6 +25,7 @@ use crate::error::Result;
 use crate::image::{Interpolation, Picture};
 use crate::mask::UNLABELLED;
 
+use potts::Evidence;
 use segments::Segments;
 
 /// The most pixels at which a picture is cut into segments.
@@ -48,8 +52,14 @@ pub(crate) fn label(
     let working = small.as_ref().unwrap_or(picture);
     let segments = Segments::cut(working);
     let votes = Votes::new(scores, &segments)?;
-    let labels = votes.labels(background, threshold)?;
-    let labels = specks::clean(&segments, labels, &votes.shares(background)?);
+    let shares = votes.shares(background, threshold)?;
+    let evidence = Evidence {
+        colors: &colors::log_ratios(&segments, working, &shares),
+        shares: &shares,
+        threshold,
+    };
+    let labels = potts::settle(&segments, votes.labels(background, threshold)?, &evidence);
+    let labels = specks::clean(&segments, labels, &shares);
     let labels: Vec<u8> = segments
         .of_pixels
         .iter()
@@ -115,13 +125,18 @@ impl Votes {
         Ok(self.best.iter().enumerate().map(label).collect())
     }
 
-    /// For each label that occurs, the probability that it is the right one in each segment, among
-    /// those that occur: what cannot be a label anywhere has no part in it.
-    fn shares(&self, background: usize) -> Result<BTreeMap<u8, Vec<f32>>> {
+    /// For each label that occurs, the probability that it is the right one in each segment: among all
+    /// classes where there is a threshold for it, otherwise among those that occur, since what cannot be a
+    /// label anywhere has no part in it.
+    fn shares(&self, background: usize, threshold: f32) -> Result<BTreeMap<u8, Vec<f32>>> {
         let mut winners = self.best.clone();
         winners.sort_unstable();
         winners.dedup();
-        let likely = self.scores.select(&winners)?.probabilities();
+        let likely = if threshold > 0.0 {
+            self.scores.probabilities().select(&winners)?
+        } else {
+            self.scores.select(&winners)?.probabilities()
+        };
         let mut shares = BTreeMap::from([(UNLABELLED, vec![0.0; self.best.len()])]);
         for (row, class) in winners.into_iter().enumerate() {
             let sums = shares.entry(named(class, background));

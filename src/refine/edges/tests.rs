@@ -36,6 +36,10 @@ fn large(rows: &[&str], times: usize) -> Picture {
 
 /// Scores of two classes and a background on a grid; each cell's best is the digit that is written.
 fn scores(rows: &[&str]) -> ScoreMap {
+    scaled_scores(rows, 10.0)
+}
+
+fn scaled_scores(rows: &[&str], scale: f32) -> ScoreMap {
     let grid = Grid {
         rows: rows.len(),
         cols: rows[0].len(),
@@ -46,7 +50,7 @@ fn scores(rows: &[&str]) -> ScoreMap {
         .collect();
     let values =
         (0..3).flat_map(|class| digits.iter().map(move |d| f32::from(u8::from(*d == class))));
-    ScoreMap::new(3, grid, values.collect(), ScoreKind::Cosine { scale: 10.0 }).unwrap()
+    ScoreMap::new(3, grid, values.collect(), ScoreKind::Cosine { scale }).unwrap()
 }
 
 #[test]
@@ -71,6 +75,36 @@ fn background_and_what_is_unlikely_stay_unlabelled() {
     let even = ScoreMap::new(2, Grid { rows: 1, cols: 1 }, vec![0.5; 2], map.kind()).unwrap();
     assert_eq!(label(&even, &picture, 2, 0.4).unwrap()[0], 0);
     assert_eq!(label(&even, &picture, 2, 0.6).unwrap()[0], UNLABELLED);
+}
+
+/// A red thing on green ground, with a red stripe of the same thing that the grid gives to the ground,
+/// between black lines.
+fn thing_with_a_stripe(threshold: f32) -> [u8; 3] {
+    let mut rows = vec!["g".repeat(40); 40];
+    for row in &mut rows[..28] {
+        row.replace_range(..28, &"r".repeat(28));
+    }
+    rows[30].replace_range(4..28, &"k".repeat(24));
+    for row in &mut rows[31..35] {
+        row.replace_range(4..28, &format!("k{}k", "r".repeat(22)));
+    }
+    rows[35].replace_range(4..28, &"k".repeat(24));
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let mut grid = vec!["0000000222"; 7];
+    grid.extend(["2222222222"; 3]);
+    let scores = scaled_scores(&grid, 3.0);
+    let labels = label(&scores, &large(&rows, 8), 2, threshold).unwrap();
+    [(10, 10), (16, 33), (36, 36)].map(|(x, y)| labels[y * 8 * 320 + x * 8])
+}
+
+#[test]
+fn what_the_grid_misses_is_found_by_its_colour() {
+    assert_eq!(thing_with_a_stripe(0.0), [0, 0, UNLABELLED]);
+}
+
+#[test]
+fn colour_makes_no_label_of_what_is_unlikely() {
+    assert_eq!(thing_with_a_stripe(0.6), [0, UNLABELLED, UNLABELLED]);
 }
 
 /// Labels of a picture of two colours by a grid of as many cells as it has pixels.
