@@ -20,10 +20,9 @@ import {
 } from './catalogue.js';
 import { element, english, make } from './dom.js';
 import { engineWorker } from './engine-worker.js';
-import { type PublishedModel, pageOf } from './published.js';
-import { showPublished } from './published-rows.js';
+import type { PublishedModel } from './published.js';
 import { keepStorage, rememberModel } from './remembered.js';
-import { askFor } from './request.js';
+import { askFor, pageOf } from './request.js';
 import { listenForChoice } from './sources.js';
 import { type Store, shorten } from './state.js';
 import { progressText, type Status } from './status.js';
@@ -155,7 +154,7 @@ export function createModels(
   /** In another window, since this page can reach nothing but its own site, and keeps its picture. */
   const getLink = (model: PublishedModel): HTMLAnchorElement => {
     const made = make('a', 'button small', t.published.get);
-    made.href = pageOf(model);
+    made.href = pageOf(model.name);
     made.target = '_blank';
     // The window that reaches a hub must not reach this one, which holds the picture.
     made.rel = 'noopener';
@@ -180,13 +179,14 @@ export function createModels(
     // A browser without storage has no imported models, which is no failure of the page.
     imported = (await listModels().catch(() => [])).map(importedOffer);
     show();
-    offerPublished();
-    if (menu.open) await storage.refresh();
+    if (menu.open) await Promise.all([offerPublished(), storage.refresh()]);
   };
 
-  /** Those of the catalogue that are not there yet. */
-  const offerPublished = (): void =>
+  /** Those of the catalogue that are not there yet. It is loaded where the menu is open. */
+  const offerPublished = async (): Promise<void> => {
+    const { showPublished } = await import('./published-rows.js');
     showPublished(offered, ({ title }) => !imported.some(({ name }) => name === title), getLink);
+  };
 
   /** What lies beside the page is looked up when the menu is first opened. */
   const lookAround = async (): Promise<void> => {
@@ -212,7 +212,9 @@ export function createModels(
   listenForChoice(element('model-files', HTMLInputElement), choose);
   menu.addEventListener('toggle', () => void lookAround(), { once: true });
   menu.addEventListener('toggle', () => {
-    if (menu.open) void storage.refresh();
+    if (!menu.open) return;
+    void offerPublished();
+    void storage.refresh();
   });
   onModelMade(async (id) => {
     await refresh();
@@ -223,7 +225,7 @@ export function createModels(
   store.subscribe(({ model, language }, before) => {
     if (language !== before.language) {
       render(offers());
-      offerPublished();
+      if (menu.open) void offerPublished();
       storage.renew();
     }
     if (model === before.model) return;

@@ -51,8 +51,3 @@ export const FIRST = 3;
 export function findPublished(name: string): PublishedModel | undefined {
   return published.find((model) => model.name === name);
 }
-
-/** The page on which a model is fetched. */
-export function pageOf({ name }: Pick<PublishedModel, 'name'>): string {
-  return `models.html#${name}`;
-}

@@ -26,3 +26,8 @@ export function wasAskedFor(name: string): boolean {
     return false;
   }
 }
+
+/** The page on which a model is fetched. */
+export function pageOf(name: string): string {
+  return `models.html#${name}`;
+}

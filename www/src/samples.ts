@@ -66,6 +66,7 @@ export function showSamples(
   const renew = (): void => {
     for (const [image, sample] of images) image.alt = description(sample);
   };
+  list.replaceChildren();
   for (const sample of scenes) {
     const item = make('li');
     const button = make('button', 'sample');
