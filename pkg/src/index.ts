@@ -37,6 +37,7 @@ export type {
   ProgressListener,
   RegionOptions,
 } from './options.js';
+export { exportFormats } from './options.js';
 export type { EncodedPicture, Region } from './picture.js';
 export type { CutoutFormat } from './protocol.js';
 export type { SegmentOptions } from './segment-options.js';

@@ -142,6 +142,7 @@ export type RegionOptions = Pick<CallOptions, 'signal'>;
 
 const schemes: readonly Scheme[] = ['f32', 'f16', 'q8', 'q4'];
 const deviceChoices: readonly DeviceChoice[] = ['auto', 'webgpu', 'cpu'];
+/** Every format that `export` and `exportDataset` write. */
 export const exportFormats: readonly ExportFormat[] = [
   'coco',
   'coco-rle',

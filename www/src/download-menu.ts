@@ -1,5 +1,11 @@
 /** The menu of downloads: what masks are wanted for, and the file that is made of them for it. */
-import type { ClassSummary, ExportFile, ExportFormat, ObjectOptions, Segmentation } from 'wordmask';
+import {
+  type ClassSummary,
+  type ExportFile,
+  exportFormats,
+  type ObjectOptions,
+  type Segmentation,
+} from 'wordmask';
 import { type CutoutChoice, createCutoutChoice } from './cutout-choice.js';
 import { element } from './dom.js';
 import { asOne, type Download, fileName, save } from './downloads.js';
@@ -32,17 +38,6 @@ interface Given {
 }
 
 type Make = (masks: Segmentation, given: Given) => Promise<Download>;
-
-const datasets: readonly ExportFormat[] = [
-  'coco',
-  'coco-rle',
-  'yolo',
-  'voc',
-  'labelme',
-  'label-studio',
-  'cvat',
-  'ade',
-];
 
 export function createDownloadMenu(
   source: DownloadSource,
@@ -116,7 +111,7 @@ function makersOf({ opacity }: DownloadSource): ReadonlyMap<string, Make> {
     ['svg', async (masks, { objects }) => shapesIn(await masks.toSvg(objects), 'svg')],
     ['geojson', async (masks, { objects }) => shapesIn(await masks.toGeoJson(objects), 'geojson')],
   ];
-  const forAnnotators = datasets.map((format): [string, Make] => [
+  const forAnnotators = exportFormats.map((format): [string, Make] => [
     format,
     async (masks, { objects }) => asOne(await masks.export(format, objects), format),
   ]);

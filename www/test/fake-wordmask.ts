@@ -27,6 +27,7 @@ import type {
 } from 'wordmask';
 
 export { paint } from '../../pkg/src/correct.js';
+export { exportFormats } from '../../pkg/src/options.js';
 
 export class WordmaskError extends Error {
   constructor(
