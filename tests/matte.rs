@@ -174,9 +174,14 @@ fn by_answer(errors: &mut [Errors; 5], answer: &Segmentation, class: usize, trut
     errors[4].add(&fractions(soft.alpha()), truth, map.width() as usize);
 }
 
-fn answer(segmenter: &Segmenter, picture: &Picture, names: &[&str]) -> Segmentation {
+fn answer(
+    segmenter: &Segmenter,
+    picture: &Picture,
+    names: &[&str],
+    steps: &[&str],
+) -> Segmentation {
     let options = Options {
-        refine: Some(vec!["pamr".parse().unwrap(), "edges".parse().unwrap()]),
+        refine: Some(steps.iter().map(|step| step.parse().unwrap()).collect()),
         ..Options::default()
     };
     let (encode, progress) = (EncodeOptions::default(), &mut NoProgress);
@@ -189,22 +194,25 @@ fn answer(segmenter: &Segmenter, picture: &Picture, names: &[&str]) -> Segmentat
 fn matte_is_nearer_to_true_alpha_than_hard_and_blurred_edges() {
     let bundle = &mut Bundle::built_in().unwrap();
     let segmenter = block_on(Segmenter::load(bundle, Preference::Cpu)).unwrap();
-    let (mut from_truth, mut from_answer) = ([Errors::default(); 5], [Errors::default(); 5]);
+    let [mut from_truth, mut from_scores, mut from_edges] = [[Errors::default(); 5]; 3];
     for seed in 1000..1012 {
         let Smaller { picture, kinds } = smaller(seed);
         let names: Vec<&str> = kinds.iter().map(|kind| kind.0).collect();
-        let answer = answer(&segmenter, &picture, &names);
+        let answers = [&["pamr"][..], &["pamr", "edges"]]
+            .map(|steps| answer(&segmenter, &picture, &names, steps));
         for (class, (_, truth)) in kinds.iter().enumerate() {
             let labels = truth.iter().map(|alpha| u8::from(*alpha > 0.5)).collect();
             let map = LabelMap::new(picture.width(), picture.height(), labels).unwrap();
             by_labels(&mut from_truth, &map, 1, &picture, truth);
-            by_answer(&mut from_answer, &answer, class, truth);
+            by_answer(&mut from_scores, &answers[0], class, truth);
+            by_answer(&mut from_edges, &answers[1], class, truth);
         }
     }
     println!("| from | alpha by | SAD, % | MSE, 1e-3 |");
     for (from, errors) in [
         ("true labels", from_truth),
-        ("predicted labels", from_answer),
+        ("labels of scores", from_scores),
+        ("labels along edges", from_edges),
     ] {
         for (way, errors) in WAYS
             .iter()
@@ -221,8 +229,11 @@ fn matte_is_nearer_to_true_alpha_than_hard_and_blurred_edges() {
     let [hard, blur, _, soft, _] = from_truth.map(|errors| errors.mean_square());
     assert!(soft < 0.25 * hard && soft < 0.5 * blur);
     // Most of the error is that of the labels.
-    let [hard, blur, margin, soft, all] = from_answer.map(|errors| errors.mean_square());
+    let [hard, blur, margin, soft, all] = from_scores.map(|errors| errors.mean_square());
     assert!(all < soft && soft < hard && soft < blur && soft < margin);
+    // Labels along edges know more than the scores.
+    let [hard, blur, margin, soft, all] = from_edges.map(|errors| errors.mean_square());
+    assert!(all == soft && soft < hard && soft < blur && soft < margin);
 }
 
 // ---------------------------------------------------------------------------------------- pictures

@@ -41,6 +41,8 @@ pub struct Segmentation {
     predicted: Arc<LabelMap>,
     /// Whether a pixel is unlabelled where its best class is not likely enough.
     has_threshold: bool,
+    /// Whether the labels follow the picture's edges and colours, and so know more than the scores.
+    follows_edges: bool,
     legend: Legend,
     classes: Vec<ClassShare>,
     probabilities: Arc<ScoreMap>,
@@ -66,6 +68,7 @@ impl Segmentation {
             predicted: Arc::clone(&labels),
             labels,
             has_threshold: threshold > 0.0,
+            follows_edges: edges,
             legend,
             probabilities: Arc::new(probabilities),
             picture: Arc::clone(picture),
@@ -143,8 +146,8 @@ impl Segmentation {
         overlay_png(&self.labels, &self.legend, &self.picture, opacity)
     }
 
-    /// The alpha of classes together; see [`matte`]. Where a label is the one that the scores gave,
-    /// they are heard as well; labels set by hand stand for themselves.
+    /// The alpha of classes together; see [`matte`]. Where a label is the one that the scores alone gave,
+    /// they are heard as well; labels along edges, or set by hand, stand for themselves.
     ///
     /// # Errors
     ///
@@ -323,7 +326,8 @@ impl Evidence for Heard<'_> {
     fn share(&self, x: usize, y: usize) -> Option<f32> {
         // Below the threshold a class may well have the largest part.
         let is_doubtful = self.answer.has_threshold && self.labels(x, y)[0] == UNLABELLED;
-        (!is_doubtful).then(|| self.scores.share(self.classes, x, y))?
+        let is_heard = !is_doubtful && !self.answer.follows_edges;
+        is_heard.then(|| self.scores.share(self.classes, x, y))?
     }
 }
 

@@ -182,7 +182,9 @@ METHODS.push('two-stage', 'clip-diy');
 next('every method makes masks, without encoding again', async (page) => {
   await openOptions(page);
   await page.locator('input[name="refine"][value="own"]').check();
-  for (const box of await page.locator('#refinements input:checked').all()) await box.uncheck();
+  // Each changes which are checked.
+  const checked = page.locator('#refinements input:checked');
+  while ((await checked.count()) > 0) await checked.first().uncheck();
   assert.match(await page.locator('#method option').first().textContent(), /^Automatic: \w/);
   const answers = new Set();
   for (const method of METHODS) {
