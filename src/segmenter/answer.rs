@@ -97,6 +97,7 @@ impl Segmentation {
             labels: Arc::new(labels),
             predicted: Arc::clone(&self.predicted),
             has_threshold: self.has_threshold,
+            follows_edges: self.follows_edges,
             legend: self.legend.clone(),
             probabilities: Arc::clone(&self.probabilities),
             picture: Arc::clone(&self.picture),
