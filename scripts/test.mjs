@@ -139,8 +139,8 @@ async function endToEnd(isWanted, atOnce) {
  * cores idle, which the other lane takes. What measures times runs when both are done.
  */
 const lanes = [
-  ['lint', 'types', 'format', 'unit', 'clippy', 'docs', 'rust'],
-  ['browser', 'consumers'],
+  ['lint', 'types', 'format', 'clippy', 'docs', 'rust'],
+  ['unit', 'browser', 'consumers'],
 ];
 const alone = ['speed'];
 
