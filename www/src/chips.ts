@@ -21,6 +21,14 @@ export interface Chips {
   fitting(words: readonly string[]): void;
 }
 
+/** The chip and the kind of its button that has the focus. */
+function focusedIn(list: HTMLUListElement): { index: number; button: string } | null {
+  const focused = document.activeElement;
+  const index = [...list.children].findIndex((item) => item.contains(focused));
+  if (index < 0) return null;
+  return { index, button: focused?.matches('.mark') ? '.mark' : '.close' };
+}
+
 export function createChips(store: Store): Chips {
   const field = element('field', HTMLElement);
   const list = element('chips', HTMLUListElement);
@@ -90,7 +98,12 @@ export function createChips(store: Store): Chips {
 
   const render = (): void => {
     const { words } = store.state();
+    const focused = focusedIn(list);
     list.replaceChildren(...words.map(chip));
+    if (focused !== null) {
+      const { index, button } = focused;
+      list.children[index]?.querySelector<HTMLElement>(button)?.focus({ preventScroll: true });
+    }
     input.placeholder = words.length === 0 ? t.words.example : t.words.another;
     tint();
     suggest.show();

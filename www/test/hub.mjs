@@ -118,6 +118,9 @@ function refuse(response, { status, headers }) {
   response.writeHead(status, { ...readable, ...headers }).end('no');
 }
 
+/** Enough for a browser to read what has been sent, on a busy machine, too. */
+const READ_MS = 300;
+
 function give(response, contents, from, { hold, cut, pace, etag = hash(contents) } = {}) {
   const headers = { ...readable, ETag: `"${etag}"`, 'Accept-Ranges': 'bytes' };
   if (from >= contents.length && from > 0) {
@@ -133,7 +136,9 @@ function give(response, contents, from, { hold, cut, pace, etag = hash(contents)
   if (pace) return trickle(response, rest, pace);
   if (hold !== undefined) return void response.write(rest.subarray(0, Math.max(0, hold - from)));
   if (cut === undefined) return void response.end(rest);
-  response.write(rest.subarray(0, Math.max(0, cut - from)), () => response.destroy());
+  // Later, since browsers drop what they have not read when a connection breaks.
+  const part = rest.subarray(0, Math.max(0, cut - from));
+  response.write(part, () => setTimeout(() => response.destroy(), READ_MS));
 }
 
 function trickle(response, rest, pace) {
