@@ -71,6 +71,7 @@
 #[cfg(not(any(feature = "cpu", feature = "gpu")))]
 compile_error!("choose a device: the features `cpu` and `gpu`");
 
+mod autodiff;
 pub mod bundle;
 #[cfg(feature = "cli")]
 pub mod calibrate;
@@ -96,6 +97,7 @@ pub mod progress;
 pub mod prompt;
 pub mod proposal;
 pub mod quant;
+mod random;
 pub mod readback;
 pub mod refine;
 #[cfg(feature = "scenes")]

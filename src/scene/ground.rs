@@ -1,7 +1,8 @@
 //! What things stand on or before: textured grounds.
 
-use super::rng::{Rng, hash, noise};
+use super::noise::{hash, noise};
 use super::shape::{Rgb, fract, mix, shade};
+use crate::random::Rng;
 
 /// Names of the grounds, in the order of [`super::Scene::grounds_map`].
 pub const GROUNDS: [&str; 9] = [

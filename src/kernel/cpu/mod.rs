@@ -49,9 +49,11 @@ mod gelu;
 mod layer_norm;
 mod layout;
 mod linear;
+mod matmul;
 mod pack;
 mod quantise;
 mod quantised_attention;
+mod rows;
 mod simd;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
@@ -61,6 +63,8 @@ mod tile;
 compile_error!("build for wasm with -C target-feature=+simd128, see .cargo/config.toml");
 
 pub(crate) use gelu::Functions;
+pub(crate) use matmul::{Matrix, add_product};
+pub(crate) use rows::{sigmoids, softmax_rows, vectorised};
 pub(crate) use simd::{Simd, SimdOp, run};
 
 pub use attention::{Attention, AttentionShape};
