@@ -71,6 +71,7 @@
 #[cfg(not(any(feature = "cpu", feature = "gpu")))]
 compile_error!("choose a device: the features `cpu` and `gpu`");
 
+pub mod adapt;
 mod autodiff;
 pub mod bundle;
 #[cfg(feature = "cli")]
@@ -103,6 +104,7 @@ pub mod refine;
 #[cfg(feature = "scenes")]
 pub mod scene;
 pub mod segmenter;
+pub mod student;
 mod vector;
 #[cfg(all(target_arch = "wasm32", feature = "web"))]
 mod web;

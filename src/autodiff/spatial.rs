@@ -5,16 +5,10 @@ use std::sync::Arc;
 use super::{Graph, Var};
 use crate::clip::Grid;
 use crate::image::{CellAxis, Interpolation};
-use crate::kernel::cpu::vectorised;
-
-/// The side of the neighbourhood that [`Graph::depthwise`] looks at, in cells.
-pub(crate) const KERNEL: usize = 5;
-
-/// Cells on either side of the middle one.
-const REACH: usize = KERNEL / 2;
-
-/// Channels that are computed together.
-const LANES: usize = 8;
+use crate::kernel::cpu::{
+    GridShape, add_depthwise, add_depthwise_input_gradient, add_depthwise_weight_gradient,
+    add_scaled,
+};
 
 impl Graph<'_> {
     /// Each channel convolved by itself with 5 × 5 weights, zeros beyond the edges.
@@ -26,64 +20,28 @@ impl Graph<'_> {
     /// - `bias`: `[1, channels]`
     pub(crate) fn depthwise(&mut self, x: Var, grid: Grid, weight: Var, bias: Var) -> Var {
         let channels = x.cols;
-        assert_eq!(x.rows, grid.cells(), "a grid that does not fit");
-        assert_eq!(
-            channels % LANES,
-            0,
-            "channels that are no multiple of eight"
-        );
+        let shape = GridShape {
+            rows: grid.rows,
+            cols: grid.cols,
+            channels,
+        };
         let mut value = self.value(bias).repeat(x.rows);
-        let weights = self.value(weight);
-        vectorised(|| {
-            for_each_tap(grid, |tap, cell, neighbour, count| {
-                let weight = &weights[tap * channels..][..channels];
-                let x = &self.value(x)[neighbour * channels..][..count * channels];
-                let out = &mut value[cell * channels..][..count * channels];
-                for (out, x) in out.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                    multiply_add(weight, x, out);
-                }
-            });
-        });
+        add_depthwise(shape, self.value(x), self.value(weight), &mut value);
         let learned = [x, weight, bias];
-        self.push(
-            [x.rows, channels],
-            value,
-            &learned,
-            move |gradient, values, to| {
-                let (xs, weights) = (values.get(x), values.get(weight));
-                if let Some(to) = to.get(bias) {
-                    for gradient in gradient.chunks_exact(channels) {
-                        to.iter_mut().zip(gradient).for_each(|(to, g)| *to += g);
-                    }
+        let size = [x.rows, channels];
+        self.push(size, value, &learned, move |gradient, values, to| {
+            if let Some(to) = to.get(bias) {
+                for gradient in gradient.chunks_exact(channels) {
+                    to.iter_mut().zip(gradient).for_each(|(to, g)| *to += g);
                 }
-                if let Some(to) = to.get(weight) {
-                    vectorised(|| {
-                        for_each_tap(grid, |tap, cell, neighbour, count| {
-                            let to = &mut to[tap * channels..][..channels];
-                            let x = &xs[neighbour * channels..][..count * channels];
-                            let gradient = &gradient[cell * channels..][..count * channels];
-                            let rows = gradient.chunks_exact(channels);
-                            for (gradient, x) in rows.zip(x.chunks_exact(channels)) {
-                                multiply_add(gradient, x, to);
-                            }
-                        });
-                    });
-                }
-                if let Some(to) = to.get(x) {
-                    vectorised(|| {
-                        for_each_tap(grid, |tap, cell, neighbour, count| {
-                            let weight = &weights[tap * channels..][..channels];
-                            let to = &mut to[neighbour * channels..][..count * channels];
-                            let gradient = &gradient[cell * channels..][..count * channels];
-                            let rows = gradient.chunks_exact(channels);
-                            for (to, gradient) in to.chunks_exact_mut(channels).zip(rows) {
-                                multiply_add(weight, gradient, to);
-                            }
-                        });
-                    });
-                }
-            },
-        )
+            }
+            if let Some(to) = to.get(weight) {
+                add_depthwise_weight_gradient(shape, values.get(x), gradient, to);
+            }
+            if let Some(to) = to.get(x) {
+                add_depthwise_input_gradient(shape, gradient, values.get(weight), to);
+            }
+        })
     }
 
     /// The cells of squares of `side` × `side` as one row each: a quarter as many cells of four
@@ -130,46 +88,37 @@ impl Graph<'_> {
         let width = from.cols * channels;
         let mut blended = vec![0.0; width];
         let lines = value.chunks_exact_mut(to_grid.cols * channels);
-        vectorised(|| {
-            for (line, [above, below]) in lines.zip(&upsampling.down) {
-                let row = |tap: &Tap| &self.value(x)[tap.cell * width..][..width];
-                blended.fill(0.0);
-                for tap in [above, below] {
-                    add_scaled(row(tap), tap.weight, &mut blended);
-                }
-                for (out, taps) in line.chunks_exact_mut(channels).zip(&upsampling.across) {
-                    for tap in taps {
-                        add_scaled(&blended[tap.cell * channels..][..channels], tap.weight, out);
-                    }
+        for (line, taps) in lines.zip(&upsampling.down) {
+            blended.fill(0.0);
+            for tap in taps {
+                let row = &self.value(x)[tap.cell * width..][..width];
+                add_scaled(row, tap.weight, &mut blended);
+            }
+            for (out, taps) in line.chunks_exact_mut(channels).zip(&upsampling.across) {
+                for tap in taps {
+                    add_scaled(&blended[tap.cell * channels..][..channels], tap.weight, out);
                 }
             }
-        });
-        self.push(
-            [to_grid.cells(), channels],
-            value,
-            &[x],
-            move |gradient, _, to| {
-                let Some(to) = to.get(x) else { return };
-                let mut blended = vec![0.0; width];
-                let lines = gradient.chunks_exact(to_grid.cols * channels);
-                vectorised(|| {
-                    for (line, taps) in lines.zip(&upsampling.down) {
-                        blended.fill(0.0);
-                        for (gradient, taps) in line.chunks_exact(channels).zip(&upsampling.across)
-                        {
-                            for tap in taps {
-                                let to = &mut blended[tap.cell * channels..][..channels];
-                                add_scaled(gradient, tap.weight, to);
-                            }
-                        }
-                        for tap in taps {
-                            let to = &mut to[tap.cell * width..][..width];
-                            add_scaled(&blended, tap.weight, to);
-                        }
+        }
+        let size = [to_grid.cells(), channels];
+        self.push(size, value, &[x], move |gradient, _, to| {
+            let Some(to) = to.get(x) else { return };
+            let mut blended = vec![0.0; width];
+            let lines = gradient.chunks_exact(to_grid.cols * channels);
+            for (line, taps) in lines.zip(&upsampling.down) {
+                blended.fill(0.0);
+                for (gradient, taps) in line.chunks_exact(channels).zip(&upsampling.across) {
+                    for tap in taps {
+                        let to = &mut blended[tap.cell * channels..][..channels];
+                        add_scaled(gradient, tap.weight, to);
                     }
-                });
-            },
-        )
+                }
+                for tap in taps {
+                    let to = &mut to[tap.cell * width..][..width];
+                    add_scaled(&blended, tap.weight, to);
+                }
+            }
+        })
     }
 }
 
@@ -209,36 +158,6 @@ impl Upsampling {
     }
 }
 
-/// Calls `work` for each place of the neighbourhood and each row of the grid with the place's
-/// number, the first cell whose neighbour there lies within the grid, that neighbour, and how many
-/// cells follow of which the same is true.
-#[inline(always)]
-fn for_each_tap(grid: Grid, mut work: impl FnMut(usize, usize, usize, usize)) {
-    for row in 0..grid.rows {
-        for down in 0..KERNEL {
-            let Some(other) = (row + down)
-                .checked_sub(REACH)
-                .filter(|other| *other < grid.rows)
-            else {
-                continue;
-            };
-            for across in 0..KERNEL {
-                let first = REACH.saturating_sub(across);
-                let last = grid.cols.min((grid.cols + REACH).saturating_sub(across));
-                if first < last {
-                    let neighbour = first + across - REACH;
-                    work(
-                        down * KERNEL + across,
-                        row * grid.cols + first,
-                        other * grid.cols + neighbour,
-                        last - first,
-                    );
-                }
-            }
-        }
-    }
-}
-
 /// Calls `work` for each row of each square with where its numbers lie in the grid, and where in
 /// the squares.
 fn for_each_patch_line(
@@ -255,23 +174,5 @@ fn for_each_patch_line(
             let patch = ((row / side * across + col) * side + row % side) * width;
             work(line..line + width, patch..patch + width);
         }
-    }
-}
-
-#[inline(always)]
-fn multiply_add(a: &[f32], b: &[f32], sum: &mut [f32]) {
-    let (a, b) = (a.as_chunks::<LANES>().0, b.as_chunks::<LANES>().0);
-    let sum = sum.as_chunks_mut::<LANES>().0;
-    for (sum, (a, b)) in sum.iter_mut().zip(a.iter().zip(b)) {
-        for lane in 0..LANES {
-            sum[lane] += a[lane] * b[lane];
-        }
-    }
-}
-
-#[inline(always)]
-fn add_scaled(x: &[f32], factor: f32, sum: &mut [f32]) {
-    for (sum, x) in sum.iter_mut().zip(x) {
-        *sum += factor * x;
     }
 }

@@ -22,6 +22,7 @@ mod pieces;
 mod scclip;
 mod sclip;
 mod score_map;
+mod student;
 pub mod two_stage;
 mod view;
 mod windows;
@@ -35,7 +36,10 @@ use crate::prompt::ClassVectors;
 pub use cell_features::{CellFeatures, features, whole_features};
 pub use parameters::{Guidance, Parameters};
 pub use score_map::{PixelScores, ScoreKind, ScoreMap};
-pub use view::{Guide, Model, View};
+
+pub(crate) use student::cell_plane;
+pub use student::{FeatureReading, StudentQuery, scores as student_scores};
+pub use view::{Guide, Model, StudentModel, View};
 pub use windows::Windows;
 
 /// A method by name.
@@ -62,10 +66,12 @@ pub enum Method {
     ClipDiy,
     /// Class-agnostic regions, each classified (arXiv 2112.14757).
     TwoStage,
+    /// What a student has learned from a teacher's masks (MaskCLIP+, arXiv 2112.01071).
+    Student,
 }
 
 impl Method {
-    /// All methods.
+    /// All methods that need no training.
     pub const ALL: [Self; 8] = [
         Self::MaskClip,
         Self::ClearClip,
@@ -89,13 +95,14 @@ impl Method {
             Self::ScClip => "scclip",
             Self::ClipDiy => "clip-diy",
             Self::TwoStage => "two-stage",
+            Self::Student => "student",
         }
     }
 
     /// Whether the method takes the last block apart, and so has cell features.
     #[must_use]
     pub fn is_dense(self) -> bool {
-        !matches!(self, Self::ClipDiy | Self::TwoStage)
+        !matches!(self, Self::ClipDiy | Self::TwoStage | Self::Student)
     }
 
     /// Whether the method needs the hidden states of all blocks, not only what enters the last one.
@@ -125,6 +132,7 @@ impl Method {
         match self {
             Self::ClipDiy => clip_diy::encode(view, model, progress).await,
             Self::TwoStage => two_stage::encode(two_stage::REGIONS, view, model, progress).await,
+            Self::Student => student::encode(view, model, progress).await,
             dense => view
                 .hidden_states(model, dense.needs_hidden_states(), progress)
                 .await
@@ -150,6 +158,7 @@ impl Method {
         match self {
             Self::ClipDiy => clip_diy::prepare(parameters, view, model, progress).await,
             Self::TwoStage => two_stage::encode(parameters.regions, view, model, progress).await,
+            Self::Student => student::prepare(view, model, progress).await.map(|_| ()),
             dense => cell_features::prepare(dense, parameters, view, model, progress).await,
         }
     }
@@ -179,6 +188,7 @@ impl Method {
             Self::TwoStage => two_stage::scores(parameters.regions, view, model, classes, progress)
                 .await
                 .map(Scores::from),
+            Self::Student => Err(Error::internal("a student asked by vectors of words")),
             dense => {
                 let of = (dense, parameters);
                 cell_features::scores(of, view, model, classes, progress, partial).await
@@ -214,6 +224,7 @@ impl std::str::FromStr for Method {
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL
             .into_iter()
+            .chain([Self::Student])
             .find(|method| method.name() == name)
             .ok_or_else(|| {
                 let names = Self::ALL.map(Self::name).join(", ");
