@@ -71,8 +71,6 @@
 #[cfg(not(any(feature = "cpu", feature = "gpu")))]
 compile_error!("choose a device: the features `cpu` and `gpu`");
 
-pub mod adapt;
-mod autodiff;
 pub mod bundle;
 #[cfg(feature = "cli")]
 pub mod calibrate;
@@ -98,13 +96,11 @@ pub mod progress;
 pub mod prompt;
 pub mod proposal;
 pub mod quant;
-mod random;
 pub mod readback;
 pub mod refine;
 #[cfg(feature = "scenes")]
 pub mod scene;
 pub mod segmenter;
-pub mod student;
 mod vector;
 #[cfg(all(target_arch = "wasm32", feature = "web"))]
 mod web;

@@ -8,18 +8,6 @@ pub(crate) fn threads() -> usize {
     1
 }
 
-/// What `work` makes of each item, in the order of the items: on all cores natively, one after the
-/// other in wasm.
-pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
-    #[cfg(not(target_arch = "wasm32"))]
-    {
-        use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
-        items.par_iter().map(work).collect()
-    }
-    #[cfg(target_arch = "wasm32")]
-    items.iter().map(work).collect()
-}
-
 /// Calls `work` with the number of each chunk of `size` values, the last one perhaps shorter, and
 /// the chunk itself: on all cores natively, one after the other in wasm. What comes out is the same,
 /// to the bit, for any number of threads.

@@ -1,10 +1,8 @@
 //! The exact set of tensors that a network of a given architecture has.
 
-use super::manifest::Manifest;
 use super::manifest::Part;
 use crate::clip::{ClipConfig, GuideConfig, VisionConfig, vit_name};
 use crate::quant::Role;
-use crate::student::student_tensors;
 
 /// A tensor that a bundle must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,23 +19,6 @@ impl Expected {
         let cols = self.shape.iter().skip(1).product();
         (self.shape.first().copied().unwrap_or(1), cols)
     }
-}
-
-/// All tensors of the bundle of a manifest, in the order in which shards hold them.
-pub(crate) fn expected_bundle(manifest: &Manifest) -> Vec<Expected> {
-    let config = &manifest.architecture;
-    let mut tensors = expected(config);
-    tensors.retain(|tensor| manifest.has_tower(tensor.part));
-    tensors.extend(manifest.guide.iter().flat_map(expected_guide));
-    let student = manifest.student.iter();
-    let student = student.flat_map(|student| student_tensors(student, config));
-    tensors.extend(student.map(|(name, shape)| Expected {
-        name,
-        shape: shape.to_vec(),
-        part: Part::Student,
-        role: Role::Unquantised,
-    }));
-    tensors
 }
 
 /// All tensors of a guide, in the order in which shards hold them.

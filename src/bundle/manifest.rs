@@ -7,7 +7,6 @@ use crate::clip::{ClipConfig, GuideConfig};
 use crate::error::{Error, Result};
 use crate::image::MAX_SIDE;
 use crate::quant::Scheme;
-use crate::student::{StudentConfig, StudentKind};
 
 /// The version of the bundle format that this library writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -58,8 +57,6 @@ pub enum Part {
     Words,
     /// Weights of the guide.
     Guide,
-    /// Weights of the student.
-    Student,
 }
 
 /// A file with the means to check it.
@@ -221,9 +218,6 @@ pub struct Manifest {
     /// A second network that finds where things are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guide: Option<GuideConfig>,
-    /// A student of the network, which then has no text tower; a compact one has no tower at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub student: Option<StudentConfig>,
     /// How the weights are stored.
     pub scheme: Scheme,
     /// The short side in pixels to which pictures are brought for dense prediction, unless the
@@ -244,9 +238,8 @@ pub struct Manifest {
     /// what suits CLIPs for photographs.
     #[serde(default, alias = "setting", skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<String>,
-    /// The tokenizer; none where there is no text tower.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tokenizer: Option<FileEntry>,
+    /// The tokenizer.
+    pub tokenizer: FileEntry,
     /// Ready text embeddings of common words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<FileEntry>,
@@ -277,15 +270,6 @@ impl Manifest {
         if let Some(guide) = &manifest.guide {
             guide.validate()?;
         }
-        if let Some(student) = &manifest.student {
-            student.validate()?;
-        }
-        if manifest.student.is_none() == manifest.tokenizer.is_none() {
-            return Err(bad(match manifest.student {
-                Some(_) => "has a tokenizer, which a student has no use for",
-                None => "has no tokenizer",
-            }));
-        }
         if manifest.picture_size == 0 || manifest.picture_size > MAX_SIDE {
             return Err(bad(&format!(
                 "asks for pictures of {} pixels",
@@ -306,30 +290,16 @@ impl Manifest {
         let words = self.words.iter().map(|entry| (Part::Words, entry));
         words
             .chain(shards(Part::Vision))
-            .chain(shards(Part::Student))
-            .chain(self.tokenizer.iter().map(|entry| (Part::Tokenizer, entry)))
+            .chain([(Part::Tokenizer, &self.tokenizer)])
             .chain(shards(Part::Text))
             .chain(shards(Part::Guide))
-    }
-
-    /// Whether this network's part is among the files.
-    pub(crate) fn has_tower(&self, part: Part) -> bool {
-        match &self.student {
-            None => true,
-            Some(student) => part == Part::Vision && student.kind == StudentKind::Head,
-        }
     }
 
     fn check_files(&self) -> Result<()> {
         if self.shards.len() > MOST_FILES {
             return Err(bad(&format!("lists {} files", self.shards.len())));
         }
-        let of_a_tower = |s: &&Shard| {
-            matches!(
-                s.part,
-                Part::Vision | Part::Text | Part::Guide | Part::Student
-            )
-        };
+        let of_a_tower = |s: &&Shard| matches!(s.part, Part::Vision | Part::Text | Part::Guide);
         if let Some(shard) = self.shards.iter().find(|s| !of_a_tower(s)) {
             return Err(bad(&format!(
                 "does not say which network the shard {:?} belongs to",
@@ -397,10 +367,6 @@ fn unreadable(error: &serde_json::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn tokenizer(manifest: &mut Manifest) -> &mut FileEntry {
-        manifest.tokenizer.as_mut().unwrap()
-    }
-
     fn manifest() -> Manifest {
         let entry = |file: &str| FileEntry::new(file, b"contents");
         Manifest {
@@ -415,14 +381,13 @@ mod tests {
             },
             architecture: crate::clip::small_config(),
             guide: None,
-            student: None,
             scheme: Scheme::F32,
             picture_size: 32,
             background: vec![],
             pictures: Pictures::Photographs,
             vocabulary: vec![],
             pipeline: None,
-            tokenizer: Some(entry("tokenizer.json")),
+            tokenizer: entry("tokenizer.json"),
             words: None,
             shards: vec![Shard {
                 entry: entry("vision-00.safetensors"),
@@ -493,12 +458,12 @@ mod tests {
             ("plain file name", |m| {
                 m.shards[0].entry.file = "https://example.org/x".into();
             }),
-            ("plain file name", |m| tokenizer(m).file = ".hidden".into()),
+            ("plain file name", |m| m.tokenizer.file = ".hidden".into()),
             ("twice", |m| {
-                tokenizer(m).file = "vision-00.safetensors".into();
+                m.tokenizer.file = "vision-00.safetensors".into();
             }),
-            ("SHA-256", |m| tokenizer(m).sha256 = "zz".into()),
-            ("bytes", |m| tokenizer(m).bytes = u64::MAX),
+            ("SHA-256", |m| m.tokenizer.sha256 = "zz".into()),
+            ("bytes", |m| m.tokenizer.bytes = u64::MAX),
         ];
         for (word, spoil) in cases {
             let mut spoilt = manifest();

@@ -5,7 +5,6 @@
 //! vision-00.safetensors …   the vision tower, at most 8 MiB a shard
 //! text-00.safetensors …     the text tower
 //! guide-00.safetensors …    if it is there, a second network that finds where things are
-//! student-00.safetensors    if it is there, a student, which needs no words and no text tower
 //! tokenizer.json            the Hugging Face format
 //! words-00.safetensors      if it is there, ready text embeddings of common words
 //! ```
@@ -22,13 +21,11 @@
 mod builtin;
 pub(crate) mod layout;
 mod manifest;
-mod student;
 mod weights;
 mod words;
 mod write;
 
 pub use manifest::{FORMAT, FileEntry, Manifest, Part, Pictures, Piece, Shard, Source, SourceFile};
-pub use student::student_bundle;
 pub use weights::Bundle;
 pub use words::ReadyWords;
 pub use write::{

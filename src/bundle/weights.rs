@@ -8,8 +8,8 @@ use half::f16;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::layout::{Expected, expected_bundle};
-use super::manifest::{FileEntry, Manifest, Part, Piece, Shard};
+use super::layout::{Expected, expected, expected_guide};
+use super::manifest::{Manifest, Part, Piece, Shard};
 use super::words::{ReadyWords, read_words};
 #[cfg(feature = "cli")]
 use super::write::{MANIFEST_FILE, manifest_json};
@@ -44,8 +44,10 @@ impl Bundle {
     /// architecture has.
     pub fn new(manifest_json: &[u8]) -> Result<Self> {
         let manifest = Manifest::parse(manifest_json)?;
-        let expected: BTreeMap<String, Expected> = expected_bundle(&manifest)
+        let guide = manifest.guide.iter().flat_map(expected_guide);
+        let expected: BTreeMap<String, Expected> = expected(&manifest.architecture)
             .into_iter()
+            .chain(guide)
             .map(|e| (e.name.clone(), e))
             .collect();
         check_promises(&manifest, &expected)?;
@@ -133,11 +135,10 @@ impl Bundle {
     /// [`Error::Input`] if the manifest does not name it; [`Error::Integrity`] if its length or
     /// hash differs; [`Error::Model`] if its tensors are not exactly those promised.
     pub fn add_hashed(&mut self, file: &str, contents: &[u8], hash: Option<&str>) -> Result<()> {
-        let named = |entry: &&FileEntry| entry.file == file;
-        if let Some(tokenizer) = self.manifest.tokenizer.as_ref().filter(named) {
-            tokenizer.check(contents, hash)?;
+        if file == self.manifest.tokenizer.file {
+            self.manifest.tokenizer.check(contents, hash)?;
             self.tokenizer = Some(contents.to_vec());
-        } else if let Some(words) = self.manifest.words.as_ref().filter(named) {
+        } else if let Some(words) = self.manifest.words.as_ref().filter(|w| w.file == file) {
             words.check(contents, hash)?;
             self.words = read_words(file, contents, self.manifest.architecture.projection)?;
         } else {
@@ -171,7 +172,7 @@ impl Bundle {
         let json = self
             .tokenizer
             .as_deref()
-            .ok_or_else(|| Error::model("the tokenizer of the bundle is missing."))?;
+            .ok_or_else(|| Error::model(format!("{} is missing.", self.manifest.tokenizer.file)))?;
         Tokenizer::from_bytes(json, &self.manifest.architecture.text)
     }
 }

@@ -168,14 +168,13 @@ impl BundleWriter {
                 source: about.source,
                 architecture: model.config,
                 guide: guide_config,
-                student: None,
                 scheme,
                 picture_size,
                 background: about.background,
                 pictures: about.pictures,
                 vocabulary: about.vocabulary,
                 pipeline: about.pipeline,
-                tokenizer: Some(FileEntry::new(TOKENIZER_FILE, &tokenizer)),
+                tokenizer: FileEntry::new(TOKENIZER_FILE, &tokenizer),
                 words: None,
                 shards: Vec::new(),
             },
@@ -204,7 +203,7 @@ impl BundleWriter {
     /// if the source of the weights cannot read its file. The writer is of no use after that.
     pub fn next_file(&mut self) -> Result<Option<BundleFile>> {
         if let Some(contents) = self.tokenizer.take() {
-            let entry = FileEntry::new(TOKENIZER_FILE, &contents);
+            let entry = self.manifest.tokenizer.clone();
             return Ok(Some(BundleFile { entry, contents }));
         }
         let Some(shard) = self.plan.next() else {
@@ -447,26 +446,6 @@ impl Parts {
         safetensors::serialize(views, None)
             .map_err(|e| Error::internal(format!("a shard cannot be written: {e}")))
     }
-}
-
-/// A file of these tensors, 16-bit numbers where those suffice.
-///
-/// # Errors
-///
-/// [`Error::Internal`] if they cannot be laid out.
-pub(super) fn encode_floats(tensors: &[(String, [usize; 2], &[f32])]) -> Result<Vec<u8>> {
-    let mut parts = Parts::default();
-    for (name, shape, values) in tensors {
-        let tensor = Expected {
-            name: name.clone(),
-            shape: shape.to_vec(),
-            part: Part::Student,
-            role: Role::Unquantised,
-        };
-        let stored = Stored::encode(values, shape[1], StorageFormat::F16);
-        parts.add(&tensor, shape[0], stored);
-    }
-    parts.serialize()
 }
 
 fn le<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {

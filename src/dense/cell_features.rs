@@ -64,7 +64,7 @@ pub async fn features(
         Method::NaClip => naclip::naclip(&block, grid),
         Method::Pearl => pearl::pearl(&block),
         Method::ScClip => scclip::scclip(tower, hidden_states, grid).await?,
-        Method::ClipDiy | Method::TwoStage | Method::Student => {
+        Method::ClipDiy | Method::TwoStage => {
             return Err(Error::internal(format!("{method} has no cell features")));
         }
     })
@@ -96,7 +96,7 @@ pub async fn whole_features(
     let window = view.layer.plan.window;
     let mut windows = Vec::with_capacity(hidden_states.len());
     for hidden_states in hidden_states.iter() {
-        windows.push(features(method, residual, model.tower()?, hidden_states, window).await?);
+        windows.push(features(method, residual, model.tower, hidden_states, window).await?);
     }
     let features = view.layer.stitch(windows)?;
     view.cache().cell_features = Some((method, residual, features.clone()));

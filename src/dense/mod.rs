@@ -22,7 +22,6 @@ mod pieces;
 mod scclip;
 mod sclip;
 mod score_map;
-mod student;
 pub mod two_stage;
 mod view;
 mod windows;
@@ -36,10 +35,7 @@ use crate::prompt::ClassVectors;
 pub use cell_features::{CellFeatures, features, whole_features};
 pub use parameters::{Guidance, Parameters};
 pub use score_map::{PixelScores, ScoreKind, ScoreMap};
-
-pub(crate) use student::cell_plane;
-pub use student::{FeatureReading, StudentQuery, scores as student_scores};
-pub use view::{Guide, Model, StudentModel, View};
+pub use view::{Guide, Model, View};
 pub use windows::Windows;
 
 /// A method by name.
@@ -66,12 +62,10 @@ pub enum Method {
     ClipDiy,
     /// Class-agnostic regions, each classified (arXiv 2112.14757).
     TwoStage,
-    /// What a student has learned from a teacher's masks (MaskCLIP+, arXiv 2112.01071).
-    Student,
 }
 
 impl Method {
-    /// All methods that need no training.
+    /// All methods.
     pub const ALL: [Self; 8] = [
         Self::MaskClip,
         Self::ClearClip,
@@ -95,14 +89,13 @@ impl Method {
             Self::ScClip => "scclip",
             Self::ClipDiy => "clip-diy",
             Self::TwoStage => "two-stage",
-            Self::Student => "student",
         }
     }
 
     /// Whether the method takes the last block apart, and so has cell features.
     #[must_use]
     pub fn is_dense(self) -> bool {
-        !matches!(self, Self::ClipDiy | Self::TwoStage | Self::Student)
+        !matches!(self, Self::ClipDiy | Self::TwoStage)
     }
 
     /// Whether the method needs the hidden states of all blocks, not only what enters the last one.
@@ -132,7 +125,6 @@ impl Method {
         match self {
             Self::ClipDiy => clip_diy::encode(view, model, progress).await,
             Self::TwoStage => two_stage::encode(two_stage::REGIONS, view, model, progress).await,
-            Self::Student => student::encode(view, model, progress).await,
             dense => view
                 .hidden_states(model, dense.needs_hidden_states(), progress)
                 .await
@@ -158,7 +150,6 @@ impl Method {
         match self {
             Self::ClipDiy => clip_diy::prepare(parameters, view, model, progress).await,
             Self::TwoStage => two_stage::encode(parameters.regions, view, model, progress).await,
-            Self::Student => student::prepare(view, model, progress).await.map(|_| ()),
             dense => cell_features::prepare(dense, parameters, view, model, progress).await,
         }
     }
@@ -188,7 +179,6 @@ impl Method {
             Self::TwoStage => two_stage::scores(parameters.regions, view, model, classes, progress)
                 .await
                 .map(Scores::from),
-            Self::Student => Err(Error::internal("a student asked by vectors of words")),
             dense => {
                 let of = (dense, parameters);
                 cell_features::scores(of, view, model, classes, progress, partial).await
@@ -224,7 +214,6 @@ impl std::str::FromStr for Method {
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL
             .into_iter()
-            .chain([Self::Student])
             .find(|method| method.name() == name)
             .ok_or_else(|| {
                 let names = Self::ALL.map(Self::name).join(", ");

@@ -172,7 +172,7 @@ impl<'a> Scales<'a> {
                 cells: whole_features(self.method, residual, view, model, progress).await?,
             });
         };
-        let blocks = model.tower()?.backbone_blocks();
+        let blocks = model.tower.backbone_blocks();
         let batches = |layer: &Layer| layer.plan.origins.len().div_ceil(BATCH);
         let before: usize = self.finer[..index].iter().map(batches).sum();
         let mut progress = SubProgress {
@@ -199,21 +199,18 @@ impl<'a> Scales<'a> {
         for origins in layer.plan.origins.chunks(BATCH) {
             let patches = layer.patches(model, &resized, origins)?;
             let hidden_states = if method.needs_hidden_states() {
-                model
-                    .tower()?
-                    .hidden_states(patches, window, progress)
-                    .await?
+                model.tower.hidden_states(patches, window, progress).await?
             } else {
-                vec![model.tower()?.backbone(patches, window, progress).await?]
+                vec![model.tower.backbone(patches, window, progress).await?]
             };
-            progress.done += model.tower()?.backbone_blocks();
+            progress.done += model.tower.backbone_blocks();
             for index in 0..origins.len() {
                 let of_window: Vec<_> = hidden_states
                     .iter()
                     .map(|state| state.clone().narrow(0, index, 1))
                     .collect();
                 let residual = self.parameters.residual;
-                windows.push(features(method, residual, model.tower()?, &of_window, window).await?);
+                windows.push(features(method, residual, model.tower, &of_window, window).await?);
             }
         }
         layer.stitch(windows)

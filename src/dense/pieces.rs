@@ -30,7 +30,7 @@ pub(super) async fn embed<P>(
     cut: impl Fn(&P) -> Result<Picture>,
     progress: &mut impl Progress,
 ) -> Result<Embeddings> {
-    let blocks = model.tower()?.backbone_blocks();
+    let blocks = model.tower.backbone_blocks();
     let batches = pieces.len().div_ceil(BATCH);
     let mut vectors = Vec::with_capacity(pieces.len());
     for (index, batch) in pieces.chunks(BATCH).enumerate() {
@@ -64,10 +64,10 @@ async fn embed_batch(
     }
     let grid = grid.ok_or_else(|| Error::internal("an empty batch"))?;
     let tokens = model
-        .tower()?
+        .tower
         .backbone(Tensor::cat(batch, 0), grid, progress)
         .await?;
-    let vectors = read(normalise_rows(model.tower()?.pool(tokens)?)).await?;
+    let vectors = read(normalise_rows(model.tower.pool(tokens)?)).await?;
     Ok(vectors
         .chunks_exact(config.projection)
         .map(<[f32]>::to_vec)

@@ -7,36 +7,24 @@ use web_time::Instant;
 
 use super::layer::Layer;
 use super::windows::Windows;
-use super::{FeatureReading, ScoreKind, cell_features, clip_diy, multi_scale, student, two_stage};
+use super::{ScoreKind, cell_features, clip_diy, multi_scale, two_stage};
 use crate::clip::{ClipConfig, Grid, GuideConfig, VisionTower};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::foreground::Found;
 use crate::image::Picture;
 use crate::progress::{Progress, SubProgress};
-use crate::student::Student;
 
 /// The vision half of a model on its device.
 #[derive(Debug, Clone, Copy)]
 pub struct Model<'a> {
-    /// The vision tower; `None` for a student that has none.
-    pub tower: Option<&'a VisionTower>,
+    /// The vision tower.
+    pub tower: &'a VisionTower,
     /// The architecture of both towers.
     pub config: &'a ClipConfig,
     /// Where the weights are.
     pub device: &'a Device,
     /// The network that tells where things are, if the model has one.
     pub guide: Option<Guide<'a>>,
-    /// The network that has learned from this one, if there is one.
-    pub student: Option<StudentModel<'a>>,
-}
-
-/// A student, perhaps beside the tower of its teacher.
-#[derive(Debug, Clone, Copy)]
-pub struct StudentModel<'a> {
-    /// The network.
-    pub student: &'a Student,
-    /// How the tower reads the cells that it decodes, if it does.
-    pub reading: Option<FeatureReading>,
 }
 
 /// FOUND beside a CLIP.
@@ -48,20 +36,7 @@ pub struct Guide<'a> {
     pub network: Option<&'a Found>,
 }
 
-impl<'a> Model<'a> {
-    /// The vision tower.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Input`] if the model has none.
-    pub fn tower(&self) -> Result<&'a VisionTower> {
-        self.tower.ok_or_else(|| {
-            Error::input(
-                "This model is a student without a tower: it has no other method than its own, and compares no words.",
-            )
-        })
-    }
-
+impl Model<'_> {
     /// What scores are that are cosines with text vectors of this model.
     pub(super) fn cosine(&self) -> ScoreKind {
         ScoreKind::Cosine {
@@ -95,7 +70,6 @@ pub(super) struct Cache {
     pub(super) multi_scale: multi_scale::Cache,
     pub(super) clip_diy: clip_diy::Cache,
     pub(super) two_stage: two_stage::Cache,
-    pub(super) student: student::Cache,
 }
 
 impl View {
@@ -144,8 +118,7 @@ impl View {
         all: bool,
         progress: &mut impl Progress,
     ) -> Result<HiddenStates> {
-        let tower = model.tower()?;
-        let blocks = tower.backbone_blocks();
+        let blocks = model.tower.backbone_blocks();
         if let Some(hidden_states) = &self.cache().hidden_states
             && (!all || hidden_states.iter().all(|s| s.len() > blocks))
         {
@@ -163,9 +136,9 @@ impl View {
                 total: origins.len() * blocks,
             };
             hidden_states.push(if all {
-                tower.hidden_states(cut, grid, &mut progress).await?
+                model.tower.hidden_states(cut, grid, &mut progress).await?
             } else {
-                vec![tower.backbone(cut, grid, &mut progress).await?]
+                vec![model.tower.backbone(cut, grid, &mut progress).await?]
             });
         }
         let hidden_states = Arc::new(hidden_states);

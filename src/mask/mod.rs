@@ -88,18 +88,6 @@ impl LabelMap {
         })
     }
 
-    /// The labels at another size, row-major: of each pixel that of the nearest one here.
-    pub(crate) fn resampled(&self, width: usize, height: usize) -> Vec<u8> {
-        let (cols, rows) = (self.width as usize, self.height as usize);
-        let nearest = |index: usize, from: usize, to: usize| (2 * index + 1) * from / (2 * to);
-        let mut labels = Vec::with_capacity(width * height);
-        for row in 0..height {
-            let line = &self.labels[nearest(row, rows, height) * cols..][..cols];
-            labels.extend((0..width).map(|col| line[nearest(col, cols, width)]));
-        }
-        labels
-    }
-
     /// Width in pixels.
     #[must_use]
     pub fn width(&self) -> u32 {

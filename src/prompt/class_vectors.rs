@@ -48,16 +48,6 @@ impl ClassVectors {
         &self.vectors
     }
 
-    /// The vectors of the names of each class, the background's last.
-    pub fn by_class(&self) -> impl Iterator<Item = &[Vec<f32>]> {
-        let mut rest = &self.vectors[..];
-        self.names.iter().map(move |&names| {
-            let (class, others) = rest.split_at(names);
-            rest = others;
-            class
-        })
-    }
-
     /// Each class takes, at each place, the largest cosine of its names.
     ///
     /// # Shapes

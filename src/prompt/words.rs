@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::mask::UNLABELLED;
 use crate::{Error, Result};
 
@@ -17,8 +15,7 @@ pub const MAX_CLASSES: usize = 200;
 pub const MAX_NAMES: usize = 16;
 
 /// One class: a row of the answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
     /// What the class is called: its first name.
     pub name: String,

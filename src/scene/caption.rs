@@ -1,7 +1,7 @@
 //! Captions: what a person might say about a picture.
 
+use super::rng::Rng;
 use super::{THINGS, Thing};
-use crate::random::Rng;
 
 /// A sentence or a phrase about some of `things` (none of which may be hidden) and perhaps the
 /// grounds. With nothing to show it names the grounds alone.

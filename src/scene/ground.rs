@@ -1,8 +1,7 @@
 //! What things stand on or before: textured grounds.
 
-use super::noise::{hash, noise};
+use super::rng::{Rng, hash, noise};
 use super::shape::{Rgb, fract, mix, shade};
-use crate::random::Rng;
 
 /// Names of the grounds, in the order of [`super::Scene::grounds_map`].
 pub const GROUNDS: [&str; 9] = [

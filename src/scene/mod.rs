@@ -10,9 +10,9 @@
 mod caption;
 mod ground;
 mod kinds;
-mod noise;
 mod palette;
 mod raster;
+mod rng;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -29,10 +29,10 @@ pub use view::{SceneView, Seen, Shown, Size, views};
 #[cfg(not(target_arch = "wasm32"))]
 pub use write::write_dataset;
 
-use crate::random::Rng;
 use ground::Ground;
 use kinds::Form;
 use raster::{Canvas, Horizon, Look, Pose};
+use rng::Rng;
 
 /// The first seed that training may use; the built-in model has seen none below it.
 pub const TRAINING_SEEDS: u64 = 1_000_000;

@@ -2,10 +2,9 @@
 
 use super::ground::Ground;
 use super::kinds::{Form, Kind};
-use super::noise::hash;
 use super::palette::overlay;
+use super::rng::{Rng, hash};
 use super::shape::{Rgb, mix, shade};
-use crate::random::Rng;
 
 /// A picture being painted: row-major, one entry a pixel in every plane.
 pub(super) struct Canvas {

@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
+use super::rng::Rng;
 use super::{GROUNDS, Scene, Thing, caption};
-use crate::random::Rng;
 
 /// How much of the picture a window takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::clip::Grid;
 use crate::dense::{PixelScores, ScoreMap};
 use crate::error::{Error, Result};
 use crate::image::Picture;
@@ -109,30 +108,6 @@ impl Segmentation {
     #[must_use]
     pub fn labels(&self) -> &LabelMap {
         &self.labels
-    }
-
-    /// How likely the label of each pixel of a picture of this size is, 0..=1, where the row after
-    /// the classes is the background.
-    ///
-    /// # Shapes
-    ///
-    /// - `labels`: `[height, width]`
-    pub(crate) fn likelihoods(&self, labels: &[u8], width: usize, height: usize) -> Vec<f32> {
-        let grid = Grid {
-            rows: height,
-            cols: width,
-        };
-        let probabilities = self.probabilities.resample(grid);
-        let rows = probabilities.classes();
-        let likely = labels.iter().enumerate().map(|(pixel, &label)| {
-            let class = usize::from(label);
-            if class < rows {
-                probabilities.class(class)[pixel]
-            } else {
-                0.0
-            }
-        });
-        likely.collect()
     }
 
     /// Names and colours of the classes.

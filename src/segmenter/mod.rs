@@ -4,7 +4,6 @@ mod answer;
 mod encoded;
 mod options;
 mod pipeline;
-mod student;
 #[cfg(all(test, feature = "cli"))]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -13,21 +12,17 @@ use std::sync::OnceLock;
 
 use crate::bundle::{Bundle, Manifest, Part};
 use crate::clip::{Block, BlockShape, TextTower, Tokenizer, VisionConfig, VisionTower};
-use crate::dense::{
-    FeatureReading, Guide, Method, Model, ScoreMap, Scores, View, cell_plane, student_scores,
-    two_stage, whole_features,
-};
+use crate::dense::{Guide, Method, Model, ScoreMap, Scores, View, two_stage, whole_features};
 use crate::device::{Compute, DeviceKind, Preference};
 use crate::error::{Error, Result};
 use crate::foreground::Found;
 use crate::image::Picture;
 use crate::mask::{LabelMap, Rle, UNLABELLED};
 use crate::progress::Progress;
-use crate::prompt::{Class, ClassVectors, TextEncoder, check_classes, templates_id};
+use crate::prompt::{Class, TextEncoder, check_classes, templates_id};
 use crate::quant::{Scheme, WeightSource};
 use crate::readback::read;
 use crate::refine::{self, Context, Refinement, refine, refine_for_labels};
-use crate::student::{CellPlane, StudentConfig};
 
 pub use crate::dense::two_stage::{MAX_REGIONS, REGIONS};
 pub use crate::dense::{Guidance, Parameters, Windows};
@@ -38,7 +33,6 @@ pub use options::{EncodeOptions, Options};
 pub use pipeline::Pipeline;
 
 use encoded::ModelId;
-use student::LoadedStudent;
 
 /// A model on a device.
 ///
@@ -58,9 +52,7 @@ pub struct Segmenter {
     id: ModelId,
     manifest: Manifest,
     compute: Compute,
-    /// `None` for a student that needs none.
-    vision: Option<VisionTower>,
-    student: Option<LoadedStudent>,
+    vision: VisionTower,
     text: TextEncoder,
     guide: OnceLock<Found>,
     pipeline: Pipeline,
@@ -93,7 +85,7 @@ impl Segmenter {
     /// fit; [`Error::Unsupported`] if [`Preference::WebGpu`] finds no adapter; [`Error::Device`] if
     /// the adapter that it finds fails the self-test.
     pub async fn load(bundle: &mut Bundle, device: Preference) -> Result<Self> {
-        require(bundle, &[Part::Vision, Part::Words, Part::Student])?;
+        require(bundle, &[Part::Vision, Part::Words])?;
         let manifest = bundle.manifest().clone();
         let compute = Compute::choose(device).await?;
         let segmenter = Self::build(manifest, bundle, compute)?;
@@ -122,14 +114,7 @@ impl Segmenter {
         Ok(Self {
             id: ModelId::unique(),
             pipeline: Pipeline::from_manifest(&manifest)?,
-            vision: manifest
-                .has_tower(Part::Vision)
-                .then(|| {
-                    let device = &compute.device;
-                    VisionTower::load(weights, &config.vision, config.projection, device)
-                })
-                .transpose()?,
-            student: LoadedStudent::load(&manifest, weights)?,
+            vision: VisionTower::load(weights, &config.vision, config.projection, &compute.device)?,
             text: TextEncoder::new(config.projection, manifest.background.clone()),
             guide: OnceLock::new(),
             manifest,
@@ -144,9 +129,7 @@ impl Segmenter {
     ///
     /// [`Error::Model`] if a file does not fit.
     pub fn load_parts(&self, bundle: &mut Bundle) -> Result<()> {
-        let text = self.manifest.has_tower(Part::Text)
-            && bundle.has(Part::Tokenizer)
-            && bundle.has(Part::Text);
+        let text = bundle.has(Part::Tokenizer) && bundle.has(Part::Text);
         if text && !self.text.has_tower() {
             let tokenizer = bundle.tokenizer()?;
             self.build_text(tokenizer, bundle)?;
@@ -184,10 +167,6 @@ impl Segmenter {
     /// words.
     pub fn missing_parts(&self, classes: &[Class], options: &Options) -> Result<Vec<Part>> {
         check_classes(classes)?;
-        if let Some(student) = &self.student {
-            student::query(student.config(), classes, &options.background)?;
-            return Ok(Vec::new());
-        }
         let mut parts = Vec::new();
         if !self.text.has_tower() && !self.text.knows(classes, &options.background)? {
             parts.extend([Part::Tokenizer, Part::Text]);
@@ -279,7 +258,7 @@ impl Segmenter {
         names: &[&str],
         progress: &mut impl Progress,
     ) -> Result<Vec<Vec<f32>>> {
-        self.words()?.embed(names, progress).await
+        self.text.embed(names, progress).await
     }
 
     /// The unit vectors of names as published evaluations embed them, `[names, projection]`; see
@@ -295,7 +274,7 @@ impl Segmenter {
         names: &[&str],
         progress: &mut impl Progress,
     ) -> Result<Vec<Vec<f32>>> {
-        self.words()?.embed_imagenet(names, progress).await
+        self.text.embed_imagenet(names, progress).await
     }
 
     /// Embeds the names of classes and background, so that no later call has to.
@@ -308,9 +287,7 @@ impl Segmenter {
     #[cfg(feature = "cli")]
     pub async fn embed_words(&self, classes: &[Class], background: &Background) -> Result<()> {
         let progress = &mut crate::progress::NoProgress;
-        if self.student.is_none() {
-            self.text.classes(classes, background, progress).await?;
-        }
+        self.text.classes(classes, background, progress).await?;
         Ok(())
     }
 
@@ -349,7 +326,7 @@ impl Segmenter {
     ///
     /// [`Error::Input`] if a vector is not of the model's space or has no direction.
     pub fn add_names(&self, vectors: Vec<(String, Vec<f32>)>) -> Result<()> {
-        self.words()?.insert(vectors)
+        self.text.insert(vectors)
     }
 
     /// A mask for each class.
@@ -477,14 +454,8 @@ impl Segmenter {
         let (Pipeline { method, refine, .. }, parameters) = self.chosen(options);
         Refinement::check(&refine, method)?;
         let background = &options.background;
+        let classes = self.text.classes(classes, background, progress).await?;
         let (view, model) = (&image.view, self.model());
-        if method == Method::Student {
-            let student = self.student.as_ref().ok_or_else(no_student)?;
-            let query = student::query(student.config(), classes, background)?;
-            let scores = student_scores(&query, view, &model, progress).await?;
-            return Ok((scores.into(), refine));
-        }
-        let classes = self.words()?.classes(classes, background, progress).await?;
         let scores = method
             .scores(&parameters, view, &model, &classes, progress, partial)
             .await?;
@@ -523,10 +494,7 @@ impl Segmenter {
             return Ok(Vec::new());
         }
         let background = Background::None;
-        let classes = self
-            .words()?
-            .classes(classes, &background, progress)
-            .await?;
+        let classes = self.text.classes(classes, &background, progress).await?;
         two_stage::classify(masks, &image.view, &self.model(), &classes, progress).await
     }
 
@@ -548,55 +516,11 @@ impl Segmenter {
             network: self.guide.get(),
         };
         Model {
-            tower: self.vision.as_ref(),
-            student: self.student.as_ref().map(LoadedStudent::model),
+            tower: &self.vision,
             config: &self.manifest.architecture,
             device: &self.compute.device,
             guide: self.manifest.guide.as_ref().map(guide),
         }
-    }
-
-    /// What makes vectors of words.
-    fn words(&self) -> Result<&TextEncoder> {
-        if self.student.is_some() {
-            return Err(Error::input(
-                "This model is a student: it tells the classes apart that it has learned, by its own method, and compares nothing with words.",
-            ));
-        }
-        Ok(&self.text)
-    }
-
-    /// The features of all cells of a picture, as a student decodes them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Input`] if the picture is of another model; [`Error::Cancelled`] if `progress` asks
-    /// to stop; [`Error::Device`] if the device fails; [`Error::OutOfMemory`] if the pixels do not
-    /// fit in memory.
-    pub(crate) async fn cell_plane(
-        &self,
-        image: &EncodedImage,
-        reading: FeatureReading,
-        progress: &mut impl Progress,
-    ) -> Result<CellPlane<'static>> {
-        self.check_image(image)?;
-        cell_plane(reading, &image.view, &self.model(), progress).await
-    }
-
-    /// The vectors of all names of classes and background.
-    pub(crate) async fn class_vectors(
-        &self,
-        classes: &[Class],
-        background: &Background,
-        progress: &mut impl Progress,
-    ) -> Result<ClassVectors> {
-        self.words()?.classes(classes, background, progress).await
-    }
-
-    /// What it has learned to tell apart, if it is a student.
-    #[must_use]
-    pub fn student(&self) -> Option<&StudentConfig> {
-        self.student.as_ref().map(LoadedStudent::config)
     }
 
     /// Refuses a picture that another model has encoded: its features mean nothing to this one.
@@ -642,10 +566,6 @@ impl Segmenter {
         };
         (pipeline, parameters)
     }
-}
-
-fn no_student() -> Error {
-    Error::input("This model has no student. Choose another method, or a model made by adapt.")
 }
 
 /// Refuses a bundle of which a file of these parts has not come.

@@ -15,7 +15,6 @@ use wordmask::prompt::{Class, parse_line};
 use wordmask::quant::Scheme;
 use wordmask::refine::Refinement;
 use wordmask::segmenter::{Guidance, Pipeline, REGIONS, Windows};
-use wordmask::student::StudentKind;
 use wordmask::{Error, Result};
 
 use crate::commands::read_picture;
@@ -38,8 +37,6 @@ pub(crate) enum Command {
     Classify(Classify),
     /// Measure a model on procedural scenes or a published data set.
     Eval(Box<Eval>),
-    /// Train a student on a model's masks of pictures that nobody has labelled.
-    Adapt(Adapt),
     /// Make one report of the reports of all shards of an evaluation.
     Merge(Merge),
     /// Write procedural scenes: pictures, captions, true masks.
@@ -60,7 +57,7 @@ impl Command {
             Self::Merge(a) => a.json,
             Self::Info(a) => a.json,
             Self::Import(a) => a.json,
-            Self::Scenes(_) | Self::Adapt(_) => false,
+            Self::Scenes(_) => false,
         }
     }
 }
@@ -328,30 +325,6 @@ pub(crate) struct Classify {
     /// One JSON object a mask on standard output.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Adapt {
-    #[arg(long)]
-    pub(crate) words: Option<String>,
-    #[arg(long)]
-    pub(crate) scenes: Option<usize>,
-    #[arg(long, default_value_t = 5000)]
-    pub(crate) seed: u64,
-    #[arg(long, default_value = "head")]
-    pub(crate) student: StudentKind,
-    #[arg(long)]
-    pub(crate) teacher: Option<Pipeline>,
-    #[arg(long, default_value = "auto")]
-    pub(crate) background: String,
-    #[arg(long, default_value_t = 5.0)]
-    pub(crate) minutes: f64,
-    #[arg(long, default_value = "student+edges")]
-    pub(crate) pipeline: String,
-    #[arg(long)]
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,6 @@
 #[macro_use]
 mod stdio;
 
-mod adapt;
 mod args;
 mod commands;
 mod eval;
@@ -26,7 +25,6 @@ fn main() -> ExitCode {
     let done = match args.command {
         Command::Segment(segment) => segment::segment(&segment),
         Command::Classify(classify) => commands::classify(&classify),
-        Command::Adapt(args) => adapt::adapt(&args),
         Command::Eval(eval) => eval::eval(&eval),
         Command::Merge(merge) => eval::merge(&merge),
         Command::Scenes(scenes) => commands::scenes(&scenes),

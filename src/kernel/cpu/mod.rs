@@ -46,15 +46,12 @@
 mod attention;
 mod block;
 mod gelu;
-mod grids;
 mod layer_norm;
 mod layout;
 mod linear;
-mod matmul;
 mod pack;
 mod quantise;
 mod quantised_attention;
-mod rows;
 mod simd;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
@@ -64,12 +61,6 @@ mod tile;
 compile_error!("build for wasm with -C target-feature=+simd128, see .cargo/config.toml");
 
 pub(crate) use gelu::Functions;
-pub(crate) use grids::{
-    CHANNEL_GROUP, GridShape, KERNEL, add_depthwise, add_depthwise_input_gradient,
-    add_depthwise_weight_gradient, add_scaled,
-};
-pub(crate) use matmul::{Matrix, add_product};
-pub(crate) use rows::{layer_norm_gradient, layer_norm_rows, sigmoids, softmax_rows};
 pub(crate) use simd::{Simd, SimdOp, run};
 
 pub use attention::{Attention, AttentionShape};

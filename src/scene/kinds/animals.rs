@@ -1,6 +1,6 @@
 //! Animals: fur, scales, feathers, shells and wings.
 
-use super::super::noise::noise;
+use super::super::rng::noise;
 use super::super::shape::{INK, Rgb, WHITE, ellipse, fract, mix, shade, stick, triangle, turn};
 use super::{Form, eye};
 

@@ -1,6 +1,6 @@
 //! Things that people make.
 
-use super::super::noise::noise;
+use super::super::rng::noise;
 use super::super::shape::{INK, Rgb, WHITE, ellipse, fract, mix, slab, stick, triangle, turn};
 use super::{Form, eye};
 

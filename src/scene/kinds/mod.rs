@@ -9,8 +9,8 @@ mod plants;
 mod shapes;
 
 use super::palette::PALETTE;
+use super::rng::Rng;
 use super::shape::{INK, Rgb, WHITE, mix, shade};
-use crate::random::Rng;
 
 /// A kind of thing that can be in a scene.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Plants and fruit.
 
-use super::super::noise::{hash, noise};
+use super::super::rng::{hash, noise};
 use super::super::shape::{Rgb, WHITE, ellipse, fract, mix, shade, slab, stick, turn};
 use super::Form;
 
