@@ -1,4 +1,4 @@
-/** What came in by drop, paste or choice: a picture, the files of a model, or something to explain. Pure. */
+/** What came in by drop, paste or choice: pictures, the files of a model, or something to explain. Pure. */
 import { form, list, number } from './formats.js';
 import { t } from './texts.js';
 
@@ -11,7 +11,7 @@ export interface Named {
 
 export type Arrival<F> =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'picture'; readonly file: F }
+  | { readonly kind: 'pictures'; readonly files: readonly F[] }
   | { readonly kind: 'model'; readonly files: readonly F[] }
   | { readonly kind: 'refused'; readonly text: string };
 
@@ -47,8 +47,11 @@ const POINTER_BYTES = 1024;
 export function sortArrival<F extends Named>(files: readonly F[]): Arrival<F> {
   const [first] = files;
   if (first === undefined) return { kind: 'nothing' };
-  const picture = files.find(({ type }) => type.startsWith('image/'));
-  if (!files.some(isModelFile)) return { kind: 'picture', file: picture ?? first };
+  const pictures = files.filter(({ type }) => type.startsWith('image/'));
+  const [picture] = pictures;
+  if (!files.some(isModelFile)) {
+    return { kind: 'pictures', files: picture === undefined ? [first] : pictures };
+  }
   if (picture !== undefined) {
     return refused(t.arrivals.mixed(cut(picture.name)));
   }

@@ -9,6 +9,7 @@ import {
 import { type CutoutChoice, createCutoutChoice } from './cutout-choice.js';
 import { element } from './dom.js';
 import { asOne, type Download, fileName, save } from './downloads.js';
+import type { Finished } from './strip.js';
 import { t } from './texts.js';
 
 /** What the menu makes files of. */
@@ -18,6 +19,8 @@ export interface DownloadSource {
   /** The name of the picture's file. */
   name(): string;
   opacity(): number;
+  /** All pictures, where they are wanted together. */
+  together(): ((signal: AbortSignal) => AsyncIterable<Finished>) | null;
 }
 
 export interface DownloadMenu {
@@ -62,12 +65,37 @@ export function createDownloadMenu(
     }
   };
 
+  /** Gives the user one file of all pictures. */
+  const giveAll = async (
+    kind: string,
+    make: Make,
+    pictures: AsyncIterable<Finished>,
+  ): Promise<void> => {
+    const objects = { instances: instances.checked };
+    try {
+      const { downloadOfAll, fileOf } = await import('./all-downloads.js');
+      const filesOf = async (masks: Segmentation, picture: string) => {
+        const given = { picture, objects, cutouts };
+        if (kind === 'cutouts') return cutoutsOf(masks, given);
+        return [fileOf(await make(masks, given), picture)];
+      };
+      const { blob, part, extension } = await downloadOfAll(kind, pictures, objects, filesOf);
+      save(blob, fileName(t.strip.area, part, extension));
+    } catch (error) {
+      fail(error);
+    }
+  };
+
   const makers = makersOf(source);
   for (const button of menu.querySelectorAll('button')) {
     const kind = button.dataset.download ?? '';
     const make = makers.get(kind);
     if (make === undefined) throw new Error(`Nothing makes the download ${kind}.`);
-    button.addEventListener('click', () => void give(make));
+    button.addEventListener('click', () => {
+      const together = source.together();
+      if (together === null) void give(make);
+      else void giveAll(kind, make, together(new AbortController().signal));
+    });
   }
 
   return {

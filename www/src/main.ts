@@ -23,15 +23,19 @@ import { createModels } from './models.js';
 import { createNaming } from './naming.js';
 import { createOffline, holdVersion } from './offline.js';
 import { connectOptions } from './options.js';
+import { createPictures } from './pictures.js';
 import { rememberedModel } from './remembered.js';
 import { loadSamples, showSamples } from './samples.js';
+import { Shelf } from './shelf.js';
 import { listenForFiles, readSource, type Source } from './sources.js';
 import { createStage } from './stage.js';
 import { createStore, initialState, masksDiffer, segmentOptions, shorten } from './state.js';
 import { createStatus } from './status.js';
+import type { Arrived } from './strip.js';
 import { language, speak, t } from './texts.js';
 import { createToolbar } from './toolbar.js';
 import { Work } from './work.js';
+import { whole } from './zoom.js';
 
 /** Long enough to type the next letter of a threshold or click two suggestions, short enough to feel immediate. */
 const PAUSE_MS = 250;
@@ -77,6 +81,7 @@ const downloads = createDownloadMenu(
     masks: () => corrected.latest(),
     name: () => work.source?.name ?? t.picture.unnamed,
     opacity: () => store.state().view.opacity,
+    together: () => pictures.together(),
   },
   status.fail,
 );
@@ -117,67 +122,90 @@ const advice = createAdvice({
   replace: (word, by) => store.dispatch({ type: 'replace', word, by }),
   getModel: openModels,
 });
+const shelf = new Shelf();
+const isBusy = () => ['busy', 'waiting'].includes(stageBox.dataset.state ?? '');
+const pictures = createPictures({
+  store,
+  shelf,
+  segmenter: () => work.segmenter,
+  question: (segmenter) => work.question(segmenter),
+  shown: () => work.source?.file ?? null,
+  masks: () => corrected.latest(),
+  busy: isBusy,
+  open: (picture) => void open(picture, null),
+  again: runNow,
+  say: status.say,
+});
 const keeping = createKeeping(store, () => work.source);
 const models = createModels(store, address.builtIn, status, take);
 const offline = createOffline();
 holdVersion();
 
-const work = new Work({
-  wanted() {
-    const state = store.state();
-    const { words, model } = state;
-    return { words, model, device: state.options.device, options: segmentOptions(state) };
+const work = new Work(
+  {
+    wanted() {
+      const state = store.state();
+      const { words, model } = state;
+      return { words, model, device: state.options.device, options: segmentOptions(state) };
+    },
+    busy(progress, loaded) {
+      stageBox.dataset.state = 'busy';
+      showSharpness();
+      status.busy(progress, { coarse: work.coarse, loaded });
+      pictures.busy();
+    },
+    rest(how) {
+      offline.start();
+      const state = typeof how === 'string' ? how : 'failed';
+      stageBox.dataset.state = state === 'done' && timer !== undefined ? 'waiting' : state;
+      showSharpness();
+      const again = work.source !== null && store.state().words.length > 0;
+      if (how === 'done') status.rest(summary, again);
+      else if (how === 'stopped')
+        status.rest(() => (work.coarse ? t.status.stoppedCoarse : t.status.stopped), true);
+      else {
+        status.rest(() => t.status.failed, true);
+        status.fail(how.failed);
+        void models.refresh();
+        // Where another model is loaded already, that one goes on.
+        if (described === null) void models.replaceGone();
+        const back = pictures.back(work.source?.file === correctedFile ? correctedFile : null);
+        if (back !== null) store.dispatch({ type: 'other-picture', marks: back });
+      }
+      pictures.rest(how);
+    },
+    loaded(methods, info, model) {
+      naming.dismiss();
+      models.loaded(model, info);
+      describe(info);
+      chips.knowledge(work.lookUp);
+      options.knowledge(work.lookUp);
+      showAdvice();
+      store.dispatch({ type: 'automatic', methods });
+    },
+    started(engineUrls) {
+      for (const url of engineUrls) offline.keep(url);
+    },
+    show,
+    ready: (device, _info, timing) => status.device(device, timing),
+    encoded() {
+      const file = work.source?.file ?? null;
+      if (file !== correctedFile)
+        store.dispatch({ type: 'other-picture', marks: pictures.back(file) });
+      correctedFile = file;
+      stageBox.dataset.encodes = String(Number(stageBox.dataset.encodes) + 1);
+      if (work.source !== null) keeping.keep(work.source);
+    },
+    kept({ device, model }) {
+      store.dispatch({ type: 'options', change: { device } });
+      store.dispatch({ type: 'model', model });
+    },
   },
-  busy(progress, loaded) {
-    stageBox.dataset.state = 'busy';
-    showSharpness();
-    status.busy(progress, { coarse: work.coarse, loaded });
-  },
-  rest(how) {
-    offline.start();
-    const state = typeof how === 'string' ? how : 'failed';
-    stageBox.dataset.state = state === 'done' && timer !== undefined ? 'waiting' : state;
-    showSharpness();
-    const again = work.source !== null && store.state().words.length > 0;
-    if (how === 'done') status.rest(summary, again);
-    else if (how === 'stopped')
-      status.rest(() => (work.coarse ? t.status.stoppedCoarse : t.status.stopped), true);
-    else {
-      status.rest(() => t.status.failed, true);
-      status.fail(how.failed);
-      void models.refresh();
-      // Where another model is loaded already, that one goes on.
-      if (described === null) void models.replaceGone();
-    }
-  },
-  loaded(methods, info, model) {
-    naming.dismiss();
-    models.loaded(model, info);
-    describe(info);
-    chips.knowledge(work.lookUp);
-    options.knowledge(work.lookUp);
-    showAdvice();
-    store.dispatch({ type: 'automatic', methods });
-  },
-  started(engineUrls) {
-    for (const url of engineUrls) offline.keep(url);
-  },
-  show,
-  ready: (device, _info, timing) => status.device(device, timing),
-  encoded() {
-    if (work.source !== correctedSource) store.dispatch({ type: 'other-picture' });
-    correctedSource = work.source;
-    stageBox.dataset.encodes = String(Number(stageBox.dataset.encodes) + 1);
-    if (work.source !== null) keeping.keep(work.source);
-  },
-  kept({ device, model }) {
-    store.dispatch({ type: 'options', change: { device } });
-    store.dispatch({ type: 'model', model });
-  },
-});
+  shelf,
+);
 
 /** The picture that the corrections are of. */
-let correctedSource: Source | null = null;
+let correctedFile: File | null = null;
 
 function show(source: Source | null, masks: Segmentation | null): void {
   const description =
@@ -295,28 +323,58 @@ function runSoon(): void {
 /** Takes what was dropped, pasted or chosen: a picture, or the files of a model. */
 function take(files: readonly File[]): void {
   const arrival = sortArrival(files);
-  if (arrival.kind === 'picture') void open(arrival.file);
+  if (arrival.kind === 'pictures') void receive(arrival.files);
   else if (arrival.kind === 'model') void models.take(arrival.files);
   else if (arrival.kind === 'refused') status.alert(arrival.text);
 }
 
 /** Counts the pictures, so that the one chosen last wins, however long an earlier one takes to read. */
 let chosen = 0;
-async function open(
-  picture: File | Promise<File>,
-  { words = [], scene = false }: { words?: readonly string[]; scene?: boolean } = {},
-): Promise<void> {
+async function open(picture: Arrived, words: readonly string[] | null): Promise<void> {
   const turn = ++chosen;
   status.clearAlert();
+  pictures.opening(picture);
   try {
-    const source = await readSource(await picture, scene);
-    if (turn !== chosen) return;
-    store.dispatch({ type: 'picture', words });
-    chips.fitting(words);
+    const source = await readSource(picture.file, picture.scene);
+    if (turn !== chosen) return source.close();
+    if (correctedFile !== null && correctedFile === work.source?.file)
+      pictures.leave(correctedFile);
+    if (words === null) store.dispatch({ type: 'view', change: { zoom: whole } });
+    else {
+      store.dispatch({ type: 'picture', words });
+      chips.fitting(words);
+    }
     naming.dismiss();
     runNoMore();
     bringIntoSight();
     await work.open(source);
+  } catch (error) {
+    if (turn === chosen) status.fail(error);
+    pictures.failed(picture, error);
+  }
+}
+
+/** Takes new pictures, and shows the first of them. */
+async function receive(
+  files: readonly File[],
+  { words = [], scene = false }: { words?: readonly string[]; scene?: boolean } = {},
+): Promise<void> {
+  const turn = ++chosen;
+  try {
+    const [first] = await pictures.join(files.map((file) => ({ file, scene })));
+    if (turn === chosen && first !== undefined) await open(first, words);
+  } catch (error) {
+    status.fail(error);
+  }
+}
+
+/** Takes a scene once it is there, unless something else has been chosen meanwhile. */
+async function receiveScene(picture: Promise<File>, words: readonly string[]): Promise<void> {
+  const turn = ++chosen;
+  status.clearAlert();
+  try {
+    const file = await picture;
+    if (turn === chosen) await receive([file], { words, scene: true });
   } catch (error) {
     if (turn === chosen) status.fail(error);
   }
@@ -342,6 +400,7 @@ async function restore(): Promise<void> {
   if (same) store.dispatch({ type: 'restore', words, wordsFromSample });
   if (scene) chips.fitting(words);
   keeping.found(source, id);
+  pictures.opening({ file, scene });
   await work.open(source);
 }
 
@@ -372,7 +431,7 @@ store.subscribe((now, before) => {
     // Some browsers refuse too many changes in a short time. The next one says it all.
   }
 });
-connectCamera((still) => void open(still));
+connectCamera((still) => void receive([still]));
 connectLanguage(store, status.fail);
 store.subscribe((now, before) => {
   if (now.language === before.language) return;
@@ -386,7 +445,7 @@ listenForFiles(take, (text) => status.alert(text));
 void loadSamples().then(({ scenes, words }) => {
   chips.known(words);
   const shown = showSamples(scenes, (picture, { words: own }) => {
-    void open(picture, { words: own, scene: true });
+    void receiveScene(picture, own);
   });
   store.subscribe((now, before) => {
     if (now.language !== before.language) shown.renew();

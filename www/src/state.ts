@@ -83,6 +83,12 @@ export interface Moment {
   readonly corrections: Corrections | null;
 }
 
+/** What the user has made of one picture, to go on with when it is shown again. */
+export interface Marks {
+  readonly corrections: Corrections | null;
+  readonly history: History<Moment>;
+}
+
 /** Why a word was refused. */
 export type Notice =
   | { readonly kind: 'twin'; readonly word: string }
@@ -130,7 +136,7 @@ export type Action =
   | { type: 'draft'; corrections: Corrections | null }
   | { type: 'correct'; corrections: Corrections }
   /** Another picture is there: what was said of the pixels of the one before goes. */
-  | { type: 'other-picture' }
+  | { type: 'other-picture'; marks: Marks | null }
   | { type: 'undo' }
   | { type: 'redo' };
 
@@ -265,6 +271,25 @@ function at(state: State, found: { moment: Moment; history: History<Moment> } | 
   };
 }
 
+/** What was made of the picture that is shown. */
+export function marksOf({ corrections, history }: State): Marks {
+  return { corrections, history };
+}
+
+/**
+ * With what was made of another picture. Words and options are those of now: in its steps back and forth only its
+ * corrections change.
+ */
+function marked(state: State, { corrections, history }: Marks): State {
+  const now = momentOf(state);
+  const own = (moments: readonly Moment[]) =>
+    moments
+      .filter(({ corrections: one }, at) => one !== (moments[at + 1]?.corrections ?? corrections))
+      .map((moment) => ({ ...now, corrections: moment.corrections }));
+  const steps = { past: own(history.past), future: own(history.future), joins: null };
+  return { ...state, corrections, draft: null, history: steps };
+}
+
 /** No corrections, as far back and forth as it goes. */
 function uncorrected(state: State): State {
   const { past, future } = state.history;
@@ -329,7 +354,7 @@ function step(state: State, action: Action): State {
     case 'correct':
       return { ...state, corrections: action.corrections, draft: null };
     case 'other-picture':
-      return uncorrected(state);
+      return action.marks === null ? uncorrected(state) : marked(state, action.marks);
     case 'undo':
       return at(state, undone(state.history, momentOf(state)));
     case 'redo':

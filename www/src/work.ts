@@ -8,6 +8,7 @@ import {
   type EncodedPicture,
   type Methods,
   type Progress,
+  type SegmentOptions,
   type Segmentation,
   Segmenter,
   type Timing,
@@ -15,6 +16,7 @@ import {
 import { sourceOf } from './catalogue.js';
 import { engineWorker } from './engine-worker.js';
 import { knownBackground, type LookUp, sortWords } from './known-words.js';
+import type { Ready, Shelf } from './shelf.js';
 import type { Source } from './sources.js';
 import type { DeviceChoice, segmentOptions } from './state.js';
 
@@ -68,6 +70,8 @@ interface Loaded {
 /** A picture that the engine has read; with what it saw, unless the source shows that already. */
 interface Read {
   readonly picture: EncodedPicture;
+  /** The masks that were made of it before it was last left. */
+  readonly ready: Ready | null;
   readonly pixels: ImageBitmap | null;
 }
 
@@ -88,6 +92,17 @@ interface Shown {
   readonly words: readonly string[];
   /** Whether they are an early answer, to be sharpened. */
   readonly coarse: boolean;
+  /** What they answer. */
+  readonly asked: string;
+  /** Whether they come from the shelf, so that they need not be made again if they answer what is asked. */
+  readonly shelved: boolean;
+}
+
+/** What the engine is asked of any picture, and the same as a key. */
+export interface Question {
+  readonly words: readonly string[];
+  readonly options: Omit<SegmentOptions, 'signal' | 'onProgress' | 'onPartial'>;
+  readonly key: string;
 }
 
 /** Stops a step that nobody waits for any more, and frees its result should it still come. */
@@ -99,8 +114,9 @@ function abandon<T>(step: Step<T> | null, free: (result: T) => unknown): null {
 
 const same = (a: Choice, b: Choice): boolean => a.device === b.device && a.model === b.model;
 const close = (segmenter: Segmenter): Promise<void> => segmenter.close();
-const discard = ({ picture, pixels }: Read): void => {
+const discard = ({ picture, ready, pixels }: Read): void => {
   picture.free();
+  ready?.masks?.free();
   pixels?.close();
 };
 
@@ -116,6 +132,8 @@ async function pixelsOf(picture: EncodedPicture): Promise<ImageBitmap> {
 
 export class Work {
   readonly #events: WorkEvents;
+  /** Where pictures that are left wait to be shown again. */
+  readonly #shelf: Shelf;
   /** The run under way, or the last one. A newer run, and Stop, abort it. */
   #job = new AbortController();
   #loading: Loading | null = null;
@@ -127,8 +145,9 @@ export class Work {
   /** The picture that was chosen last. */
   #source: Source | null = null;
 
-  constructor(events: WorkEvents) {
+  constructor(events: WorkEvents, shelf: Shelf) {
     this.#events = events;
+    this.#shelf = shelf;
   }
 
   get source(): Source | null {
@@ -160,6 +179,20 @@ export class Work {
   get lookUp(): LookUp | null {
     const segmenter = this.#loaded?.segmenter;
     return segmenter === undefined ? null : (word) => segmenter.knows(word);
+  }
+
+  /** The model that is loaded. */
+  get segmenter(): Segmenter | null {
+    return this.#loaded?.segmenter ?? null;
+  }
+
+  /** What is asked of every picture now. */
+  question(segmenter: Segmenter): Question {
+    const { words: typed, options: chosen } = this.#events.wanted();
+    const lookUp: LookUp = (word) => segmenter.knows(word);
+    const words = sortWords(typed, lookUp).known;
+    const options = { ...chosen, background: knownBackground(chosen.background, lookUp) };
+    return { words, options, key: JSON.stringify([words, options]) };
   }
 
   /** Takes a new picture and runs. */
@@ -223,6 +256,7 @@ export class Work {
       if (this.#loading === loading) {
         // Only now: had the new one failed, the old one would go on.
         this.#encoding = abandon(this.#encoding, discard);
+        this.#shelf.clear();
         void this.#loaded?.segmenter.close();
         this.#loaded = { choice, segmenter };
         this.#encoded = null;
@@ -257,11 +291,11 @@ export class Work {
     }
     const encoding = this.#encoding;
     try {
-      const { picture, pixels } = await encoding.promise;
+      const { picture, ready, pixels } = await encoding.promise;
       if (this.#encoding === encoding) {
-        this.#encoded?.picture.free();
-        this.#encoded?.source.close();
+        this.#leave();
         this.#encoded = { source, picture };
+        if (ready !== null && ready.masks !== null) this.#show(source, ready, ready.masks);
         if (pixels !== null) source.settle(pixels);
         // Unless another picture has been chosen meanwhile.
         if (this.#source === source) this.#events.show(source, this.masks);
@@ -282,14 +316,31 @@ export class Work {
     onProgress({ phase: 'encode', done: 0, total: 1 });
     const { method } = this.#events.wanted().options;
     const read = async (): Promise<Read> => {
-      const picture = await segmenter.encode(source.file, {
-        method,
-        signal: stop.signal,
-        onProgress,
-      });
-      return { picture, pixels: source.settled ? null : await pixelsOf(picture) };
+      const ready = this.#shelf.take(source.file);
+      const picture =
+        ready?.picture ??
+        (await segmenter.encode(source.file, { method, signal: stop.signal, onProgress }));
+      return { picture, ready, pixels: source.settled ? null : await pixelsOf(picture) };
     };
     return { source, stop, promise: read() };
+  }
+
+  /** Puts the picture that was shown on the shelf, with its masks, if they are more than an early answer. */
+  #leave(): void {
+    if (this.#encoded === null) return;
+    const { source, picture } = this.#encoded;
+    source.close();
+    const masks = this.#masks;
+    const own = masks !== null && masks.source === source && !masks.coarse ? masks : null;
+    if (own !== null) this.#masks = null;
+    const { masks: made = null, words = [], asked = '' } = own ?? {};
+    this.#shelf.put(source.file, { picture, masks: made, words, asked });
+  }
+
+  /** Shows the masks that a picture had when it was left. */
+  #show(source: Source, { words, asked }: Ready, masks: Segmentation): void {
+    this.#masks?.masks.free();
+    this.#masks = { source, masks, words, coarse: false, asked, shelved: true };
   }
 
   /** After a picture that failed: the one before is shown again, with its masks. */
@@ -303,23 +354,26 @@ export class Work {
     { source, picture }: Encoded,
     signal: AbortSignal,
   ): Promise<void> {
-    const { words: typed, options } = this.#events.wanted();
-    const lookUp: LookUp = (word) => segmenter.knows(word);
-    const words = sortWords(typed, lookUp).known;
+    const { words, options, key: asked } = this.question(segmenter);
+    const before = this.#masks;
+    if (before?.shelved && before.source === source && before.asked === asked) {
+      this.#masks = { ...before, shelved: false };
+      return;
+    }
+    const about = { source, words, asked, shelved: false };
     let masks: Segmentation | null = null;
     if (words.length > 0) {
       const onProgress = this.#progress(signal);
       onProgress({ phase: 'segment', done: 0, total: 1 });
       masks = await picture.segment(words, {
         ...options,
-        background: knownBackground(options.background, lookUp),
         signal,
         onProgress,
-        onPartial: (early) => this.#take({ source, masks: early, words, coarse: true }),
+        onPartial: (early) => this.#take({ ...about, masks: early, coarse: true }),
       });
     }
     if (signal.aborted) masks?.free();
-    else this.#take(masks && { source, masks, words, coarse: false });
+    else this.#take(masks && { ...about, masks, coarse: false });
   }
 
   /** Coarse masks are kept like any: should the run be stopped, they stay. */

@@ -30,10 +30,10 @@ function model(...names: string[]): string[] {
 }
 
 test('a picture is a picture, and so is anything else that is no model', () => {
-  assert.deepEqual(sortArrival([photo]), { kind: 'picture', file: photo });
+  assert.deepEqual(sortArrival([photo]), { kind: 'pictures', files: [photo] });
   const notes = file('notes.txt', 3, 'text/plain');
-  assert.deepEqual(sortArrival([notes, photo]), { kind: 'picture', file: photo });
-  assert.deepEqual(sortArrival([notes]), { kind: 'picture', file: notes });
+  assert.deepEqual(sortArrival([notes, photo]), { kind: 'pictures', files: [photo] });
+  assert.deepEqual(sortArrival([notes]), { kind: 'pictures', files: [notes] });
   assert.deepEqual(sortArrival([]), { kind: 'nothing' });
 });
 

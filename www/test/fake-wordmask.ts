@@ -380,3 +380,14 @@ class Masks {
   };
   free(): void {}
 }
+
+/** One file, which tells what it was made of. */
+export async function exportDataset(
+  all: readonly Masks[],
+  format: ExportFormat,
+  options: ObjectOptions,
+): Promise<ExportFile[]> {
+  note('exportDataset', { format, ...options, pictures: all.length });
+  const shares = all.map(({ classes }) => classes.map(({ pixels }) => pixels));
+  return [{ path: `${format}.json`, blob: new Blob([JSON.stringify(shares)]) }];
+}

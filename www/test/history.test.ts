@@ -125,7 +125,11 @@ test('another picture takes corrections and steps with it, one that fails leaves
     { type: 'picture', words: ['sun'] },
   );
   assert.equal(corrected.corrections, corrections);
-  const other = after(corrected, { type: 'add', text: 'dog' }, { type: 'other-picture' });
+  const other = after(
+    corrected,
+    { type: 'add', text: 'dog' },
+    { type: 'other-picture', marks: null },
+  );
   assert.equal(other.corrections, null);
   const back = reduce(other, { type: 'undo' });
   assert.deepEqual(back.words, ['cat']);

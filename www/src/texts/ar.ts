@@ -382,6 +382,20 @@ export const ar: Texts = {
     erased: 'تم المحو.',
     noMasks: 'لا توجد أقنعة بعد. اكتب كلمة.',
   },
+  strip: {
+    area: 'الصور',
+    progress: (done, all) => `اكتمل ${done} من ${all} من الصور`,
+    failures: (_form, count) => `فشل ${count}`,
+    stop: 'إيقاف الكل',
+    resume: 'متابعة',
+    remove: 'إزالة هذه الصورة',
+    removed: (name) => `أُزيلت ${name}.`,
+    waiting: 'في الانتظار',
+    working: 'قيد العمل',
+    done: 'اكتملت',
+    failed: (reason) => `فشلت: ${reason}`,
+    together: 'كل الصور في ملف واحد',
+  },
   about: {
     knows: 'ما الذي يعرفه',
     builtIn:

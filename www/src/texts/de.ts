@@ -396,6 +396,20 @@ export const de: Texts = {
     erased: 'Radiert.',
     noMasks: 'Es gibt noch keine Masken. Geben Sie ein Wort ein.',
   },
+  strip: {
+    area: 'Bilder',
+    progress: (done, all) => `${done} von ${all} Bildern fertig`,
+    failures: (_form, count) => `${count} gescheitert`,
+    stop: 'Alle anhalten',
+    resume: 'Weiter',
+    remove: 'Dieses Bild entfernen',
+    removed: (name) => `${name} wurde entfernt.`,
+    waiting: 'wartet',
+    working: 'in Arbeit',
+    done: 'fertig',
+    failed: (reason) => `gescheitert: ${reason}`,
+    together: 'Alle Bilder in einer Datei',
+  },
   about: {
     knows: 'Was es kennt',
     builtIn:

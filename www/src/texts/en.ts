@@ -415,6 +415,21 @@ export const en = {
     erased: 'Erased.',
     noMasks: 'There are no masks yet. Type a word.',
   },
+  /** Several pictures: the strip of them, and files of all. */
+  strip: {
+    area: 'Pictures',
+    progress: (done: string, all: string) => `${done} of ${all} pictures done`,
+    failures: (_form: Form, count: string) => `${count} failed`,
+    stop: 'Stop all',
+    resume: 'Go on',
+    remove: 'Remove this picture',
+    removed: (name: string) => `${name} was removed.`,
+    waiting: 'waiting',
+    working: 'in work',
+    done: 'done',
+    failed: (reason: string) => `failed: ${reason}`,
+    together: 'All pictures, in one file',
+  },
   about: {
     knows: 'What it knows',
     builtIn:

@@ -389,6 +389,20 @@ export const es: Texts = {
     erased: 'Borrado.',
     noMasks: 'Todavía no hay máscaras. Escriba una palabra.',
   },
+  strip: {
+    area: 'Imágenes',
+    progress: (done, all) => `${done} de ${all} imágenes listas`,
+    failures: (form, count) => (form === 'one' ? `${count} fallida` : `${count} fallidas`),
+    stop: 'Detener todas',
+    resume: 'Continuar',
+    remove: 'Quitar esta imagen',
+    removed: (name) => `Se ha quitado ${name}.`,
+    waiting: 'en espera',
+    working: 'en curso',
+    done: 'lista',
+    failed: (reason) => `fallida: ${reason}`,
+    together: 'Todas las imágenes en un solo archivo',
+  },
   about: {
     knows: 'Qué conoce',
     builtIn:

@@ -395,6 +395,20 @@ export const fr: Texts = {
     erased: 'Effacé.',
     noMasks: 'Il n’y a pas encore de masques. Tapez un mot.',
   },
+  strip: {
+    area: 'Images',
+    progress: (done, all) => `${done} images sur ${all} terminées`,
+    failures: (form, count) => (form === 'one' ? `${count} échec` : `${count} échecs`),
+    stop: 'Tout arrêter',
+    resume: 'Continuer',
+    remove: 'Retirer cette image',
+    removed: (name) => `${name} a été retirée.`,
+    waiting: 'en attente',
+    working: 'en cours',
+    done: 'terminée',
+    failed: (reason) => `échec : ${reason}`,
+    together: 'Toutes les images en un seul fichier',
+  },
   about: {
     knows: 'Ce qu’il connaît',
     builtIn:

@@ -386,6 +386,20 @@ export const ja: Texts = {
     erased: '消しました。',
     noMasks: 'マスクはまだありません。単語を入力してください。',
   },
+  strip: {
+    area: '画像',
+    progress: (done, all) => `${all}枚中${done}枚が完了`,
+    failures: (_form, count) => `${count}枚は失敗`,
+    stop: 'すべて停止',
+    resume: '再開',
+    remove: 'この画像を外す',
+    removed: (name) => `${name}を外しました。`,
+    waiting: '待機中',
+    working: '処理中',
+    done: '完了',
+    failed: (reason) => `失敗：${reason}`,
+    together: 'すべての画像を1つのファイルに',
+  },
   about: {
     knows: 'モデルが知っていること',
     builtIn:

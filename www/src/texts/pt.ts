@@ -390,6 +390,20 @@ export const pt: Texts = {
     erased: 'Apagado.',
     noMasks: 'Ainda não há máscaras. Escreva uma palavra.',
   },
+  strip: {
+    area: 'Imagens',
+    progress: (done, all) => `${done} de ${all} imagens prontas`,
+    failures: (form, count) => (form === 'one' ? `${count} falhou` : `${count} falharam`),
+    stop: 'Parar todas',
+    resume: 'Continuar',
+    remove: 'Remover esta imagem',
+    removed: (name) => `${name} foi removida.`,
+    waiting: 'à espera',
+    working: 'em andamento',
+    done: 'pronta',
+    failed: (reason) => `falhou: ${reason}`,
+    together: 'Todas as imagens em um só arquivo',
+  },
   about: {
     knows: 'O que ele conhece',
     builtIn:

@@ -375,6 +375,20 @@ export const zh: Texts = {
     erased: '已擦除。',
     noMasks: '还没有掩码。请输入一个词。',
   },
+  strip: {
+    area: '图片',
+    progress: (done, all) => `已完成 ${done}/${all} 张图片`,
+    failures: (_form, count) => `${count} 张失败`,
+    stop: '全部停止',
+    resume: '继续',
+    remove: '移除此图片',
+    removed: (name) => `已移除 ${name}。`,
+    waiting: '等待中',
+    working: '处理中',
+    done: '已完成',
+    failed: (reason) => `失败：${reason}`,
+    together: '所有图片合为一个文件',
+  },
   about: {
     knows: '它认识什么',
     builtIn:
