@@ -339,8 +339,10 @@ async function open(picture: Arrived, words: readonly string[] | null): Promise<
     if (turn !== chosen) return source.close();
     if (correctedFile !== null && correctedFile === work.source?.file)
       pictures.leave(correctedFile);
-    if (words === null) store.dispatch({ type: 'view', change: { zoom: whole } });
-    else {
+    if (words === null) {
+      pictures.turn(picture.file);
+      store.dispatch({ type: 'view', change: { zoom: whole } });
+    } else {
       store.dispatch({ type: 'picture', words });
       chips.fitting(words);
     }

@@ -1,5 +1,6 @@
 /** The pictures that are there: one by itself, or those of the strip, which is fetched with the second. */
 import { element } from './dom.js';
+import { noHistory } from './history.js';
 import { type Marks, marksOf } from './state.js';
 import type { Arrived, Finished, Strip, StripPage } from './strip.js';
 import { t } from './texts.js';
@@ -19,6 +20,8 @@ export interface Pictures {
   back(file: File | null): Marks | null;
   /** Keeps what the user has made of the picture that is left. */
   leave(file: File): void;
+  /** A picture of the strip is shown, which has steps of its own, or none yet. */
+  turn(file: File): void;
   /** All pictures, if there are several and they are wanted together. */
   together(): ((signal: AbortSignal) => AsyncIterable<Finished>) | null;
 }
@@ -49,8 +52,7 @@ export function createPictures(page: Omit<StripPage, 'marks' | 'changed'>): Pict
   };
   const join = async (pictures: readonly Arrived[]): Promise<readonly Arrived[]> => {
     if (strip === null && pictures.length < 2 && replaces(pictures)) return pictures;
-    const added = (strip ?? (await begin(current))).add(pictures);
-    return added;
+    return (strip ?? (await begin(current))).add(pictures);
   };
   /** Where there is nothing yet, or a scene after a scene, which is had again by a click, nothing is lost. */
   const replaces = ([next]: readonly Arrived[]): boolean => {
@@ -83,6 +85,9 @@ export function createPictures(page: Omit<StripPage, 'marks' | 'changed'>): Pict
       return found ?? null;
     },
     leave: (file) => void marks.set(file, marksOf(page.store.state())),
+    turn(file) {
+      if (!marks.has(file)) marks.set(file, { corrections: null, history: noHistory });
+    },
     together() {
       const own = strip;
       if (own === null || own.size < 2 || !all.checked) return null;
