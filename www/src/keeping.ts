@@ -1,10 +1,11 @@
-/** Picture and words for the next visit: kept as they change, shown to be kept, and forgotten at a click. */
+/** Picture, words and corrections for the next visit: kept as they change, shown to be kept, and forgotten at a click. */
 import { writeAddress } from './address.js';
 import { element } from './dom.js';
 import {
   forgetPicture,
   type KeptPicture,
   type KeptWords,
+  keepCorrections,
   keepPicture,
   keepWords,
   newId,
@@ -45,6 +46,11 @@ export function createKeeping(store: Store, current: () => Source | null): Keepi
       if (own.source === current()) await keepWords(own.picture, words());
     });
   });
+  store.subscribe((now, before) => {
+    const own = kept;
+    if (own === null || own.source !== current() || now.corrections === before.corrections) return;
+    next(() => keepCorrections(own.picture, now.corrections));
+  });
   element('forget', HTMLButtonElement).addEventListener('click', () => {
     const forget = async (): Promise<void> => {
       forgotten = true;
@@ -58,9 +64,11 @@ export function createKeeping(store: Store, current: () => Source | null): Keepi
     keep(source) {
       if (kept?.source === source) return;
       const own = keptAs(source, newId());
+      const { corrections } = store.state();
       kept = own;
       next(async () => {
         const done = await keepPicture(own.picture, words());
+        await keepCorrections(own.picture, corrections);
         if (kept === own) note.hidden = !done;
       });
     },

@@ -1,7 +1,9 @@
 /**
- * The last picture with its words, kept on this device for a reload or the next visit. Where nothing can
+ * The last picture with its words and corrections, kept on this device for a reload or the next visit. Where nothing can
  * be kept, as in some private windows, nothing is, and the page works on.
  */
+import type { Corrections } from './corrections.js';
+import { packed, unpacked } from './packed-corrections.js';
 
 /** A picture that is or was kept. */
 export interface KeptPicture {
@@ -21,6 +23,7 @@ const cacheName = 'wordmask-picture-1';
 // Cache Storage wants addresses. Nothing is ever fetched from these.
 const pictureUrl = 'https://wordmask.invalid/picture';
 const wordsUrl = 'https://wordmask.invalid/words';
+const correctionsUrl = 'https://wordmask.invalid/corrections';
 const nameHeader = 'x-wordmask-name';
 const sceneHeader = 'x-wordmask-scene';
 /** Of both, since each is written by itself, and several pages may write: words are never those of another picture. */
@@ -68,8 +71,42 @@ export async function keepWords(picture: KeptPicture, words: KeptWords): Promise
   }
 }
 
-/** The picture that is kept; without words where those of another one are. */
-export async function keptPicture(): Promise<{ picture: KeptPicture; words: KeptWords } | null> {
+/** Keeps the corrections of a picture, if it is the one that is kept. */
+export async function keepCorrections(
+  { id }: KeptPicture,
+  corrections: Corrections | null,
+): Promise<void> {
+  try {
+    const cache = await caches.open(cacheName);
+    const kept = await cache.match(pictureUrl);
+    if (kept?.headers.get(idHeader) !== id) return;
+    const body = corrections === null ? null : packed(corrections);
+    await cache.put(correctionsUrl, new Response(body, { headers: { [idHeader]: id } }));
+  } catch {
+    // No room: the picture and the words stay.
+  }
+}
+
+async function keptCorrections(cache: Cache, id: string): Promise<Corrections | null> {
+  try {
+    const kept = await cache.match(correctionsUrl);
+    if (kept?.headers.get(idHeader) !== id) return null;
+    const bytes = new Uint8Array(await kept.arrayBuffer());
+    return bytes.length === 0 ? null : unpacked(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** A picture with what is kept of it. */
+export interface Kept {
+  readonly picture: KeptPicture;
+  readonly words: KeptWords;
+  readonly corrections: Corrections | null;
+}
+
+/** The picture that is kept; without words and corrections where those of another one are. */
+export async function keptPicture(): Promise<Kept | null> {
   try {
     if (!(await caches.has(cacheName))) return null;
     const cache = await caches.open(cacheName);
@@ -89,6 +126,7 @@ export async function keptPicture(): Promise<{ picture: KeptPicture; words: Kept
         words?.headers.get(idHeader) === id
           ? await words.json()
           : { words: [], wordsFromSample: false },
+      corrections: await keptCorrections(cache, id),
     };
   } catch {
     return null;

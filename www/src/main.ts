@@ -402,6 +402,7 @@ async function restore(): Promise<void> {
   if (same) store.dispatch({ type: 'restore', words, wordsFromSample });
   if (scene) chips.fitting(words);
   keeping.found(source, id);
+  if (kept.corrections !== null) pictures.remember(file, kept.corrections);
   pictures.opening({ file, scene });
   await work.open(source);
 }

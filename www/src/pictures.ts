@@ -1,4 +1,5 @@
 /** The pictures that are there: one by itself, or those of the strip, which is fetched with the second. */
+import type { Corrections } from './corrections.js';
 import { element } from './dom.js';
 import { noHistory } from './history.js';
 import { type Marks, marksOf } from './state.js';
@@ -20,6 +21,8 @@ export interface Pictures {
   back(file: File | null): Marks | null;
   /** Keeps what the user has made of the picture that is left. */
   leave(file: File): void;
+  /** Takes what was made of a picture at an earlier visit. */
+  remember(file: File, corrections: Corrections): void;
   /** A picture of the strip is shown, which has steps of its own, or none yet. */
   turn(file: File): void;
   /** All pictures, if there are several and they are wanted together. */
@@ -85,6 +88,7 @@ export function createPictures(page: Omit<StripPage, 'marks' | 'changed'>): Pict
       return found ?? null;
     },
     leave: (file) => void marks.set(file, marksOf(page.store.state())),
+    remember: (file, corrections) => void marks.set(file, { corrections, history: noHistory }),
     turn(file) {
       if (!marks.has(file)) marks.set(file, { corrections: null, history: noHistory });
     },

@@ -8,9 +8,9 @@ import {
   type EncodedPicture,
   type Methods,
   type Progress,
-  type SegmentOptions,
   type Segmentation,
   Segmenter,
+  type SegmentOptions,
   type Timing,
 } from 'wordmask';
 import { sourceOf } from './catalogue.js';

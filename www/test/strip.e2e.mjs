@@ -209,7 +209,38 @@ for (const locale of ['en', 'de', 'fr', 'es', 'pt', 'ja', 'zh', 'ar']) {
         return found.violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]);
       });
       assert.deepEqual(violations, []);
-      if (process.env.SHOTS) await page.locator('#strip').screenshot({ path: `${process.env.SHOTS}/strip-${locale}-${colorScheme}.png` });
+      if (process.env.SHOTS)
+        await page
+          .locator('#strip')
+          .screenshot({ path: `${process.env.SHOTS}/strip-${locale}-${colorScheme}.png` });
     });
   }
 }
+
+pageTest(
+  'corrections come back after a reload, and are forgotten with the picture',
+  {},
+  async (page) => {
+    await type(page, 'sky', 'grass');
+    await drop(page, 'meadow.png', meadow(4), 'image/png');
+    await legend(page, ['sky', 'grass']);
+    await page.locator('#tool-region').click();
+    await page.locator('#target').selectOption({ label: 'sky' });
+    await page.locator('#canvas').click({ position: { x: 60, y: 200 } });
+    const isCorrected = () =>
+      page.waitForFunction(() => /100/.test(document.querySelector('#legend .share')?.textContent));
+    await isCorrected();
+    await page.waitForFunction(() => caches.match('https://wordmask.invalid/corrections'));
+    await page.reload();
+    await isCorrected();
+    await legend(page, ['sky', 'grass']);
+    await type(page, 'sun');
+    await legend(page, ['sky', 'grass', 'sun']);
+    assert.equal(await share(page), 100);
+    await Promise.all([page.waitForNavigation(), page.locator('#forget').click()]);
+    assert.equal(
+      await page.evaluate(() => caches.match('https://wordmask.invalid/corrections')),
+      undefined,
+    );
+  },
+);
