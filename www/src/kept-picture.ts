@@ -19,7 +19,8 @@ export interface KeptWords {
   readonly wordsFromSample: boolean;
 }
 
-const cacheName = 'wordmask-picture-1';
+/** Of all that is kept of pictures, so that it is forgotten together. */
+export const cacheName = 'wordmask-picture-1';
 // Cache Storage wants addresses. Nothing is ever fetched from these.
 const pictureUrl = 'https://wordmask.invalid/picture';
 const wordsUrl = 'https://wordmask.invalid/words';

@@ -404,6 +404,7 @@ async function restore(): Promise<void> {
   keeping.found(source, id);
   if (kept.corrections !== null) pictures.remember(file, kept.corrections);
   pictures.opening({ file, scene });
+  pictures.restore();
   await work.open(source);
 }
 

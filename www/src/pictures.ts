@@ -23,6 +23,8 @@ export interface Pictures {
   leave(file: File): void;
   /** Takes what was made of a picture at an earlier visit. */
   remember(file: File, corrections: Corrections): void;
+  /** Brings back the pictures that were around the one of an earlier visit. */
+  restore(): void;
   /** A picture of the strip is shown, which has steps of its own, or none yet. */
   turn(file: File): void;
   /** All pictures, if there are several and they are wanted together. */
@@ -40,22 +42,37 @@ export function createPictures(page: Omit<StripPage, 'marks' | 'changed'>): Pict
 
   const changed = (): void => {
     field.hidden = strip === null || strip.size < 2;
+    const now = [...(strip?.pictures ?? [])];
+    void import('./kept-strip.js').then(({ keepStrip }) => keepStrip(now));
     element('all-text', HTMLElement).textContent = t.strip.together;
   };
-  const begin = async (first: Arrived | null): Promise<Strip> => {
+  /** @param first The picture on the stage, with those around it. */
+  const begin = async (first: readonly Arrived[]): Promise<Strip> => {
     const { Strip } = await import('./strip.js');
     const begun = new Strip({ ...page, marks: (file) => marks.get(file), changed });
     strip = begun;
-    if (first !== null) {
-      begun.add([first]);
-      begun.choose(first.file);
+    if (current !== null) {
+      begun.add(first);
+      begun.choose(current.file);
       if (!page.busy()) begun.rested('done');
     }
     return begun;
   };
   const join = async (pictures: readonly Arrived[]): Promise<readonly Arrived[]> => {
     if (strip === null && pictures.length < 2 && replaces(pictures)) return pictures;
-    return (strip ?? (await begin(current))).add(pictures);
+    return (strip ?? (await begin(current === null ? [] : [current]))).add(pictures);
+  };
+  /** The others of an earlier visit, around the one that has come back already. */
+  const restore = async (): Promise<void> => {
+    const { keptStrip } = await import('./kept-strip.js');
+    const kept = await keptStrip();
+    const own = current;
+    const at = kept.findIndex(({ file }) => file.name === own?.file.name);
+    if (own === null || strip !== null || at < 0 || kept.length < 2) return;
+    for (const { file, corrections } of kept) {
+      if (corrections !== null) marks.set(file, { corrections, history: noHistory });
+    }
+    await begin(kept.map((member, place) => (place === at ? own : member)));
   };
   /** Where there is nothing yet, or a scene after a scene, which is had again by a click, nothing is lost. */
   const replaces = ([next]: readonly Arrived[]): boolean => {
@@ -87,7 +104,15 @@ export function createPictures(page: Omit<StripPage, 'marks' | 'changed'>): Pict
       if (file !== null) marks.delete(file);
       return found ?? null;
     },
-    leave: (file) => void marks.set(file, marksOf(page.store.state())),
+    leave(file) {
+      const made = marksOf(page.store.state());
+      marks.set(file, made);
+      if (strip === null) return;
+      void import('./kept-strip.js').then(({ keepOfStrip }) => keepOfStrip(file, made.corrections));
+    },
+    restore() {
+      queue = queue.then(restore).catch(() => {});
+    },
     remember: (file, corrections) => void marks.set(file, { corrections, history: noHistory }),
     turn(file) {
       if (!marks.has(file)) marks.set(file, { corrections: null, history: noHistory });

@@ -121,8 +121,9 @@ export class Strip {
     return this.#items.length;
   }
 
-  has(file: File): boolean {
-    return this.#item(file) !== undefined;
+  /** The pictures in their order. */
+  get pictures(): readonly Arrived[] {
+    return this.#items;
   }
 
   /** Takes pictures in, behind those that are there. Two never go by the same name, since files are named by it. */

@@ -244,3 +244,46 @@ pageTest(
     );
   },
 );
+
+pageTest(
+  'the strip comes back after a reload, each picture with its corrections',
+  {},
+  async (page) => {
+    await type(page, 'sky', 'grass');
+    await dropAll(page, pictures(3));
+    await progress(page, '3 of 3 pictures done');
+    await page.locator('#tool-region').click();
+    await page.locator('#target').selectOption({ label: 'sky' });
+    await page.locator('#canvas').click({ position: { x: 60, y: 200 } });
+    const shows = (share) =>
+      page.waitForFunction(
+        (wanted) => document.querySelector('#legend .share')?.textContent.startsWith(wanted),
+        share,
+      );
+    await shows('100');
+    await page.locator('#strip li').nth(1).click();
+    await shows('12.5');
+    const isKept = (path) =>
+      page.waitForFunction((end) => caches.match(`https://wordmask.invalid/${end}`), path);
+    await isKept('strip/meadow-1.png/corrections');
+    await page.waitForFunction(async () => {
+      const kept = await caches.match('https://wordmask.invalid/picture');
+      return kept?.headers.get('x-wordmask-name') === 'meadow-2.png';
+    });
+    await page.reload();
+    await progress(page, '3 of 3 pictures done');
+    await shows('12.5');
+    assert.equal(await chosen(page), 1);
+    await page.locator('#strip li').first().click();
+    await shows('100');
+    await page.locator('#strip-remove').click();
+    await shows('12.5');
+    await page.waitForFunction(async () => {
+      const kept = await caches.match('https://wordmask.invalid/strip');
+      return (await kept?.json())?.length === 2;
+    });
+    await Promise.all([page.waitForNavigation(), page.locator('#forget').click()]);
+    await rest(page);
+    assert.deepEqual(await page.evaluate(() => caches.keys()), []);
+  },
+);
