@@ -60,6 +60,8 @@ export function createPictures(page: Omit<StripPage, 'marks' | 'changed'>): Pict
   };
   const join = async (pictures: readonly Arrived[]): Promise<readonly Arrived[]> => {
     if (strip === null && pictures.length < 2 && replaces(pictures)) return pictures;
+    // Who brings several wants something of all; who adds one looks at that one.
+    if (pictures.length > 1) all.checked = true;
     return (strip ?? (await begin(current === null ? [] : [current]))).add(pictures);
   };
   /** The others of an earlier visit, around the one that has come back already. */

@@ -68,7 +68,8 @@ export class Shelf {
   }
 }
 
-function free({ picture, masks }: Ready): void {
+/** Frees what the engine has of a picture. */
+export function free({ picture, masks }: Ready): void {
   picture.free();
   masks?.free();
 }

@@ -8,7 +8,7 @@ import { applied } from './corrections.js';
 import { element, make } from './dom.js';
 import { form, number } from './formats.js';
 import { inks, type Painted, paint } from './paint.js';
-import type { Shelf } from './shelf.js';
+import { free, type Ready, type Shelf } from './shelf.js';
 import { type Marks, type Store, shorten } from './state.js';
 import { t } from './texts.js';
 import type { Question } from './work.js';
@@ -149,7 +149,8 @@ export class Strip {
 
   /** The work on the picture on the stage came to rest; now it is the turn of the others. */
   rested(how: 'done' | 'stopped' | { readonly failed: unknown }): void {
-    const file = this.#chosen;
+    // What fails is what was to be shown; what is done is shown, and another one may have been chosen meanwhile.
+    const file = typeof how === 'string' ? this.#page.shown() : this.#chosen;
     const item = this.#item(file);
     const segmenter = this.#page.segmenter();
     if (item !== undefined && segmenter !== null) {
@@ -201,6 +202,7 @@ export class Strip {
       const masks = await this.#page.masks();
       return masks && { name, masks, release: () => {} };
     }
+    const segmenter = this.#page.segmenter();
     const ready = await this.#prepared(item, signal).catch((error: unknown) => {
       if (signal.aborted) throw error;
       this.#set(item, { is: 'failed', reason: reasonOf(error) });
@@ -208,7 +210,7 @@ export class Strip {
     if (ready === undefined) return null;
     this.#set(item, { is: 'done', asked: ready.asked });
     const { masks } = ready;
-    const back = () => this.#page.shelf.put(file, ready);
+    const back = () => this.#shelve(item, ready, segmenter);
     if (masks === null) {
       back();
       return null;
@@ -245,7 +247,7 @@ export class Strip {
     this.#set(next, { is: 'working' });
     try {
       const ready = await this.#prepared(next, job.signal);
-      this.#page.shelf.put(next.file, ready);
+      this.#shelve(next, ready, segmenter);
       this.#set(next, { is: 'done', asked: ready.asked });
       this.#paintMasks(next, ready.masks);
     } catch (error) {
@@ -262,6 +264,12 @@ export class Strip {
     if (segmenter === null) throw new Error(t.status.failed);
     const question = this.#page.question(segmenter);
     return prepare(file, this.#page.shelf.take(file), segmenter, question, signal);
+  }
+
+  /** Puts a picture on the shelf, unless another model has come meanwhile, which has no use for it. */
+  #shelve({ file }: Item, ready: Ready, by: Segmenter | null): void {
+    if (by === this.#page.segmenter()) this.#page.shelf.put(file, ready);
+    else free(ready);
   }
 
   #toggle(): void {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { unzipSync } from 'fflate';
 import {
   alertText,
@@ -30,6 +31,8 @@ const pictures = (count) =>
 const broken = { name: 'broken.png', bytes: Buffer.from('no picture'), type: 'image/png' };
 
 const { pageTest } = site(buildFakePage);
+/** The built page, with its engine. */
+const built = site(fileURLToPath(new URL('../dist', import.meta.url)));
 
 async function type(page, ...words) {
   for (const word of words) {
@@ -209,10 +212,6 @@ for (const locale of ['en', 'de', 'fr', 'es', 'pt', 'ja', 'zh', 'ar']) {
         return found.violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]);
       });
       assert.deepEqual(violations, []);
-      if (process.env.SHOTS)
-        await page
-          .locator('#strip')
-          .screenshot({ path: `${process.env.SHOTS}/strip-${locale}-${colorScheme}.png` });
     });
   }
 }
@@ -285,5 +284,37 @@ pageTest(
     await Promise.all([page.waitForNavigation(), page.locator('#forget').click()]);
     await rest(page);
     assert.deepEqual(await page.evaluate(() => caches.keys()), []);
+  },
+);
+
+const sampleFile = (number) => ({
+  name: `scene ${number}.webp`,
+  bytes: readFileSync(new URL(`../samples/scene-${number}.webp`, import.meta.url)),
+  type: 'image/webp',
+});
+
+built.pageTest(
+  'the engine itself makes one COCO file of several pictures',
+  { query: '?device=cpu' },
+  async (page) => {
+    await type(page, 'sky', 'house', 'tree');
+    await dropAll(page, [sampleFile(2), broken, sampleFile(3), sampleFile(4)]);
+    await progress(page, '3 of 4 pictures done · 1 failed');
+    await page.locator('#datasets > summary').click();
+    const give = () => page.getByRole('button', { name: 'COCO', exact: true }).click();
+    const { bytes } = await download(page, give);
+    const { images, annotations, categories } = JSON.parse(bytes.toString());
+    const names = images.map((image) => image.file_name);
+    assert.deepEqual(names, ['scene 2.webp', 'scene 3.webp', 'scene 4.webp']);
+    assert.deepEqual(
+      categories.map(({ name }) => name),
+      ['sky', 'house', 'tree'],
+    );
+    assert.ok(annotations.length > 0);
+    const cutouts = await download(page, () => page.locator('#download-cutouts').click());
+    const files = unzipSync(cutouts.bytes);
+    assert.ok(Object.keys(files).length > 1);
+    for (const file of Object.values(files))
+      assert.equal(Buffer.from(file).toString('latin1', 1, 4), 'PNG');
   },
 );

@@ -64,7 +64,7 @@ export const de: Texts = {
     fileName: 'Foto',
   },
   kept: {
-    note: 'Bild und Wörter bleiben für den nächsten Besuch in diesem Browser.',
+    note: 'Bilder und Wörter bleiben für den nächsten Besuch in diesem Browser.',
     forget: 'Vergessen',
   },
   scenes: {
@@ -417,7 +417,7 @@ export const de: Texts = {
     model: (name, license) => `Dies ist das Modell ${name}, Lizenz ${license}.`,
     where: 'Wohin Ihre Dateien gehen',
     nowhere:
-      'Nirgendwohin. Das Modell läuft in dieser Seite, und ihre eigenen Regeln (die Content-Security-Policy) lassen den Browser jede andere Adresse ablehnen. Das letzte Bild und die Wörter bleiben in diesem Browser, bis Sie sie vergessen lassen. Öffnen Sie die Seite ein zweites Mal mit ausgeschaltetem Netz: Sie arbeitet genauso.',
+      'Nirgendwohin. Das Modell läuft in dieser Seite, und ihre eigenen Regeln (die Content-Security-Policy) lassen den Browser jede andere Adresse ablehnen. Die letzten Bilder und die Wörter bleiben in diesem Browser, bis Sie sie vergessen lassen. Öffnen Sie die Seite ein zweites Mal mit ausgeschaltetem Netz: Sie arbeitet genauso.',
     source: 'Quelltext',
     package: 'npm-Paket',
     license: 'Lizenz: MIT oder Apache 2.0',

@@ -74,7 +74,7 @@ export const en = {
     fileName: 'photo',
   },
   kept: {
-    note: 'Picture and words stay in this browser for your next visit.',
+    note: 'Pictures and words stay in this browser for your next visit.',
     forget: 'Forget them',
   },
   /** What is to be seen in the scenes to try. */
@@ -437,7 +437,7 @@ export const en = {
     model: (name: string, license: string) => `This is the model ${name}, licence ${license}.`,
     where: 'Where your files go',
     nowhere:
-      'Nowhere. The model runs in this page, and the page’s own rules (its Content-Security-Policy) make the browser refuse every other address. The last picture and the words stay in this browser, until you forget them. Open the page a second time with the network switched off: it works all the same.',
+      'Nowhere. The model runs in this page, and the page’s own rules (its Content-Security-Policy) make the browser refuse every other address. The last pictures and the words stay in this browser, until you forget them. Open the page a second time with the network switched off: it works all the same.',
     source: 'Source code',
     package: 'npm package',
     license: 'Licence: MIT or Apache 2.0',

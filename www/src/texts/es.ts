@@ -63,7 +63,7 @@ export const es: Texts = {
     fileName: 'foto',
   },
   kept: {
-    note: 'La imagen y las palabras se quedan en este navegador para tu próxima visita.',
+    note: 'Las imágenes y las palabras se quedan en este navegador para tu próxima visita.',
     forget: 'Olvidarlas',
   },
   scenes: {
@@ -410,7 +410,7 @@ export const es: Texts = {
     model: (name, license) => `Este es el modelo ${name}, licencia ${license}.`,
     where: 'Adónde van tus archivos',
     nowhere:
-      'A ninguna parte. El modelo funciona dentro de esta página, y las propias reglas de la página (su Content-Security-Policy) hacen que el navegador rechace cualquier otra dirección. La última imagen y las palabras se quedan en este navegador hasta que las olvides. Abre la página por segunda vez con la red apagada: funciona igual.',
+      'A ninguna parte. El modelo funciona dentro de esta página, y las propias reglas de la página (su Content-Security-Policy) hacen que el navegador rechace cualquier otra dirección. Las últimas imágenes y las palabras se quedan en este navegador hasta que las olvides. Abre la página por segunda vez con la red apagada: funciona igual.',
     source: 'Código fuente',
     package: 'Paquete npm',
     license: 'Licencia: MIT o Apache 2.0',

@@ -63,7 +63,7 @@ export const fr: Texts = {
     fileName: 'photo',
   },
   kept: {
-    note: 'L’image et les mots restent dans ce navigateur pour votre prochaine visite.',
+    note: 'Les images et les mots restent dans ce navigateur pour votre prochaine visite.',
     forget: 'Les oublier',
   },
   scenes: {
@@ -416,7 +416,7 @@ export const fr: Texts = {
     model: (name, license) => `Voici le modèle ${name}, licence ${license}.`,
     where: 'Où vont vos fichiers',
     nowhere:
-      'Nulle part. Le modèle tourne dans cette page, et les règles de celle-ci (sa Content-Security-Policy) font refuser par le navigateur toute autre adresse. La dernière image et les mots restent dans ce navigateur jusqu’à ce que vous les fassiez oublier. Ouvrez la page une deuxième fois, réseau coupé : elle fonctionne de la même façon.',
+      'Nulle part. Le modèle tourne dans cette page, et les règles de celle-ci (sa Content-Security-Policy) font refuser par le navigateur toute autre adresse. Les dernières images et les mots restent dans ce navigateur jusqu’à ce que vous les fassiez oublier. Ouvrez la page une deuxième fois, réseau coupé : elle fonctionne de la même façon.',
     source: 'Code source',
     package: 'Paquet npm',
     license: 'Licence : MIT ou Apache 2.0',

@@ -63,7 +63,7 @@ export const pt: Texts = {
     fileName: 'foto',
   },
   kept: {
-    note: 'A imagem e as palavras ficam neste navegador para a sua próxima visita.',
+    note: 'As imagens e as palavras ficam neste navegador para a sua próxima visita.',
     forget: 'Esquecer',
   },
   scenes: {
@@ -411,7 +411,7 @@ export const pt: Texts = {
     model: (name, license) => `Este é o modelo ${name}, licença ${license}.`,
     where: 'Para onde vão seus arquivos',
     nowhere:
-      'Para lugar nenhum. O modelo roda nesta página, e as próprias regras dela (a Content-Security-Policy) fazem o navegador recusar qualquer outro endereço. A última imagem e as palavras ficam neste navegador até você esquecê-las. Abra a página pela segunda vez com a rede desligada: ela funciona do mesmo jeito.',
+      'Para lugar nenhum. O modelo roda nesta página, e as próprias regras dela (a Content-Security-Policy) fazem o navegador recusar qualquer outro endereço. As últimas imagens e as palavras ficam neste navegador até você esquecê-las. Abra a página pela segunda vez com a rede desligada: ela funciona do mesmo jeito.',
     source: 'Código-fonte',
     package: 'Pacote npm',
     license: 'Licença: MIT ou Apache 2.0',

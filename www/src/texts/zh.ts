@@ -396,7 +396,7 @@ export const zh: Texts = {
     model: (name, license) => `当前模型是 ${name}，许可证为 ${license}。`,
     where: '您的文件去了哪里',
     nowhere:
-      '哪里也没去。模型就在此页面中运行，页面自身的规则（Content-Security-Policy）让浏览器拒绝其他一切地址。最后一张图片和单词保留在此浏览器中，直到您清除它们。第二次打开此页面时即使断开网络，也照常工作。',
+      '哪里也没去。模型就在此页面中运行，页面自身的规则（Content-Security-Policy）让浏览器拒绝其他一切地址。最近的图片和单词保留在此浏览器中，直到您清除它们。第二次打开此页面时即使断开网络，也照常工作。',
     source: '源代码',
     package: 'npm 包',
     license: '许可证：MIT 或 Apache 2.0',
