@@ -1,24 +1,18 @@
-/** Files of all pictures of the strip as one. Fetched with the strip. */
+/** The files of all pictures of the strip. */
 import {
   type ExportFile,
   type ExportFormat,
   exportDataset,
-  exportFormats,
   type ObjectOptions,
   type Segmentation,
 } from 'wordmask';
-import { asOne, type Download, fileName } from './downloads.js';
 import type { Finished } from './strip.js';
 
-/** A data set of all pictures, or, where a format is not one of data sets, a file for each of them. */
-export async function downloadOfAll(
-  kind: string,
+/** Files of each picture, made of one after the other. */
+export async function filesOfAll(
   pictures: AsyncIterable<Finished>,
-  objects: ObjectOptions,
   make: (masks: Segmentation, picture: string) => Promise<readonly ExportFile[]>,
-): Promise<Download> {
-  const format = exportFormats.find((one) => one === kind);
-  if (format !== undefined) return asOne(await dataset(format, pictures, objects), kind);
+): Promise<ExportFile[]> {
   const files: ExportFile[] = [];
   for await (const { name, masks, release } of pictures) {
     try {
@@ -27,11 +21,11 @@ export async function downloadOfAll(
       release();
     }
   }
-  return asOne(files, kind);
+  return files;
 }
 
 /** All are kept in the engine until the files are made: categories and numbers run through all of them. */
-async function dataset(
+export async function datasetOfAll(
   format: ExportFormat,
   pictures: AsyncIterable<Finished>,
   objects: ObjectOptions,
@@ -44,9 +38,4 @@ async function dataset(
   } finally {
     for (const { release } of all) release();
   }
-}
-
-/** One file of a picture, by the name of the picture. */
-export function fileOf({ blob, part, extension }: Download, picture: string): ExportFile {
-  return { path: fileName(picture, part, extension), blob };
 }

@@ -73,13 +73,18 @@ export function createDownloadMenu(
   ): Promise<void> => {
     const objects = { instances: instances.checked };
     try {
-      const { downloadOfAll, fileOf } = await import('./all-downloads.js');
-      const filesOf = async (masks: Segmentation, picture: string) => {
+      const { datasetOfAll, filesOfAll } = await import('./several.js');
+      const filesOf = async (masks: Segmentation, picture: string): Promise<ExportFile[]> => {
         const given = { picture, objects, cutouts };
         if (kind === 'cutouts') return cutoutsOf(masks, given);
-        return [fileOf(await make(masks, given), picture)];
+        const { blob, part, extension } = await make(masks, given);
+        return [{ path: fileName(picture, part, extension), blob }];
       };
-      const { blob, part, extension } = await downloadOfAll(kind, pictures, objects, filesOf);
+      const format = exportFormats.find((one) => one === kind);
+      const files = await (format === undefined
+        ? filesOfAll(pictures, filesOf)
+        : datasetOfAll(format, pictures, objects));
+      const { blob, part, extension } = await asOne(files, kind);
       save(blob, fileName(t.strip.area, part, extension));
     } catch (error) {
       fail(error);

@@ -3,7 +3,6 @@
  * be kept, as in some private windows, nothing is, and the page works on.
  */
 import type { Corrections } from './corrections.js';
-import { packed, unpacked } from './packed-corrections.js';
 
 /** A picture that is or was kept. */
 export interface KeptPicture {
@@ -81,19 +80,22 @@ export async function keepCorrections(
     const cache = await caches.open(cacheName);
     const kept = await cache.match(pictureUrl);
     if (kept?.headers.get(idHeader) !== id) return;
-    const body = corrections === null ? null : packed(corrections);
+    const body = corrections === null ? null : (await packing()).packed(corrections);
     await cache.put(correctionsUrl, new Response(body, { headers: { [idHeader]: id } }));
   } catch {
     // No room: the picture and the words stay.
   }
 }
 
+/** Fetched with the first correction. */
+const packing = () => import('./packed-corrections.js');
+
 async function keptCorrections(cache: Cache, id: string): Promise<Corrections | null> {
   try {
     const kept = await cache.match(correctionsUrl);
     if (kept?.headers.get(idHeader) !== id) return null;
     const bytes = new Uint8Array(await kept.arrayBuffer());
-    return bytes.length === 0 ? null : unpacked(bytes);
+    return bytes.length === 0 ? null : (await packing()).unpacked(bytes);
   } catch {
     return null;
   }

@@ -43,12 +43,12 @@ export function createPictures(page: Omit<StripPage, 'marks' | 'changed'>): Pict
   const changed = (): void => {
     field.hidden = strip === null || strip.size < 2;
     const now = [...(strip?.pictures ?? [])];
-    void import('./kept-strip.js').then(({ keepStrip }) => keepStrip(now));
+    void import('./several.js').then(({ keepStrip }) => keepStrip(now));
     element('all-text', HTMLElement).textContent = t.strip.together;
   };
   /** @param first The picture on the stage, with those around it. */
   const begin = async (first: readonly Arrived[]): Promise<Strip> => {
-    const { Strip } = await import('./strip.js');
+    const { Strip } = await import('./several.js');
     const begun = new Strip({ ...page, marks: (file) => marks.get(file), changed });
     strip = begun;
     if (current !== null) {
@@ -66,7 +66,7 @@ export function createPictures(page: Omit<StripPage, 'marks' | 'changed'>): Pict
   };
   /** The others of an earlier visit, around the one that has come back already. */
   const restore = async (): Promise<void> => {
-    const { keptStrip } = await import('./kept-strip.js');
+    const { keptStrip } = await import('./several.js');
     const kept = await keptStrip();
     const own = current;
     const at = kept.findIndex(({ file }) => file.name === own?.file.name);
@@ -110,7 +110,7 @@ export function createPictures(page: Omit<StripPage, 'marks' | 'changed'>): Pict
       const made = marksOf(page.store.state());
       marks.set(file, made);
       if (strip === null) return;
-      void import('./kept-strip.js').then(({ keepOfStrip }) => keepOfStrip(file, made.corrections));
+      void import('./several.js').then(({ keepOfStrip }) => keepOfStrip(file, made.corrections));
     },
     restore() {
       queue = queue.then(restore).catch(() => {});
