@@ -80,7 +80,11 @@ export async function keepCorrections(
     const cache = await caches.open(cacheName);
     const kept = await cache.match(pictureUrl);
     if (kept?.headers.get(idHeader) !== id) return;
-    const body = corrections === null ? null : (await packing()).packed(corrections);
+    if (corrections === null) {
+      await cache.delete(correctionsUrl);
+      return;
+    }
+    const body = (await packing()).packed(corrections);
     await cache.put(correctionsUrl, new Response(body, { headers: { [idHeader]: id } }));
   } catch {
     // No room: the picture and the words stay.
@@ -94,8 +98,7 @@ async function keptCorrections(cache: Cache, id: string): Promise<Corrections | 
   try {
     const kept = await cache.match(correctionsUrl);
     if (kept?.headers.get(idHeader) !== id) return null;
-    const bytes = new Uint8Array(await kept.arrayBuffer());
-    return bytes.length === 0 ? null : (await packing()).unpacked(bytes);
+    return (await packing()).unpacked(new Uint8Array(await kept.arrayBuffer()));
   } catch {
     return null;
   }

@@ -56,9 +56,9 @@ export function keepStrip(pictures: readonly Arrived[]): void {
 /** Keeps the corrections of a picture that is left. */
 export function keepOfStrip({ name }: File, corrections: Corrections | null): void {
   next(async (cache) => {
-    const body = corrections === null ? null : packed(corrections);
-    const response = new Response(body, { headers: { [idHeader]: id } });
-    await cache.put(urlOf(name, CORRECTIONS), response);
+    const url = urlOf(name, CORRECTIONS);
+    if (corrections === null) await cache.delete(url);
+    else await cache.put(url, new Response(packed(corrections), { headers: { [idHeader]: id } }));
   });
 }
 
@@ -90,7 +90,7 @@ async function memberOf(cache: Cache, name: string, of: string | null): Promise<
   const blob = await kept.blob();
   const file = new File([blob], name, { type: blob.type });
   const corrected = await own(urlOf(name, CORRECTIONS));
-  const bytes = new Uint8Array((await corrected?.arrayBuffer()) ?? new ArrayBuffer(0));
-  const corrections = bytes.length === 0 ? null : unpacked(bytes);
+  const corrections =
+    corrected === undefined ? null : unpacked(new Uint8Array(await corrected.arrayBuffer()));
   return { file, scene: kept.headers.get(sceneHeader) === 'true', corrections };
 }

@@ -103,7 +103,9 @@ test('where there is no room for it the page works from the network', async () =
   // Nobody but the service worker asks for that.
   const begun = () => site.asked.some((path) => path.endsWith('icon-maskable-512.png'));
   await until(async () => begun() && (await kept(tab)).names.length === 0);
-  await tab.waitForFunction(async () => !(await navigator.serviceWorker.getRegistration()));
+  const isRegistered = () =>
+    tab.evaluate(async () => (await navigator.serviceWorker.getRegistration()) !== undefined);
+  await until(async () => !(await isRegistered()));
   assert.equal(await alertText(tab), '');
   await narrow.close();
 });

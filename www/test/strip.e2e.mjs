@@ -14,6 +14,7 @@ import {
   png,
   rest,
   site,
+  until,
 } from './browser.mjs';
 import { buildFakePage } from './fake-page.mjs';
 
@@ -216,6 +217,13 @@ for (const locale of ['en', 'de', 'fr', 'es', 'pt', 'ja', 'zh', 'ar']) {
   }
 }
 
+/** Whether something is kept at this address. */
+const isKept = (page, path) =>
+  page.evaluate(
+    async (end) => (await caches.match(`https://wordmask.invalid/${end}`)) !== undefined,
+    path,
+  );
+
 pageTest(
   'corrections come back after a reload, and are forgotten with the picture',
   {},
@@ -229,11 +237,7 @@ pageTest(
     const isCorrected = () =>
       page.waitForFunction(() => /100/.test(document.querySelector('#legend .share')?.textContent));
     await isCorrected();
-    // Without a correction there is an empty entry.
-    await page.waitForFunction(async () => {
-      const kept = await caches.match('https://wordmask.invalid/corrections');
-      return ((await kept?.arrayBuffer())?.byteLength ?? 0) > 0;
-    });
+    await until(() => isKept(page, 'corrections'));
     await page.reload();
     await isCorrected();
     await legend(page, ['sky', 'grass']);
@@ -267,13 +271,13 @@ pageTest(
     await shows('100');
     await page.locator('#strip li').nth(1).click();
     await shows('12.5');
-    const isKept = (path) =>
-      page.waitForFunction((end) => caches.match(`https://wordmask.invalid/${end}`), path);
-    await isKept('strip/meadow-1.png/corrections');
-    await page.waitForFunction(async () => {
-      const kept = await caches.match('https://wordmask.invalid/picture');
-      return kept?.headers.get('x-wordmask-name') === 'meadow-2.png';
-    });
+    await until(() => isKept(page, 'strip/meadow-1.png/corrections'));
+    const keptName = () =>
+      page.evaluate(async () => {
+        const kept = await caches.match('https://wordmask.invalid/picture');
+        return kept?.headers.get('x-wordmask-name');
+      });
+    await until(async () => (await keptName()) === 'meadow-2.png');
     await page.reload();
     await progress(page, '3 of 3 pictures done');
     await shows('12.5');
@@ -282,10 +286,12 @@ pageTest(
     await shows('100');
     await page.locator('#strip-remove').click();
     await shows('12.5');
-    await page.waitForFunction(async () => {
-      const kept = await caches.match('https://wordmask.invalid/strip');
-      return (await kept?.json())?.length === 2;
-    });
+    const keptCount = () =>
+      page.evaluate(async () => {
+        const kept = await caches.match('https://wordmask.invalid/strip');
+        return (await kept?.json())?.length;
+      });
+    await until(async () => (await keptCount()) === 2);
     await Promise.all([page.waitForNavigation(), page.locator('#forget').click()]);
     await rest(page);
     assert.deepEqual(await page.evaluate(() => caches.keys()), []);
