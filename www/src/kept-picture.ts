@@ -77,6 +77,8 @@ export async function keepCorrections(
   corrections: Corrections | null,
 ): Promise<void> {
   try {
+    // Opened, it would be there: where there was no room for the picture, nothing is to be left.
+    if (!(await caches.has(cacheName))) return;
     const cache = await caches.open(cacheName);
     const kept = await cache.match(pictureUrl);
     if (kept?.headers.get(idHeader) !== id) return;
