@@ -1,5 +1,6 @@
 /** The legend: one row a class with its colour, its share of the picture, its score, a switch and a cut-out. */
 import type { ClassSummary } from 'wordmask';
+import { targetOf } from './correcting.js';
 import { css, element, make } from './dom.js';
 import { score, share } from './formats.js';
 import type { UnknownWord } from './known-words.js';
@@ -35,6 +36,24 @@ export function createLegend(store: Store, { cutout, copy }: ClassActions): Lege
       store.dispatch({ type: 'view', change: { highlight: index } });
   };
 
+  /** Whether a tool is chosen that adds to a class: then a click on a row says to which. */
+  const adds = (): boolean => ['region', 'brush'].includes(store.state().tools.tool);
+  const choose = (event: Event, target: string): void => {
+    if (!adds()) return;
+    event.preventDefault();
+    store.dispatch({ type: 'tools', change: { target } });
+  };
+  let shown: readonly ClassSummary[] = [];
+  const showTarget = (): void => {
+    const target = adds() ? targetOf(store.state().tools.target, shown) : null;
+    for (const [index, { name }] of shown.entries()) {
+      const item = list.children[index];
+      item?.classList.toggle('target', name === target);
+      if (name === target) item?.setAttribute('aria-current', 'true');
+      else item?.removeAttribute('aria-current');
+    }
+  };
+
   const row = (of: ClassSummary, index: number): HTMLLIElement => {
     const item = make('li', of.pixels === 0 ? 'row absent' : 'row');
     item.style.setProperty('--class', css(of.color));
@@ -48,6 +67,9 @@ export function createLegend(store: Store, { cutout, copy }: ClassActions): Lege
     const name = make('span', 'name', of.name);
     name.title = shorten(of.name, 200);
     label.append(box, name);
+    // The switch itself still switches.
+    label.addEventListener('click', (event) => event.target !== box && choose(event, of.name));
+    box.addEventListener('keydown', (event) => event.key === 'Enter' && choose(event, of.name));
     const take = make('button', 'cutout', t.masks.cutOut);
     take.type = 'button';
     take.disabled = of.pixels === 0;
@@ -84,6 +106,10 @@ export function createLegend(store: Store, { cutout, copy }: ClassActions): Lege
       item.classList.toggle('lit', index === now.view.highlight);
   });
 
+  store.subscribe((now, before) => {
+    if (now.tools !== before.tools) showTarget();
+  });
+
   return {
     show(classes, unknown, scored) {
       highlight(null);
@@ -100,6 +126,8 @@ export function createLegend(store: Store, { cutout, copy }: ClassActions): Lege
       // Coarse masks come and go while somebody is at work here.
       const at = focused(list);
       list.replaceChildren(...items);
+      shown = classes;
+      showTarget();
       if (at !== null) {
         const control = list.children[at.row]?.querySelector<HTMLElement>(at.control);
         control?.focus({ preventScroll: true });

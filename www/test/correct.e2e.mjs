@@ -51,6 +51,31 @@ async function drag(page, ...points) {
   await page.mouse.up();
 }
 
+here.pageTest('a click or Enter on a row says to which class a tool adds', {}, async (page) => {
+  await begin(page);
+  const grass = page.locator('#legend li').nth(1);
+  const current = () =>
+    page
+      .locator('#legend li')
+      .evaluateAll((rows) => rows.findIndex((row) => row.ariaCurrent === 'true'));
+  assert.equal(await current(), -1);
+  await grass.locator('.name').click();
+  assert.ok(!(await grass.locator('input').isChecked()));
+  await grass.locator('.name').click();
+  await page.locator('#tool-brush').click();
+  assert.equal(await current(), 0);
+  await grass.locator('.name').click();
+  assert.equal(await current(), 1);
+  assert.ok(await grass.locator('input').isChecked());
+  assert.equal(await page.locator('#target').inputValue(), 'grass');
+  await page.locator('#legend input').first().press('Enter');
+  assert.equal(await current(), 0);
+  await page.keyboard.press('Space');
+  assert.ok(!(await page.locator('#legend input').first().isChecked()));
+  await page.locator('#tool-look').click();
+  assert.equal(await current(), -1);
+});
+
 /** The colour of the canvas at a point given as parts of its size. */
 const colorAt = (page, x, y) =>
   page.evaluate(
