@@ -89,8 +89,15 @@ async function memberOf(cache: Cache, name: string, of: string | null): Promise<
   if (kept === undefined) return null;
   const blob = await kept.blob();
   const file = new File([blob], name, { type: blob.type });
-  const corrected = await own(urlOf(name, CORRECTIONS));
-  const corrections =
-    corrected === undefined ? null : unpacked(new Uint8Array(await corrected.arrayBuffer()));
+  const corrections = await correctionsIn(await own(urlOf(name, CORRECTIONS)));
   return { file, scene: kept.headers.get(sceneHeader) === 'true', corrections };
+}
+
+/** None, where they cannot be read: the picture comes back without them, and so do those around it. */
+async function correctionsIn(kept: Response | undefined): Promise<Corrections | null> {
+  try {
+    return kept === undefined ? null : unpacked(new Uint8Array(await kept.arrayBuffer()));
+  } catch {
+    return null;
+  }
 }
